@@ -1,0 +1,1 @@
+OPS=();BY_CODE={};BY_NAME={}
