@@ -1,0 +1,46 @@
+# `make run` and `make test` need Python 3.10 or newer (with venv), a C compiler and make: nothing else, nothing set up first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+BUILD_FILES := setup.py pyproject.toml $(wildcard pywasmvm/_fast/*.pyx pywasmvm/_fast/*.pxd)
+PYTEST_ARGS ?=
+
+.PHONY: run test lint format dist clean
+
+run: $(VENV)/.installed-run
+	$(BIN)/python -m pywasmvm demo
+
+test: $(VENV)/.installed-test
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+dist: $(VENV)/.installed-test
+	$(PIP) install -q build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "pywasmvm needs Python 3.10 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+# The full installation serves `make run` too, so a newer one of either kind is enough.
+$(VENV)/.installed-run: $(BUILD_FILES) | $(BIN)/python
+	@if [ -e $(VENV)/.installed-test ]; then $(MAKE) $(VENV)/.installed-test; else \
+	  echo "setting up $(VENV) (once)"; PYWASMVM_PURE=1 $(PIP) install -q -e '.[cli]'; fi
+	@touch $@
+
+$(VENV)/.installed-test: $(BUILD_FILES) | $(BIN)/python
+	@echo "setting up $(VENV) with everything the tests need (once)"
+	$(PIP) install -q -e '.[test]'
+	@touch $@

@@ -1,0 +1,104 @@
+"""Build the compiled engine when it can be built; metadata lives in pyproject.toml.
+
+Every pywasmvm/_fast/*.pyx becomes one extension module. Without Cython or a C compiler the install goes on
+with the Python engine alone and says so in one line; `pywasmvm --version` repeats the reason at run time.
+
+Switches, all environment variables set to 1:
+PYWASMVM_PURE          do not build the compiled engine
+PYWASMVM_REQUIRE_FAST  a compiled engine that cannot be built is an error
+PYWASMVM_STRICT_BUILD  Cython warnings and performance hints are errors
+PYWASMVM_DEBUG_BUILD   checks on, optimiser off
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError, ExecError, PlatformError
+
+ROOT = Path(__file__).resolve().parent
+PURE, REQUIRE_FAST, STRICT, DEBUG = (
+    os.environ.get(f"PYWASMVM_{name}") == "1"
+    for name in ("PURE", "REQUIRE_FAST", "STRICT_BUILD", "DEBUG_BUILD")
+)
+
+DIRECTIVES: dict[str, object] = {
+    "language_level": "3",
+    "boundscheck": DEBUG,
+    "wraparound": DEBUG,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "overflowcheck": False,
+    "cdivision": True,
+    "embedsignature": True,
+}
+# fast: these turn a handler's last call into a jump and keep its prologue empty.
+TAIL_CALL_FLAGS = ["-foptimize-sibling-calls", "-fomit-frame-pointer", "-fno-stack-protector", "-fno-plt"]
+COMPILE_ARGS = ["-O0", "-g"] if DEBUG else ["-O3", "-falign-functions=64", *TAIL_CALL_FLAGS]
+
+
+def say(line: str) -> None:
+    """Tell whoever builds, in one line."""
+    print(f"pywasmvm: {line}", file=sys.stderr)
+
+
+def give_up(reason: str) -> None:
+    """Go on with the Python engine alone, or stop if the compiled one is required."""
+    if REQUIRE_FAST:
+        raise SystemExit(f"pywasmvm: the compiled engine is required but was not built: {reason}")
+    say(f"installing the Python engine alone: {reason}")
+
+
+class OptionalBuildExt(build_ext):
+    """build_ext that falls back to the Python engine when there is no working C compiler."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except (CCompilerError, ExecError, PlatformError) as error:
+            give_up(f"the C compiler failed: {str(error).splitlines()[0]}")
+            self.extensions = []
+
+
+def extensions() -> list[Extension]:
+    """Return one Extension per .pyx of the compiled engine, or none with the reason said."""
+    sources = sorted((ROOT / "pywasmvm" / "_fast").glob("*.pyx"))
+    if PURE or not sources:
+        return []
+    try:
+        from Cython.Build import cythonize
+        from Cython.Compiler import Options
+    except ImportError:
+        give_up("Cython is not installed (pip install Cython)")
+        return []
+    Options.warning_errors = STRICT
+    modules = [
+        Extension(
+            f"pywasmvm._fast.{path.stem}", [str(path.relative_to(ROOT))], extra_compile_args=COMPILE_ARGS
+        )
+        for path in sources
+    ]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        built: list[Extension] = cythonize(modules, compiler_directives=DIRECTIVES, force=DEBUG or STRICT)
+    sys.stderr.write(said.getvalue())
+    if STRICT and "performance hint" in said.getvalue():
+        raise SystemExit("pywasmvm: Cython gave performance hints, see above (PYWASMVM_STRICT_BUILD=1)")
+    return built
+
+
+setup(
+    packages=find_packages(include=["pywasmvm", "pywasmvm.*"])
+    + find_packages("host", include=["pywasmvm_host", "pywasmvm_host.*"]),
+    package_dir={"pywasmvm_host": "host/pywasmvm_host"},
+    package_data={"": ["*.pyi", "*.pxd", "py.typed"]},
+    include_package_data=False,
+    ext_modules=extensions(),
+    cmdclass={"build_ext": OptionalBuildExt},
+)
