@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .model import Feature, Fuel, Imm, Op, TrapKind
+from .model import Feature, Fuel, Imm, Kind, Nan, Op, TrapKind
 from .table import BY_CODE, BY_NAME, OPS
 
-__all__ = ["BY_CODE", "BY_NAME", "OPS", "Feature", "Fuel", "Imm", "Op", "TrapKind"]
+__all__ = ["BY_CODE", "BY_NAME", "OPS", "Feature", "Fuel", "Imm", "Kind", "Nan", "Op", "TrapKind"]

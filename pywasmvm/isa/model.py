@@ -152,6 +152,37 @@ TRAP_MESSAGES: dict[TrapKind, str] = {
 }
 
 
+class Kind(str, Enum):
+    """The families of rows; everything in one family is lowered by one piece of code."""
+
+    SPECIAL = "special"  # a rule and a body of its own
+    CONST = "const"  # pushes its immediate
+    UNOP = "unop"
+    BINOP = "binop"
+    TESTOP = "testop"  # one operand, a truth value
+    RELOP = "relop"  # two operands, a truth value
+    CVTOP = "cvtop"
+    WIDEOP = "wideop"  # two results (i64.add128 and its kin)
+    LOAD = "load"
+    STORE = "store"
+    RMW = "rmw"  # atomic read-modify-write
+    CMPXCHG = "cmpxchg"
+    VECTOR = "vector"  # every pure v128 instruction
+
+
+class Nan(str, Enum):
+    """What an instruction with float operands or results does with NaNs.
+
+    The rule is the deterministic profile: a NaN that arithmetic makes is the canonical one, positive, with
+    only the quiet bit set, whatever went in.
+    """
+
+    NONE = ""
+    ARITH = "arith"  # operands' payloads are not looked at, a NaN result is canonical
+    BLIND = "blind"  # operands' payloads are not looked at, the result is no float
+    BITS = "bits"  # sign and payload of a NaN pass through or are seen
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """One instruction. Compared by identity: there is one row per instruction in a process.
@@ -163,10 +194,30 @@ class Op:
     access    bytes touched by a load, store or atomic: the natural alignment is its logarithm.
     lanes     number of lanes a LANEIDX may name.
     traps     kinds the instruction itself can raise.
-    const     True if it may stand in a constant expression.
-    py, c     the result as an expression over `a b c` (in push order) and immediates, in both languages; None
-              for instructions whose meaning is a small emitter or handler of the same name in each engine.
-              Integer operands and results are unsigned, floats are bits.
+    const     True if it may stand in a constant expression (`end` may).
+    kind      the family, see `Kind`.
+    nan       the NaN rule, see `Nan`.
+
+    The meaning, in four columns; None for instructions whose meaning is a small emitter or handler of the same
+    name in each engine. Integer operands and results are unsigned. Names in them: the operands `a b c d` in
+    push order; `x`, the number in memory (little-endian, unsigned, `access` bytes wide), for instructions that
+    touch memory; `lane`, the lane immediate; `imm`, any other immediate; all further names are constants and
+    functions of `engine/python/numeric.py` (`py`, `pyf`) and `_fast/numeric.pxd` (`c`, `check`).
+
+    py        Python expression, floats and v128 as unsigned ints of their bits. An operand may occur twice.
+              Put names or parenthesised expressions in, and parentheses around it. TESTOP and RELOP give a
+              bool. LOAD: what is pushed, from `x`. STORE: what is written, from `b`. RMW, CMPXCHG: what is
+              written, from `x` and the operands; pushed is `x`. WIDEOP: a tuple.
+    pyf       the same where f32 and f64 operands and results are Python floats, in rows that have any (an f32
+              is the float of equal value; a NaN keeps its payload in the upper bits). In ARITH rows a NaN
+              result may be any NaN: `canon(x)` before something looks at its bits, that is before anything
+              but an ARITH or BLIND row.
+    c         C expression, valid as Cython too; i32 is u32, i64 is u64, f32 is float, f64 is double. It may
+              be undefined where `check` reports a trap.
+    check     C expression for the number of the TrapKind these operands raise, TRAP_NONE = 0; None: no trap
+              depends on operands alone. `py` and `pyf` raise the Trap themselves.
+    lazy      names among `a b c` whose value matters only modulo 2**N (N the operand's width), so that `py`
+              may be given an unreduced, even negative, Python int there.
     """
 
     name: str
@@ -180,8 +231,13 @@ class Op:
     access: int = 0
     lanes: int = 0
     const: bool = False
+    kind: Kind = Kind.SPECIAL
+    nan: Nan = Nan.NONE
     py: str | None = None
+    pyf: str | None = None
     c: str | None = None
+    check: str | None = None
+    lazy: str = ""
     mnemonic: str | None = None
 
     @property
