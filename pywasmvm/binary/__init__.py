@@ -1,1 +1,22 @@
+"""The binary format: bytes to Module and back.
 
+Spec: chapter 5.
+"""
+
+from __future__ import annotations
+
+from .decoder import decode_module
+from .lazy import LazyExpr
+from .names import decode_names, encode_names
+from .progress import Progress, Ticker
+from .read_code import prove_bodies
+
+__all__ = [
+    "LazyExpr",
+    "Progress",
+    "Ticker",
+    "decode_module",
+    "decode_names",
+    "encode_names",
+    "prove_bodies",
+]

@@ -1,0 +1,189 @@
+"""Bytes to Module: the header, the order of sections, and what must agree between them.
+
+Spec: chapter 5.5.16. `read_sections` and `read_code` read the sections, `lazy` and `read_instrs` the instructions.
+Rule 1: the official suite's wording comes first in every message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..config import Features, Limits
+from ..errors import LimitError, ModuleError
+from ..syntax.module import CustomSection, ExternKind, Func, Module
+from .lazy import LazyExpr, uses_data
+from .names import find_names
+from .places import located, place_in_func
+from .progress import Progress, Ticker
+from .read_code import Code, read_code
+from .read_sections import CODE_SECTION, CUSTOM_SECTION, SECTIONS, Section
+from .reader import Reader
+
+__all__ = ["Decoder", "decode_module"]
+
+MAGIC = b"\0asm"
+VERSION = b"\1\0\0\0"
+
+
+def decode_module(
+    data: bytes | bytearray | memoryview,
+    features: Features | None = None,
+    limits: Limits | None = None,
+    *,
+    bodies: bool = True,
+    progress: Progress | None = None,
+) -> Module:
+    """Decode a binary module.
+
+    With `bodies` every body is decoded once to prove that it is well-formed; without it that is left to validation.
+    Either way a body keeps its bytes and is decoded on demand. Raise DecodeError if the module is malformed,
+    UnsupportedError if it needs a feature that is off, LimitError if it is larger than `limits` allows.
+    """
+    decoder = Decoder(bytes(data), features or Features(), limits or Limits(), bodies, progress)
+    try:
+        return decoder.decode()
+    except (ModuleError, LimitError) as error:
+        raise located(error, decoder.place(error.offset)) from None
+
+
+class Decoder:
+    """One run over a binary. `functypes` and `codes` become Funcs at the end."""
+
+    def __init__(
+        self, data: bytes, features: Features, limits: Limits, bodies: bool, progress: Progress | None
+    ) -> None:
+        self.data = data
+        self.view = memoryview(data)
+        self.limits = limits
+        self.module = Module(binary=data)
+        self.functypes: list[int] = []
+        self.codes: list[Code] = []
+        self._reader = Reader(data, 0, features)
+        self._bodies = bodies
+        self._ticker = Ticker(progress, len(data), "decoding")
+        self._section: Section | None = None
+        self._entry = -1
+        self._body: LazyExpr | None = None
+        self._wants_data_count: int | None = None
+
+    def decode(self) -> Module:
+        """Read the whole module."""
+        self._check_size()
+        reader = self._reader
+        if reader.read_bytes(4) != MAGIC:
+            raise reader.fail("magic header not detected", 0)
+        if reader.read_bytes(4) != VERSION:
+            raise reader.fail("unknown binary version", 4)
+        last = -1
+        after = CUSTOM_SECTION
+        while reader.pos < len(self.data):
+            start = reader.pos
+            number = reader.read_byte()
+            section = SECTIONS.get(number)
+            if section is None and number != CUSTOM_SECTION:
+                raise reader.fail(f"malformed section id: {number}", start)
+            if section is not None and section.order <= last:
+                raise reader.fail(
+                    f"unexpected content after last section: {section.name} section is late or comes twice", start
+                )
+            self._read_section(section, after)
+            self._section = None
+            if section is not None:
+                last, after = section.order, number
+        self._check_agreement()
+        self._make_funcs()
+        self._ticker.finish()
+        return self.module
+
+    def _check_size(self) -> None:
+        allowed = self.limits.module_bytes
+        if allowed is not None and len(self.data) > allowed:
+            raise self._reader.over_limit("bytes of a module", len(self.data), allowed, 0)
+
+    def _read_section(self, section: Section | None, after: int) -> None:
+        """Read one section behind its id; None is a custom section."""
+        reader = self._reader
+        size = reader.read_length()
+        start = reader.pos
+        end = start + size
+        self._section = section
+        if section is None:
+            self._read_custom(end, after)
+        elif not section.is_vec and section.read is not None:
+            section.read(self, reader)
+        else:
+            self._read_items(section)
+        if reader.pos != end:
+            self._entry = -1
+            raise reader.fail("section size mismatch", start)
+
+    def _read_items(self, section: Section) -> None:
+        reader = self._reader
+        read: Callable[[Decoder, Reader], None] = section.read or Decoder._read_code
+        count = reader.read_u32()
+        if section.name == "function":
+            self._check_func_count(count)
+        tick = self._ticker.tick
+        for self._entry in range(count):
+            read(self, reader)
+            tick(reader.pos)
+        self._entry = -1
+
+    def _check_func_count(self, count: int) -> None:
+        count += self.module.import_count(ExternKind.FUNC)
+        allowed = self.limits.functions
+        if allowed is not None and count > allowed:
+            raise self._reader.over_limit("functions of a module", count, allowed)
+
+    def _read_custom(self, end: int, after: int) -> None:
+        reader = self._reader
+        start = reader.pos
+        name = reader.read_name()
+        if reader.pos > end:
+            raise reader.ended()
+        self.module.customs.append(CustomSection(name, reader.read_bytes(end - reader.pos), after, start))
+
+    def _read_code(self, reader: Reader) -> None:
+        self._body = None
+        code = read_code(reader, self.limits)
+        if self._bodies:
+            self._body = code.body
+            instrs = code.body.prove(self.limits.nesting)
+            if self._wants_data_count is None and self.module.data_count is None and uses_data(code.body, instrs):
+                self._wants_data_count = code.offset
+        self.codes.append(code)
+
+    def _check_agreement(self) -> None:
+        """Check what the reference interpreter checks when all sections are read, in its order."""
+        end = len(self.data)
+        module = self.module
+        if len(self.functypes) != len(self.codes):
+            raise self._reader.fail(
+                "function and code section have inconsistent lengths: "
+                f"{len(self.functypes)} functions, {len(self.codes)} bodies",
+                end,
+            )
+        if module.data_count is not None and module.data_count != len(module.datas):
+            raise self._reader.fail(
+                "data count and data section have inconsistent lengths: "
+                f"{module.data_count} announced, {len(module.datas)} found",
+                end,
+            )
+        if self._wants_data_count is not None:
+            raise self._reader.fail("data count section required", self._wants_data_count)
+
+    def _make_funcs(self) -> None:
+        self.module.funcs = [
+            Func(typeidx, code.locals, code.body, code.offset, code.size)
+            for typeidx, code in zip(self.functypes, self.codes)
+        ]
+
+    def place(self, offset: int | None) -> str:
+        """Return where reading stopped, in words."""
+        if self._section is None:
+            return ""
+        if self._section is SECTIONS[CODE_SECTION] and self._entry >= 0:
+            self.module.names = find_names(self.data)
+            return place_in_func(self.module, self._entry, self._body, offset)
+        entry = f", entry {self._entry}" if self._entry >= 0 else ""
+        return f"{self._section.name} section{entry}"

@@ -1,0 +1,133 @@
+"""Expressions that stay bytes until somebody asks for their instructions.
+
+A real module has millions of instructions and a run needs few of them.
+"""
+
+from __future__ import annotations
+
+from ..config import Features
+from ..errors import InternalError, ModuleError
+from ..syntax.instructions import Instr
+from .read_instrs import DATA_OPS, ELSE, END, IF, STRUCTURE, read_expr, read_instr
+from .reader import Reader
+from .tokens import tokens_for
+
+__all__ = ["LazyExpr", "read_const_expr", "uses_data"]
+
+_DATA_PREFIXES = sorted({op.prefix for op in DATA_OPS})
+
+
+class LazyExpr:
+    """The expression in `data[start:end]`. Equal to another one if the instructions are equal."""
+
+    __slots__ = ("data", "end", "features", "start")
+
+    def __init__(self, data: bytes, start: int, end: int, features: Features) -> None:
+        self.data = data
+        self.start = start
+        self.end = end
+        self.features = features
+
+    def instrs(self) -> list[Instr]:
+        """Decode the instructions, the final `end` included. Raise DecodeError if they are malformed."""
+        instrs = tokens_for(self.features).scan(self.data, self.start, self.end)
+        return instrs if instrs is not None else self._exact(None)
+
+    def prove(self, nesting: int | None) -> list[Instr]:
+        """Return the instructions of an expression nobody has looked at yet.
+
+        Raise DecodeError unless blocks close where they should and nothing follows; raise LimitError if they nest
+        deeper than `nesting`.
+        """
+        instrs = tokens_for(self.features).scan(self.data, self.start, self.end)
+        if instrs is not None and _is_closed(instrs, nesting):
+            return instrs
+        return self._exact(nesting)
+
+    def _exact(self, nesting: int | None) -> list[Instr]:
+        reader = Reader(self.data, self.start, self.features)
+        instrs = read_expr(reader, nesting)
+        if reader.pos != self.end:
+            raise reader.fail("section size mismatch: the body does not end where its size says")
+        return instrs
+
+    def offset_of(self, index: int) -> int | None:
+        """Return the byte offset of the index-th instruction."""
+        reader = Reader(self.data, self.start, self.features)
+        for _ in range(index):
+            read_instr(reader)
+        return reader.pos
+
+    def index_at(self, offset: int) -> int:
+        """Return the index of the instruction that a byte offset lies in."""
+        reader = Reader(self.data, self.start, self.features)
+        index = 0
+        while True:
+            try:
+                read_instr(reader)
+            except ModuleError:
+                return index
+            if reader.pos > offset:
+                return index
+            index += 1
+
+    def __eq__(self, other: object) -> bool:
+        instrs = getattr(other, "instrs", None)
+        if not callable(instrs):
+            return NotImplemented
+        return bool(self.instrs() == instrs())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<LazyExpr {self.start:#x}..{self.end:#x}>"
+
+
+def _is_closed(instrs: list[Instr], nesting: int | None) -> bool:
+    """Return whether blocks match, the last instruction is the first to close the expression, and nesting is in bounds.
+
+    The answer False only means that the exact decoder has to look.
+    """
+    blocks: list[bool] = []
+    deepest = 0
+    for instr in instrs[:-1]:
+        op = instr[0]
+        if op not in STRUCTURE:
+            continue
+        if op is END:
+            if not blocks:
+                return False
+            blocks.pop()
+        elif op is ELSE:
+            if not blocks or not blocks[-1]:
+                return False
+            blocks[-1] = False
+        else:
+            blocks.append(op is IF)
+            if len(blocks) > deepest:
+                deepest = len(blocks)
+    return bool(instrs) and instrs[-1][0] is END and not blocks and (nesting is None or deepest <= nesting)
+
+
+def read_const_expr(reader: Reader, nesting: int | None) -> LazyExpr:
+    """Read an initialiser or offset: find where it ends."""
+    data, start = reader.data, reader.pos
+    # fast: nearly all are one instruction and `end`, and a Go module has tens of thousands.
+    instr, pos = tokens_for(reader.features).scan_one(data, start)
+    if instr and instr[0] not in STRUCTURE and data[pos : pos + 1] == END.code.to_bytes(1, "little"):
+        reader.pos = pos + 1
+    else:
+        read_expr(reader, nesting)
+    return LazyExpr(data, start, reader.pos, reader.features)
+
+
+def uses_data(expr: LazyExpr, instrs: list[Instr]) -> bool:
+    """Return whether instructions name a data segment, which takes a data count section."""
+    # fast: most bodies do not even contain the prefix byte.
+    if all(expr.data.find(prefix, expr.start, expr.end) < 0 for prefix in _DATA_PREFIXES):
+        return False
+    return any(instr[0] in DATA_OPS for instr in instrs)
+
+
+if END.code > 0xFF:
+    raise InternalError("`end` has no one-byte opcode")
