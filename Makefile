@@ -12,7 +12,7 @@ run: $(VENV)/.installed-run
 	$(BIN)/python -m pywasmvm demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --timeout=900 $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -96,13 +96,11 @@ class Trap(WasmError):
     """The guest's run is at fault. `kind` is the reason, `frames` the guest's stack, innermost first."""
 
     def __init__(self, kind: TrapKind | str, detail: str = "", *, frames: tuple[Frame, ...] = ()) -> None:
-        if isinstance(kind, str):  # a host's own trap: a text without a kind of the standard
-            kind, detail, text = TrapKind.NONE, "", kind
-        else:
-            text = TRAP_MESSAGES[kind]
-        self.kind = kind
+        # A text without a kind of the standard is a host's own trap.
+        self.kind = kind if isinstance(kind, TrapKind) else TrapKind.NONE
+        text = TRAP_MESSAGES[kind] if isinstance(kind, TrapKind) else kind
         self.frames: tuple[Frame, ...] = frames
-        super().__init__(f"{text}: {detail}" if detail else text)
+        super().__init__(f"{text}: {detail}" if detail and self.kind else text)
 
 
 class WasmException(WasmError):
