@@ -1,0 +1,106 @@
+"""What an embedder says about one plugin, and the keys that decide which plugins share a VM.
+
+A `Plugin` is data: nothing here loads or runs anything. Field names follow envoy.extensions.wasm.v3.PluginConfig.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError, HostError
+
+__all__ = ["FailurePolicy", "Plugin", "config_bytes"]
+
+
+class FailurePolicy(Enum):
+    """What happens to streams when the plugin's VM has failed.
+
+    OPEN_ALWAYS is the deprecated flag `fail_open: true`, which also lets the failing stream pass.
+    """
+
+    FAIL_CLOSED = "FAIL_CLOSED"
+    FAIL_OPEN = "FAIL_OPEN"
+    FAIL_RELOAD = "FAIL_RELOAD"
+    OPEN_ALWAYS = "fail_open"
+
+    @property
+    def opens(self) -> bool:
+        return self in (FailurePolicy.FAIL_OPEN, FailurePolicy.OPEN_ALWAYS)
+
+
+def config_bytes(value: Any) -> bytes:
+    """Turn a configuration into the bytes a plugin sees: text and bytes as they are, the rest as JSON."""
+    if value is None:
+        return b""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode("utf-8")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One plugin of a chain.
+
+    wasm          the module: bytes, or a path to it.
+    capabilities  names of host calls and callbacks it may use; empty means all.
+    environment   what WASI shows it as environment.
+    kind          "http" or "network".
+    patch_abi     accept a Higress marker (0.2.100) as 0.2.1.
+    """
+
+    wasm: bytes | str | Path
+    name: str = ""
+    root_id: str = ""
+    vm_id: str = ""
+    configuration: Any = None
+    vm_configuration: Any = None
+    failure_policy: FailurePolicy = FailurePolicy.FAIL_CLOSED
+    reload_base_ms: int = 1000
+    capabilities: frozenset[str] = frozenset()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    allow_on_headers_stop_iteration: bool = False
+    kind: str = "http"
+    patch_abi: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("http", "network", "service", "access_log"):
+            raise ConfigError(f"plugin {self.name or '(no name)'}: kind {self.kind!r} is none of http, network, service, access_log")
+        policy = self.failure_policy
+        if isinstance(policy, str):
+            object.__setattr__(self, "failure_policy", FailurePolicy(policy))
+        object.__setattr__(self, "capabilities", frozenset(self.capabilities))
+
+    @property
+    def configuration_bytes(self) -> bytes:
+        return config_bytes(self.configuration)
+
+    @property
+    def vm_configuration_bytes(self) -> bytes:
+        return config_bytes(self.vm_configuration)
+
+    def read(self) -> bytes:
+        """Return the module's bytes."""
+        if isinstance(self.wasm, bytes):
+            return self.wasm
+        try:
+            return Path(self.wasm).read_bytes()
+        except OSError as e:
+            raise HostError(f"cannot read {self.wasm}: {e.strerror or e}", reason="Failed to load Wasm code", plugin=self.name) from e
+
+    def vm_key(self, code: bytes) -> str:
+        """Return the key under which plugins share a VM: vm_id, VM configuration and code."""
+        return hashlib.sha256(b"||".join([self.vm_id.encode(), self.vm_configuration_bytes, code])).hexdigest()
+
+    def key(self) -> str:
+        """Return the key under which plugins share a root context inside a VM."""
+        return hashlib.sha256(
+            b"||".join([self.root_id.encode(), self.configuration_bytes, self.name.encode()])
+        ).hexdigest()
