@@ -97,8 +97,8 @@ class Trap(WasmError):
 
     def __init__(self, kind: TrapKind | str, detail: str = "", *, frames: tuple[Frame, ...] = ()) -> None:
         # A text without a kind of the standard is a host's own trap.
-        self.kind = kind if isinstance(kind, TrapKind) else TrapKind.NONE
-        text = TRAP_MESSAGES[kind] if isinstance(kind, TrapKind) else kind
+        self.kind = TrapKind.NONE if isinstance(kind, str) else TrapKind(kind)
+        text = kind if isinstance(kind, str) else TRAP_MESSAGES[kind]
         self.frames: tuple[Frame, ...] = frames
         super().__init__(f"{text}: {detail}" if detail and self.kind else text)
 

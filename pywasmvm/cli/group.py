@@ -123,4 +123,5 @@ def _usage_line(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx is not None else "pywasmvm"
     if not error.format_message().strip() or type(error).__name__ == "NoArgsIsHelpError":
         return f"which command? Try '{command} --help'"
-    return f"{error.format_message().rstrip('.')}. Try '{command} --help'"
+    message = error.format_message().rstrip(".")
+    return f"{message}{'' if message.endswith('?') else '.'} Try '{command} --help'"
