@@ -1,0 +1,41 @@
+"""Room on Python's stack for guests.
+
+Guest frames are Python frames in the Python engine, so Python's recursion limit is their limit. It belongs to the whole
+process: we raise it while any guest runs and put it back afterwards.
+Rule 1: the limit is only ever raised; whoever set a higher one keeps it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+__all__ = ["lower_limit", "raise_limit"]
+
+_lock = threading.Lock()
+_running: list[int] = []
+_before = 0
+
+
+def raise_limit(call_depth: int) -> None:
+    """Make room for `call_depth` more frames until `lower_limit` is called with the same number."""
+    global _before
+    with _lock:
+        if not _running:
+            _before = sys.getrecursionlimit()
+        _running.append(call_depth)
+        wanted = _before + max(_running)
+        if wanted > sys.getrecursionlimit():
+            sys.setrecursionlimit(wanted)
+
+
+def lower_limit(call_depth: int) -> None:
+    """Undo one `raise_limit`."""
+    with _lock:
+        _running.remove(call_depth)
+        if not _running:
+            try:
+                sys.setrecursionlimit(_before)
+            except RecursionError:
+                # why: a caller that is itself deeper than the old limit keeps the higher one.
+                return

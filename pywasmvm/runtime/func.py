@@ -1,0 +1,150 @@
+"""Functions: guest functions and host functions alike. Spec 4.2.5 and 4.7 (invocation).
+
+`.code` is what engines call: raw values in, None, one raw value or a tuple of them out. `invoke` is the raw edge and
+`func(store, *args)` the Python edge; both go through `_run`, the only place where a run begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CallStackExhausted, UsageError
+from ..syntax.types import DefType
+from .caller import Caller
+from .frames import note_frames
+from .hostfunc import wrap_python, wrap_raw
+from .publictypes import FuncType, functype_of
+from .refs import FuncRef
+from .store import Store, Storelike, check_store
+from .values import Converter, python_converter, raw_converter
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+__all__ = ["Func"]
+
+Code = Callable[..., Any]
+
+
+def _unbound(*_raws: Any) -> Any:
+    raise UsageError("this function has no code yet: its instance is still being made")
+
+
+class Func(FuncRef):
+    """A function.
+
+    code       the callable on raw values.
+    instance   the instance that defines it and `funcidx` its index there; both None for a host function.
+    """
+
+    __slots__ = ("__weakref__", "_edge", "_make", "code", "funcidx", "instance")
+
+    def __init__(self, store: Storelike, ty: FuncType, func: Callable[..., Any], access_caller: bool = False) -> None:
+        """Make a host function that calls `func` with Python values; the caller first if `access_caller`."""
+        owner = check_store(store)
+        if not isinstance(ty, FuncType):
+            raise UsageError(f"expected a FuncType, got {type(ty).__name__}")
+        if not callable(func):
+            raise UsageError(f"expected a callable, got {type(func).__name__}")
+        self._setup(owner, ty.deftype)
+        self._host(wrap_python(owner, ty.deftype, func, access_caller), access_caller)
+
+    @classmethod
+    def host(cls, store: Store, deftype: DefType, func: Code, *, access_caller: bool = False) -> Func:
+        """Make a host function on raw values; the caller comes first if `access_caller`."""
+        made = cls.__new__(cls)
+        made._setup(store, deftype)
+        made._host(wrap_raw(func, access_caller), access_caller)
+        return made
+
+    @classmethod
+    def alloc(cls, instance: Instance, deftype: DefType, funcidx: int) -> Func:
+        """Make a function that a module defines; the backend gives it its code."""
+        made = cls.__new__(cls)
+        made.store = instance.store
+        made.deftype = deftype
+        made.instance = instance
+        made.funcidx = funcidx
+        made.code = _unbound
+        made._make = made._edge = None
+        return made
+
+    def _setup(self, store: Store, deftype: DefType) -> None:
+        self.store = store
+        self.deftype = deftype
+        self.instance: Instance | None = None
+        self.funcidx: int | None = None
+        self.code: Code = _unbound
+        self._make: Callable[[Caller], Code] | None = None
+        self._edge: tuple[list[Converter], list[Converter]] | None = None
+
+    def _host(self, make: Callable[[Caller], Code], access_caller: bool) -> None:
+        self._make = make if access_caller else None
+        self.code = make(Caller(self.store, None))
+
+    def bound_to(self, instance: Instance) -> Func:
+        """Return this function as `instance` imports it: a host function then learns who calls."""
+        if self._make is None:
+            return self
+        bound = Func.__new__(Func)
+        bound._setup(self.store, self.deftype)
+        bound._make = self._make
+        bound.code = self._make(Caller(self.store, instance))
+        return bound
+
+    def type(self, store: Storelike) -> FuncType:
+        """Return its type."""
+        check_store(store, self.store, self)
+        return FuncType.of(self.deftype)
+
+    def invoke(self, args: Sequence[Any] = ()) -> list[Any]:
+        """Call it with raw values, return raw values. The caller answers for their types; only the count is checked."""
+        self._check_count(len(args))
+        result = self._run(args)
+        if result is None:
+            return []
+        return list(result) if type(result) is tuple else [result]
+
+    def __call__(self, store: Storelike, *params: Any) -> Any:
+        """Call it with Python values. Return None, the one result, or a list of results."""
+        check_store(store, self.store, self)
+        self._check_count(len(params))
+        takes, gives = self._edge or self._make_edge()
+        result = self._run([convert(value) for convert, value in zip(takes, params)])
+        if not gives:
+            return None
+        if len(gives) == 1:
+            return gives[0](result)
+        return [convert(raw) for convert, raw in zip(gives, result)]
+
+    def _check_count(self, got: int) -> None:
+        expected = len(functype_of(self.deftype).params)
+        if got != expected:
+            many = "many" if got > expected else "few"
+            raise UsageError(f"too {many} parameters provided: given {got}, expected {expected}")
+
+    def _make_edge(self) -> tuple[list[Converter], list[Converter]]:
+        functype = functype_of(self.deftype)
+        takes = [raw_converter(self.store, t) for t in functype.params]
+        self._edge = (takes, [python_converter(t) for t in functype.results])
+        return self._edge
+
+    def _run(self, raws: Sequence[Any]) -> Any:
+        store = self.store
+        store.enter()
+        try:
+            return self.code(*raws)
+        except RecursionError:
+            pass
+        except BaseException as exc:
+            note_frames(store, exc)
+            raise
+        finally:
+            store.leave()
+        # why: outside of the handler, so that thousands of dead frames do not hang on the exception.
+        raise CallStackExhausted(f"call stack exhausted: more than {store.limits.call_depth} calls are nested")
+
+    def __repr__(self) -> str:
+        where = "host" if self.instance is None else f"function {self.funcidx}"
+        return f"<Func {where} {functype_of(self.deftype)}>"

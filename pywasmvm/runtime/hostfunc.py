@@ -1,0 +1,58 @@
+"""From the embedder's callable to the `code` of a function.
+
+Rule 1: exceptions of the callable pass through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ..errors import UsageError
+from ..syntax.types import DefType
+from .caller import Caller
+from .publictypes import functype_of
+from .store import Store
+from .values import Converter, python_converter, raw_converter
+
+__all__ = ["wrap_python", "wrap_raw"]
+
+Code = Callable[..., Any]
+
+
+def wrap_raw(func: Code, access_caller: bool) -> Callable[[Caller], Code]:
+    """Return what makes the code of a callable on raw values, given who calls it."""
+    return (lambda caller: partial(func, caller)) if access_caller else (lambda _caller: func)
+
+
+def wrap_python(
+    store: Store, deftype: DefType, func: Callable[..., Any], access_caller: bool
+) -> Callable[[Caller], Code]:
+    """Return what makes the code of a callable on Python values, given who calls it."""
+    functype = functype_of(deftype)
+    takes = [python_converter(t) for t in functype.params]
+    gives = [raw_converter(store, t) for t in functype.results]
+
+    def make(caller: Caller) -> Code:
+        bound = partial(func, caller) if access_caller else func
+
+        def code(*raws: Any) -> Any:
+            result = bound(*[convert(raw) for convert, raw in zip(takes, raws)])
+            return _results(gives, result)
+
+        return code
+
+    return make
+
+
+def _results(gives: list[Converter], result: Any) -> Any:
+    if not gives:
+        if result is not None:
+            raise UsageError(f"callback produced results when it shouldn't: {result!r}")
+        return None
+    if len(gives) == 1:
+        return gives[0](result)
+    if not isinstance(result, (list, tuple)) or len(result) != len(gives):
+        raise UsageError(f"callback produced wrong number of results: wanted {len(gives)}, got {result!r}")
+    return tuple(convert(value) for convert, value in zip(gives, result))

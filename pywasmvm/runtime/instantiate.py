@@ -1,0 +1,176 @@
+"""Instantiation. Spec 4.7.2 (instantiation) and 4.7.1 (allocation).
+
+Order of effects: everything that can refuse the module comes first and changes nothing; then allocation; then element
+segments, data segments and the start function, each of which may trap and leaves what the ones before it wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LimitError, Trap
+from ..isa import BY_NAME
+from ..isa.model import TrapKind
+from ..syntax.instructions import Expr
+from ..syntax.module import Data, Elem, Mode
+from ..syntax.types import ValType
+from .func import Func
+from .globals import Global
+from .imports import check_imports
+from .memory import Memory
+from .table import Table
+from .tag import Tag
+
+if TYPE_CHECKING:
+    from .instance import Instance
+
+__all__ = ["constant", "instantiate"]
+
+_I32_CONST = BY_NAME["i32.const"]
+_I64_CONST = BY_NAME["i64.const"]
+_F32_CONST = BY_NAME["f32.const"]
+_F64_CONST = BY_NAME["f64.const"]
+_V128_CONST = BY_NAME["v128.const"]
+_GLOBAL_GET = BY_NAME["global.get"]
+_REF_FUNC = BY_NAME["ref.func"]
+_REF_NULL = BY_NAME["ref.null"]
+_CONSTS = frozenset({_I32_CONST, _I64_CONST, _F32_CONST, _F64_CONST, _V128_CONST})
+
+
+def instantiate(instance: Instance, imports: Sequence[Any]) -> None:
+    """Fill a new instance."""
+    check_imports(instance.store, instance.module, imports)
+    _check_count(instance)
+    _import_items(instance, imports)
+    _alloc_sizes(instance)
+    _alloc_funcs(instance)
+    _alloc_values(instance)
+    instance.store.instance_count += 1
+    _run_elems(instance)
+    _run_datas(instance)
+    start = instance.module.syntax.start
+    if start is not None:
+        instance.funcs[start].invoke()
+
+
+def _check_count(instance: Instance) -> None:
+    store = instance.store
+    most = store.limits.instances
+    if most is not None and store.instance_count >= most:
+        raise LimitError(f"resource limit exceeded: instance count too high at {store.instance_count + 1}, limit {most}")
+
+
+_SPACES: dict[type, str] = {Func: "funcs", Table: "tables", Memory: "mems", Global: "globals", Tag: "tags"}
+
+
+def _import_items(instance: Instance, imports: Sequence[Any]) -> None:
+    for item in imports:
+        if isinstance(item, Func):
+            item = item.bound_to(instance)
+        getattr(instance, _SPACES[type(item)]).append(item)
+
+
+def _alloc_sizes(instance: Instance) -> None:
+    """Make memories, tags and tables: what limits may refuse."""
+    store, checked = instance.store, instance.checked
+    for memtype in checked.mems[len(instance.mems) :]:
+        instance.mems.append(Memory.alloc(store, memtype))
+    for deftype in checked.tags[len(instance.tags) :]:
+        instance.tags.append(Tag.alloc(store, deftype))
+    for tabletype in checked.tables[len(instance.tables) :]:
+        instance.tables.append(Table.alloc(store, tabletype, None))
+
+
+def _alloc_funcs(instance: Instance) -> None:
+    n_imported = len(instance.funcs)
+    deftypes = instance.checked.funcs
+    alloc = Func.alloc
+    instance.funcs.extend([alloc(instance, deftypes[i], i) for i in range(n_imported, len(deftypes))])
+    instance.store.engine.backend.bind(instance)
+
+
+def _alloc_values(instance: Instance) -> None:
+    """Evaluate what globals, tables and segments start with, in the order of the spec."""
+    store, checked, module = instance.store, instance.checked, instance.module.syntax
+    n_imported = len(instance.globals)
+    for globaltype, definition in zip(checked.globals[n_imported:], module.globals):
+        raw = constant(instance, definition.init, globaltype.valtype)
+        instance.globals.append(Global.alloc(store, globaltype, raw))
+    n_imported = len(instance.tables) - len(module.tables)
+    for table, table_definition in zip(instance.tables[n_imported:], module.tables):
+        if table_definition.init is not None:
+            raw = constant(instance, table_definition.init, table.tabletype.reftype)
+            table.elems[:] = [raw] * len(table.elems)
+    for elem, reftype in zip(module.elems, checked.elems):
+        instance.elems.append(_segment(instance, elem, reftype))
+    instance.datas = [data.init for data in module.datas]
+
+
+def _segment(instance: Instance, elem: Elem, reftype: ValType) -> list[Any]:
+    if elem.funcidxs is not None:
+        funcs = instance.funcs
+        return [funcs[funcidx] for funcidx in elem.funcidxs]
+    return [constant(instance, expr, reftype) for expr in elem.init]
+
+
+def constant(instance: Instance, expr: Expr, valtype: ValType) -> Any:
+    """Return the raw value of a constant expression; what is not one single instruction is the backend's business."""
+    instrs = expr.instrs()
+    if len(instrs) == 2:
+        first = instrs[0]
+        op = first[0]
+        if op in _CONSTS:
+            return first[1]
+        if op is _GLOBAL_GET:
+            return instance.globals[first[1]].raw
+        if op is _REF_FUNC:
+            return instance.funcs[first[1]]
+        if op is _REF_NULL:
+            return None
+    return instance.store.engine.backend.evaluate(instance, expr, valtype)
+
+
+def _run_elems(instance: Instance) -> None:
+    for i, elem in enumerate(instance.module.syntax.elems):
+        if elem.mode is Mode.ACTIVE:
+            _copy_elem(instance, i, elem)
+        if elem.mode is not Mode.PASSIVE:
+            instance.elems[i] = None
+
+
+def _copy_elem(instance: Instance, index: int, elem: Elem) -> None:
+    table = instance.tables[elem.tableidx]
+    start = _offset(instance, elem, table.tabletype.addrtype)
+    values = instance.elems[index] or []
+    if start + len(values) > len(table.elems):
+        detail = f"element segment {index} of {len(values)} at {start} in a table of {len(table.elems)}"
+        raise Trap(TrapKind.TABLE_OUT_OF_BOUNDS, detail)
+    table.elems[start : start + len(values)] = values
+
+
+def _run_datas(instance: Instance) -> None:
+    datas = instance.datas
+    for i, data in enumerate(instance.module.syntax.datas):
+        if data.mode is not Mode.ACTIVE:
+            continue
+        memory = instance.mems[data.memidx]
+        addr = _offset(instance, data, memory.memtype.addrtype)
+        buf, init = memory.buf, data.init
+        end = addr + len(init)
+        if end > len(buf):
+            detail = f"data segment {i} of {len(init)} bytes at {addr} in a memory of {len(buf)}"
+            raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS, detail)
+        buf[addr:end] = init
+        datas[i] = b""
+
+
+def _offset(instance: Instance, segment: Data | Elem, addrtype: ValType) -> int:
+    # fast: real modules have tens of thousands of segments and nearly all say `i32.const`.
+    instrs = segment.offset.instrs()  # type: ignore[union-attr]
+    first = instrs[0]
+    if len(instrs) == 2 and (first[0] is _I32_CONST or first[0] is _I64_CONST):
+        addr: int = first[1]
+    else:
+        addr = constant(instance, segment.offset, addrtype)  # type: ignore[arg-type]
+    return addr

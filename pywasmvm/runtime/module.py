@@ -1,0 +1,153 @@
+"""Modules: bytes or text, decoded and validated once, instantiated as often as you like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Union
+
+from ..binary import decode_module, decode_names
+from ..errors import DecodeError, UsageError
+from ..syntax import module as syntax
+from ..syntax.module import ExternKind
+from ..valid import validate_module
+from .engine import Engine
+from .publictypes import AnyExternType, ExportType, FuncType, ImportType, TagType, wrap_externtype
+
+if TYPE_CHECKING:
+    from ..valid.checked import CheckedModule
+
+__all__ = ["Module", "Progress", "wat2wasm"]
+
+Progress = Callable[[int, int, str], None]
+Source = Union[str, bytes, bytearray, memoryview]
+
+# What `serialize` puts before the binary; the number changes when the layout does.
+_SERIALIZED = b"pywasmvm\x00\x01"
+
+
+class Module:
+    """A valid module.
+
+    syntax    the module as decoded; `checked` what validation found out.
+    progress  is called with (done, total, what) while a large module is read.
+    """
+
+    __slots__ = ("__weakref__", "checked", "engine", "syntax")
+
+    def __init__(self, engine: Engine, wasm: Source, *, progress: Progress | None = None) -> None:
+        """Decode and validate `wasm`: the binary format, or the text format as str or bytes.
+
+        Raises DecodeError if it is malformed, ValidationError if it is invalid.
+        """
+        if not isinstance(engine, Engine):
+            raise UsageError(f"expected an Engine, got {type(engine).__name__}")
+        self.engine = engine
+        self.syntax = _read(engine, wasm, progress)
+        self.checked: CheckedModule = validate_module(
+            self.syntax, engine.features, engine.limits, progress=progress
+        )
+
+    @classmethod
+    def from_file(
+        cls, engine: Engine, path: str | bytes | PathLike[Any], *, progress: Progress | None = None
+    ) -> Module:
+        """Read a file and make a module of it."""
+        with open(path, "rb") as file:
+            return cls(engine, file.read(), progress=progress)
+
+    @classmethod
+    def validate(cls, engine: Engine, wasm: bytes | bytearray) -> None:
+        """Raise DecodeError or ValidationError if the bytes are not a valid module."""
+        if not isinstance(wasm, (bytes, bytearray)):
+            raise UsageError(f"expected wasm bytes, got {type(wasm).__name__}")
+        cls(engine, bytes(wasm))
+
+    @property
+    def imports(self) -> list[ImportType]:
+        """Return the imports in order."""
+        return [
+            ImportType(entry.module, entry.name, wrap_externtype(externtype))
+            for entry, externtype in zip(self.syntax.imports, self.checked.imports)
+        ]
+
+    @property
+    def exports(self) -> list[ExportType]:
+        """Return the exports in order."""
+        return [ExportType(name, self._typed(*place)) for name, place in self.checked.exports.items()]
+
+    def _typed(self, kind: ExternKind, index: int) -> AnyExternType:
+        checked = self.checked
+        if kind is ExternKind.FUNC:
+            return FuncType.of(checked.funcs[index])
+        if kind is ExternKind.TAG:
+            return TagType.of(checked.tags[index])
+        spaces = {
+            ExternKind.TABLE: checked.tables,
+            ExternKind.MEMORY: checked.mems,
+            ExternKind.GLOBAL: checked.globals,
+        }
+        return wrap_externtype(spaces[kind][index])
+
+    @property
+    def name(self) -> str | None:
+        """Return the module's own name from its name section."""
+        return decode_names(self.syntax).module
+
+    def serialize(self) -> bytearray:
+        """Return bytes that `deserialize` takes. They hold the module itself and are read like any other."""
+        binary = self.syntax.binary
+        return bytearray(_SERIALIZED + bytes(_encode(self.syntax) if binary is None else binary))
+
+    @classmethod
+    def deserialize(cls, engine: Engine, encoded: bytes | bytearray) -> Module:
+        """Make a module of what `serialize` gave. It is validated again, so the bytes need not be trusted."""
+        if not isinstance(encoded, (bytes, bytearray)):
+            raise UsageError(f"expected bytes, got {type(encoded).__name__}")
+        if not encoded.startswith(_SERIALIZED):
+            raise DecodeError("not a module serialized by this version")
+        return cls(engine, bytes(encoded[len(_SERIALIZED) :]))
+
+    @classmethod
+    def deserialize_file(cls, engine: Engine, path: str) -> Module:
+        """Read a file that holds what `serialize` gave."""
+        with open(path, "rb") as file:
+            return cls.deserialize(engine, file.read())
+
+    def __repr__(self) -> str:
+        named = self.syntax.names.module  # why: not `name`, which may have to read a large section first
+        return f"<Module {named or f'of {len(self.syntax.funcs)} functions'}>"
+
+
+def _read(engine: Engine, wasm: Source, progress: Progress | None) -> syntax.Module:
+    if isinstance(wasm, str) and not wasm.startswith("\0"):
+        return _parse(engine, wasm)
+    if not isinstance(wasm, (bytes, bytearray, memoryview)):
+        raise UsageError(f"expected wasm bytes or text, got {type(wasm).__name__}")
+    data = bytes(wasm)
+    if data and data[0] != 0:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            raise DecodeError("magic header not detected", offset=0) from None
+        return _parse(engine, text)
+    return decode_module(data, engine.features, engine.limits, bodies=False, progress=progress)
+
+
+def _parse(engine: Engine, text: str) -> syntax.Module:
+    # why: loaded on first use; most embedders never read text.
+    parse: Callable[..., syntax.Module] = import_module("..text", __package__).parse_module
+    return parse(text, engine.features)
+
+
+def wat2wasm(wat: str | bytes) -> bytearray:
+    """Return the binary of a module in the text format. Raise DecodeError if it cannot be read."""
+    text = wat.decode() if isinstance(wat, bytes) else wat
+    parse: Callable[..., syntax.Module] = import_module("..text", __package__).parse_module
+    return bytearray(_encode(parse(text)))
+
+
+def _encode(module: syntax.Module) -> bytes:
+    encode: Callable[[syntax.Module], bytes] = import_module("..binary", __package__).encode_module
+    return encode(module)

@@ -1,0 +1,400 @@
+"""The types of the public API, named and shaped as in the wasmtime package, over the closed types of `syntax`.
+
+Each class wraps one closed type in `.syntax` (`FuncType` also has the interned `.deftype`); `X.of(closed)` wraps, so nothing
+is translated back and forth. Spec 2.3 has the types themselves.
+Note: `Limits` here is the pair min/max of a type; the limits on resources are `config.Limits`, in public `ResourceLimits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Union
+
+from ..errors import UsageError
+from ..syntax import types as syntax
+from ..syntax.types import DefType, NumType, RefType
+from .deftypes import intern_functype
+
+__all__ = [
+    "AnyExternType",
+    "ExportType",
+    "FuncType",
+    "GlobalType",
+    "ImportType",
+    "Limits",
+    "MemoryType",
+    "TableType",
+    "TagType",
+    "ValType",
+    "wrap_externtype",
+]
+
+
+class ValType:
+    """The type of a value. Made by `ValType.i32()` and so on; `ValType.ref(...)` for the rest of the reference types."""
+
+    __slots__ = ("syntax",)
+
+    syntax: syntax.ValType
+
+    def __init__(self) -> None:
+        raise UsageError("cannot construct directly: use ValType.i32() and its like")
+
+    @classmethod
+    def of(cls, valtype: syntax.ValType) -> ValType:
+        """Wrap a closed type."""
+        wrapped = cls.__new__(cls)
+        wrapped.syntax = valtype
+        return wrapped
+
+    @classmethod
+    def i32(cls) -> ValType:
+        """Return i32."""
+        return cls.of(NumType.I32)
+
+    @classmethod
+    def i64(cls) -> ValType:
+        """Return i64."""
+        return cls.of(NumType.I64)
+
+    @classmethod
+    def f32(cls) -> ValType:
+        """Return f32."""
+        return cls.of(NumType.F32)
+
+    @classmethod
+    def f64(cls) -> ValType:
+        """Return f64."""
+        return cls.of(NumType.F64)
+
+    @classmethod
+    def v128(cls) -> ValType:
+        """Return v128; its Python value is an unsigned int of 128 bits, lane 0 lowest."""
+        return cls.of(NumType.V128)
+
+    @classmethod
+    def externref(cls) -> ValType:
+        """Return externref."""
+        return cls.of(syntax.EXTERNREF)
+
+    @classmethod
+    def funcref(cls) -> ValType:
+        """Return funcref."""
+        return cls.of(syntax.FUNCREF)
+
+    @classmethod
+    def ref(cls, heaptype: syntax.AbsHeapType | DefType | str, nullable: bool = True) -> ValType:
+        """Return any reference type; an abstract heap type may be given by its name, as in `ValType.ref("any")`."""
+        if isinstance(heaptype, str):
+            found = getattr(syntax.AbsHeapType, heaptype.upper(), None)
+            if found is None:
+                raise UsageError(f"unknown heap type {heaptype!r}")
+            heaptype = found
+        return cls.of(RefType(nullable, heaptype))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ValType) and other.syntax == self.syntax
+
+    def __hash__(self) -> int:
+        return hash(self.syntax)
+
+    def __str__(self) -> str:
+        return str(self.syntax)
+
+    __repr__ = __str__
+
+
+def _valtypes(types: Iterable[ValType]) -> tuple[syntax.ValType, ...]:
+    found = tuple(types)
+    for t in found:
+        if not isinstance(t, ValType):
+            raise UsageError(f"expected a ValType, got {type(t).__name__}")
+    return tuple(t.syntax for t in found)
+
+
+class FuncType:
+    """The type of a function."""
+
+    __slots__ = ("deftype",)
+
+    deftype: DefType
+
+    def __init__(self, params: Iterable[ValType], results: Iterable[ValType]) -> None:
+        self.deftype = intern_functype(_valtypes(params), _valtypes(results))
+
+    @classmethod
+    def of(cls, deftype: DefType) -> FuncType:
+        """Wrap a closed function type."""
+        wrapped = cls.__new__(cls)
+        wrapped.deftype = deftype
+        return wrapped
+
+    @property
+    def syntax(self) -> syntax.FuncType:
+        """Return the parameters and results as closed types."""
+        return functype_of(self.deftype)
+
+    @property
+    def params(self) -> list[ValType]:
+        """Return the types of the parameters."""
+        return [ValType.of(t) for t in self.syntax.params]
+
+    @property
+    def results(self) -> list[ValType]:
+        """Return the types of the results."""
+        return [ValType.of(t) for t in self.syntax.results]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FuncType) and other.deftype is self.deftype
+
+    def __hash__(self) -> int:
+        return hash(self.deftype)
+
+    def __str__(self) -> str:
+        return f"func {self.syntax}"
+
+    def __repr__(self) -> str:
+        return f"FuncType({self.params!r}, {self.results!r})"
+
+
+def functype_of(deftype: DefType) -> syntax.FuncType:
+    """Return the function type behind a closed type."""
+    comptype = deftype.comptype
+    if not isinstance(comptype, syntax.FuncType):
+        raise UsageError(f"expected a function type, got {comptype}")
+    return comptype
+
+
+class Limits:
+    """The bounds on a size: `min`, and `max` or None."""
+
+    __slots__ = ("max", "min")
+
+    def __init__(self, min: int, max: int | None = None) -> None:  # noqa: A002 - the names are the package's we follow
+        self.min = min
+        self.max = max
+
+    @classmethod
+    def of(cls, limits: syntax.Limits) -> Limits:
+        """Wrap."""
+        return cls(limits.minimum, limits.maximum)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Limits) and (other.min, other.max) == (self.min, self.max)
+
+    def __hash__(self) -> int:
+        return hash((self.min, self.max))
+
+    def __repr__(self) -> str:
+        return f"Limits({self.min}, {self.max})"
+
+
+class _Wrapper:
+    """What the types that wrap one named tuple of `syntax` have in common."""
+
+    __slots__ = ("syntax",)
+
+    syntax: Any
+
+    @classmethod
+    def of(cls, closed: Any) -> Any:
+        """Wrap a closed type."""
+        wrapped = cls.__new__(cls)
+        wrapped.syntax = closed
+        return wrapped
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.syntax == self.syntax  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.syntax)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+
+def _check_limits(limits: object, most: int, what: str) -> syntax.Limits:
+    if not isinstance(limits, Limits):
+        raise UsageError(f"expected Limits, got {type(limits).__name__}")
+    if not 0 <= limits.min <= most:
+        raise UsageError(f"minimum size too large: {limits.min} {what}, at most {most}")
+    if limits.max is not None and not limits.min <= limits.max <= most:
+        raise UsageError(f"maximum size {limits.max} is not between the minimum {limits.min} and {most} {what}")
+    return syntax.Limits(limits.min, limits.max)
+
+
+class MemoryType(_Wrapper):
+    """The type of a memory, sizes in pages."""
+
+    __slots__ = ()
+
+    syntax: syntax.MemType
+
+    def __init__(self, limits: Limits, is_64: bool = False, shared: bool = False, page_size_log2: int = 16) -> None:
+        if page_size_log2 not in (0, 16):
+            raise UsageError(f"page_size_log2 must be 16 or 0, got {page_size_log2}")
+        addrtype = NumType.I64 if is_64 else NumType.I32
+        checked = _check_limits(limits, 1 << ((64 if is_64 else 32) - page_size_log2), "pages")
+        self.syntax = syntax.MemType(addrtype, checked, shared, 1 << page_size_log2)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the bounds in pages."""
+        return Limits.of(self.syntax.limits)
+
+    @property
+    def is_64(self) -> bool:
+        """Tell whether addresses are i64."""
+        return self.syntax.addrtype is NumType.I64
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether it is shared between threads."""
+        return self.syntax.shared
+
+    @property
+    def page_size(self) -> int:
+        """Return the size of a page in bytes."""
+        return self.syntax.page_size
+
+    @property
+    def page_size_log2(self) -> int:
+        """Return the size of a page as a power of two."""
+        return self.syntax.page_size.bit_length() - 1
+
+    def __str__(self) -> str:
+        return f"memory {_sizes(self.syntax.addrtype, self.syntax.limits)}{' shared' if self.syntax.shared else ''}"
+
+
+class TableType(_Wrapper):
+    """The type of a table, sizes in elements."""
+
+    __slots__ = ()
+
+    syntax: syntax.TableType
+
+    def __init__(self, valtype: ValType, limits: Limits) -> None:
+        (reftype,) = _valtypes([valtype])
+        if not isinstance(reftype, RefType):
+            raise UsageError(f"a table holds references, not {reftype}")
+        self.syntax = syntax.TableType(NumType.I32, _check_limits(limits, (1 << 32) - 1, "elements"), reftype)
+
+    @property
+    def element(self) -> ValType:
+        """Return the type of the elements."""
+        return ValType.of(self.syntax.reftype)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the bounds in elements."""
+        return Limits.of(self.syntax.limits)
+
+    def __str__(self) -> str:
+        return f"table {_sizes(self.syntax.addrtype, self.syntax.limits)} {self.syntax.reftype}"
+
+
+def _sizes(addrtype: NumType, limits: syntax.Limits) -> str:
+    maximum = "" if limits.maximum is None else f" {limits.maximum}"
+    return f"{'i64 ' if addrtype is NumType.I64 else ''}{limits.minimum}{maximum}"
+
+
+class GlobalType(_Wrapper):
+    """The type of a global."""
+
+    __slots__ = ()
+
+    syntax: syntax.GlobalType
+
+    def __init__(self, valtype: ValType, mutable: bool) -> None:
+        self.syntax = syntax.GlobalType(_valtypes([valtype])[0], bool(mutable))
+
+    @property
+    def content(self) -> ValType:
+        """Return the type of the value."""
+        return ValType.of(self.syntax.valtype)
+
+    @property
+    def mutable(self) -> bool:
+        """Tell whether it can be set."""
+        return self.syntax.mutable
+
+    def __str__(self) -> str:
+        return f"global {f'(mut {self.syntax.valtype})' if self.syntax.mutable else self.syntax.valtype}"
+
+
+class TagType:
+    """The type of a tag."""
+
+    __slots__ = ("functype",)
+
+    def __init__(self, functype: FuncType) -> None:
+        if not isinstance(functype, FuncType):
+            raise UsageError(f"expected a FuncType, got {type(functype).__name__}")
+        self.functype = functype
+
+    @classmethod
+    def of(cls, deftype: DefType) -> TagType:
+        """Wrap the closed function type of a tag."""
+        return cls(FuncType.of(deftype))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TagType) and other.functype == self.functype
+
+    def __hash__(self) -> int:
+        return hash(self.functype)
+
+    def __str__(self) -> str:
+        return f"tag {self.functype.syntax}"
+
+
+AnyExternType = Union[FuncType, TableType, MemoryType, GlobalType, TagType]
+
+
+def wrap_externtype(externtype: syntax.ExternType) -> AnyExternType:
+    """Wrap the closed type of an import or export."""
+    if isinstance(externtype, syntax.FuncExtern):
+        return FuncType.of(_closed(externtype.type))
+    if isinstance(externtype, syntax.TagType):
+        return TagType.of(_closed(externtype.type))
+    wrapped: AnyExternType = _WRAPPERS[type(externtype)].of(externtype)
+    return wrapped
+
+
+_WRAPPERS: dict[type, Any] = {
+    syntax.TableType: TableType,
+    syntax.MemType: MemoryType,
+    syntax.GlobalType: GlobalType,
+}
+
+
+def _closed(heaptype: syntax.HeapType) -> DefType:
+    if not isinstance(heaptype, DefType):
+        raise UsageError(f"type {heaptype} is not closed: validate the module first")
+    return heaptype
+
+
+class ImportType:
+    """One import of a module: `module`, `name` and `type`."""
+
+    __slots__ = ("module", "name", "type")
+
+    def __init__(self, module: str, name: str, type: AnyExternType) -> None:  # noqa: A002
+        self.module = module
+        self.name = name
+        self.type = type
+
+    def __repr__(self) -> str:
+        return f"<ImportType {self.module}.{self.name}: {self.type}>"
+
+
+class ExportType:
+    """One export of a module: `name` and `type`."""
+
+    __slots__ = ("name", "type")
+
+    def __init__(self, name: str, type: AnyExternType) -> None:  # noqa: A002
+        self.name = name
+        self.type = type
+
+    def __repr__(self) -> str:
+        return f"<ExportType {self.name}: {self.type}>"

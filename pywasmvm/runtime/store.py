@@ -1,0 +1,256 @@
+"""The store: what lives and dies together, its fuel and its limits. Spec 4.2.3.
+
+Rule 1: everything made in a store stays in it; `check_store` is the one place that refuses a stranger.
+Rule 2: whatever a run may use up is counted here or in `Meter`, never in an engine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Union
+
+from ..config import Limits
+from ..errors import CallStackExhausted, LimitError, OutOfFuel, UsageError
+from . import depth
+from .engine import Engine
+from .refs import GcHeap
+
+if TYPE_CHECKING:
+    from .caller import Caller
+    from .memory import Memory
+
+__all__ = ["UNLIMITED_FUEL", "Meter", "Store", "Storelike", "check_store"]
+
+# Fits a signed 64-bit register with room for a block that overdraws.
+UNLIMITED_FUEL = 1 << 62
+# What an interrupt takes out of the tank, so that the next block finds it empty.
+_INTERRUPT_DEBT = 1 << 63
+
+MOST_NESTED_CALLS = 200
+
+
+class Meter:
+    """The fuel tank. Generated code does `S.fuel -= cost; if S.fuel < 0: S.empty(cost)`.
+
+    fuel     units left; UNLIMITED_FUEL and below when nothing was set.
+    filled   units put in so far, so that consumed = filled - fuel.
+    refill   called with the cost that could not be paid; returns units to add, 0 for none.
+    """
+
+    __slots__ = ("filled", "fuel", "interrupted", "limited", "refill")
+
+    def __init__(self) -> None:
+        self.fuel = UNLIMITED_FUEL
+        self.filled = UNLIMITED_FUEL
+        self.limited = False
+        self.interrupted = False
+        self.refill: Callable[[int], int] | None = None
+
+    @property
+    def remaining(self) -> int:
+        """Return the units left, also while an interrupt is pending."""
+        return self.fuel + _INTERRUPT_DEBT if self.interrupted else self.fuel
+
+    @property
+    def consumed(self) -> int:
+        """Return the units used since the store was made."""
+        return self.filled - self.remaining
+
+    def set_fuel(self, fuel: int) -> None:
+        """Replace what is in the tank."""
+        self.add(fuel - self.remaining)
+        self.limited = True
+
+    def add(self, units: int) -> None:
+        """Put units in (or take them out) without changing what counts as consumed."""
+        self.fuel += units
+        self.filled += units
+
+    def interrupt(self) -> None:
+        """Make the next block stop. May be called from another thread or a signal handler.
+
+        why: a thread that is just writing `fuel` back can lose this; whoever interrupts repeats it (the epoch ticks
+        on), and nothing is asked of the loop.
+        """
+        if not self.interrupted or self.fuel > 0:
+            self.interrupted = True
+            self.fuel -= _INTERRUPT_DEBT
+
+    def empty(self, cost: int) -> None:
+        """Deal with an overdrawn tank: put `cost` back, then raise, or charge it again if there is enough now."""
+        self.fuel += cost
+        if self.interrupted:
+            self.interrupted = False
+            self.fuel += _INTERRUPT_DEBT
+            raise LimitError("epoch deadline reached: the guest was interrupted")
+        if self.refill is not None:
+            self.add(self.refill(cost))
+        if self.fuel < cost:
+            raise OutOfFuel(f"all fuel consumed: {cost} units needed, {self.fuel} left", fuel_needed=cost)
+        self.fuel -= cost
+
+
+class Store:
+    """Everything a set of instances share. Not to be used from two threads at once."""
+
+    def __init__(self, engine: Engine | None = None, data: Any = None) -> None:
+        if engine is None:
+            engine = Engine()
+        elif not isinstance(engine, Engine):
+            raise UsageError(f"expected an Engine, got {type(engine).__name__}")
+        self.engine = engine
+        self.limits: Limits = engine.limits
+        self.meter = Meter()
+        self.heap = GcHeap(self.limits.gc_heap_bytes)
+        self.wasi: Any = None
+        self.closed = False
+        self.most_memories: int | None = None
+        self.most_tables: int | None = None
+        self.instance_count = 0
+        self.table_count = 0
+        self.memory_count = 0
+        self.memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+        self.nested_calls = 0
+        self.epoch_deadline: int | None = None
+        self._data = data
+        self._wasi_config: Any = None
+        if engine.config.consume_fuel:
+            self.meter.set_fuel(0)
+        elif self.limits.fuel is not None:
+            self.meter.set_fuel(self.limits.fuel)
+        engine.adopt(self)
+
+    def data(self) -> Any:
+        """Return the embedder's own value, as given to the constructor."""
+        return self._data
+
+    def set_fuel(self, fuel: int) -> None:
+        """Set the fuel that is left. Without it (and without a limit in the Config) a store has no bound."""
+        self._check_open()
+        if not isinstance(fuel, int) or not 0 <= fuel < UNLIMITED_FUEL:
+            raise UsageError(f"fuel is a number of units from 0 to 2**62 - 1, got {fuel!r}")
+        self.meter.set_fuel(fuel)
+
+    def get_fuel(self) -> int:
+        """Return the fuel that is left. Raise UsageError if none was ever set: then there is no bound."""
+        self._check_open()
+        if not self.meter.limited:
+            raise UsageError("fuel was never set on this store: call set_fuel first, or read fuel_consumed")
+        return max(self.meter.remaining, 0)
+
+    @property
+    def fuel_consumed(self) -> int:
+        """Return the units of fuel that this store's guests have used so far, set or not."""
+        return self.meter.consumed
+
+    def set_epoch_deadline(self, ticks_after_current: int) -> None:
+        """Interrupt the guest with a LimitError when the engine's epoch has moved on by so many ticks."""
+        self._check_open()
+        self.epoch_deadline = self.engine.epoch + ticks_after_current
+
+    def check_epoch(self) -> None:
+        """Interrupt the guest if the deadline has passed. Called by the engine on each tick."""
+        if self.epoch_deadline is not None and self.engine.epoch >= self.epoch_deadline:
+            self.meter.interrupt()
+
+    def set_limits(
+        self,
+        memory_size: int = -1,
+        table_elements: int = -1,
+        instances: int = -1,
+        tables: int = -1,
+        memories: int = -1,
+    ) -> None:
+        """Bound what this store may hold; a negative number leaves that bound as it is.
+
+        memory_size is in bytes per memory, table_elements per table, the rest are counts. They hold for what is made or
+        grown from now on.
+        """
+        self._check_open()
+        changes: dict[str, int] = {}
+        if memory_size >= 0:
+            changes["memory_bytes"] = memory_size
+        if table_elements >= 0:
+            changes["table_elements"] = table_elements
+        if instances >= 0:
+            changes["instances"] = instances
+        self.limits = dataclasses.replace(self.limits, **changes)
+        if tables >= 0:
+            self.most_tables = tables
+        if memories >= 0:
+            self.most_memories = memories
+
+    def set_wasi(self, wasi: Any) -> None:
+        """Give the guests of this store a WASI world; it starts when the first WASI call needs it."""
+        self._check_open()
+        self.wasi = wasi.build(self)
+
+    def gc(self) -> None:
+        """Free unreachable guest objects now."""
+        gc.collect()
+
+    @property
+    def memory_nbytes(self) -> int:
+        """Return the bytes in all memories of this store."""
+        return sum(memory.vmem.nbytes for memory in self.memories)
+
+    def close(self) -> None:
+        """Let go of the memories; using anything of this store afterwards raises UsageError."""
+        if self.closed:
+            return
+        if self.nested_calls:
+            raise UsageError("this store is running: it cannot be closed from inside a call")
+        self.closed = True
+        for memory in list(self.memories):
+            memory.close()
+        if self.wasi is not None:
+            self.wasi.close()
+
+    def __enter__(self) -> Store:
+        self._check_open()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def enter(self) -> None:
+        """Begin a call from outside: refuse a closed store, bound nesting, make room for the call depth."""
+        if self.closed:
+            raise UsageError("this store is closed")
+        if self.nested_calls:
+            if self.nested_calls >= MOST_NESTED_CALLS:
+                # why: each level of guest, host, guest costs native stack, which Python does not count everywhere.
+                raise CallStackExhausted(f"call stack exhausted: {MOST_NESTED_CALLS} nested calls from host to guest")
+        else:
+            if self.epoch_deadline is not None:
+                self.check_epoch()
+            depth.raise_limit(self.limits.call_depth)
+        self.nested_calls += 1
+
+    def leave(self) -> None:
+        """End what `enter` began."""
+        self.nested_calls -= 1
+        if not self.nested_calls:
+            depth.lower_limit(self.limits.call_depth)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise UsageError("this store is closed")
+
+
+Storelike = Union[Store, "Caller"]
+
+
+def check_store(storelike: object, owner: Store | None = None, what: object = None) -> Store:
+    """Return the open store meant by a Store or a Caller. Raise UsageError if it is not `owner`."""
+    store = storelike if isinstance(storelike, Store) else getattr(storelike, "store", None)
+    if not isinstance(store, Store):
+        raise UsageError(f"expected a Store, got {type(storelike).__name__}")
+    if store.closed:
+        raise UsageError("this store is closed")
+    if owner is not None and owner is not store:
+        raise UsageError(f"this {type(what).__name__} belongs to another store")
+    return store

@@ -1,0 +1,97 @@
+"""Tables. Spec 4.2.6. `.elems` is the list the Python engine works on; the methods that take a store are the public API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import LimitError, UsageError
+from ..syntax import types as syntax
+from .publictypes import TableType
+from .store import Store, Storelike, check_store
+from .values import from_raw, to_raw
+
+__all__ = ["Table"]
+
+_MOST_ELEMENTS = {syntax.NumType.I32: (1 << 32) - 1, syntax.NumType.I64: (1 << 64) - 1}
+
+
+class Table:
+    """A table. `elems` holds raw references and grows in place; `tabletype`'s minimum is the current size."""
+
+    __slots__ = ("__weakref__", "elems", "store", "tabletype")
+
+    def __init__(self, store: Storelike, ty: TableType, init: Any) -> None:
+        """Make a table that belongs to the embedder, filled with `init`."""
+        if not isinstance(ty, TableType):
+            raise UsageError(f"expected a TableType, got {type(ty).__name__}")
+        owner = check_store(store)
+        self._setup(owner, ty.syntax, to_raw(owner, ty.syntax.reftype, init))
+
+    @classmethod
+    def alloc(cls, store: Store, tabletype: syntax.TableType, init: Any) -> Table:
+        """Make a table of a type of the module, filled with a raw reference. Raise LimitError at a limit."""
+        table = cls.__new__(cls)
+        table._setup(store, tabletype, init)
+        return table
+
+    def _setup(self, store: Store, tabletype: syntax.TableType, init: Any) -> None:
+        minimum, most = tabletype.limits.minimum, store.limits.table_elements
+        if most is not None and minimum > most:
+            raise LimitError(f"table minimum size of {minimum} elements exceeds table limits: table_elements is {most}")
+        if store.most_tables is not None and store.table_count >= store.most_tables:
+            count, limit = store.table_count + 1, store.most_tables
+            raise LimitError(f"resource limit exceeded: table count too high at {count}, limit {limit}")
+        self.store = store
+        self.tabletype = tabletype
+        self.elems: list[Any] = [init] * minimum
+        store.table_count += 1
+
+    def grow_elems(self, delta: int, init: Any) -> int:
+        """Grow as table.grow does, with a raw reference. Return the old size, or -1 if that is not possible."""
+        old = len(self.elems)
+        size, limits = old + delta, self.tabletype.limits
+        most = self.store.limits.table_elements
+        if size > _MOST_ELEMENTS[self.tabletype.addrtype] or (limits.maximum is not None and size > limits.maximum):
+            return -1
+        if most is not None and size > most:
+            return -1
+        self.elems.extend([init] * delta)
+        self.tabletype = self.tabletype._replace(limits=syntax.Limits(size, limits.maximum))
+        return old
+
+    def type(self, store: Storelike) -> TableType:
+        """Return its type, with the current size as minimum."""
+        check_store(store, self.store, self)
+        return TableType.of(self.tabletype)
+
+    def size(self, store: Storelike) -> int:
+        """Return the number of elements."""
+        check_store(store, self.store, self)
+        return len(self.elems)
+
+    def grow(self, store: Storelike, amt: int, init: Any) -> int:
+        """Add elements. Return the old size; raise LimitError if it cannot grow."""
+        check_store(store, self.store, self)
+        if amt < 0:
+            raise UsageError("cannot grow by negative amount")
+        old = self.grow_elems(amt, to_raw(self.store, self.tabletype.reftype, init))
+        if old < 0:
+            raise LimitError(f"failed to grow table by {amt} from {len(self.elems)} elements")
+        return old
+
+    def get(self, store: Storelike, idx: int) -> Any:
+        """Return an element as a Python value; None for a null and past the end."""
+        check_store(store, self.store, self)
+        if not 0 <= idx < len(self.elems):
+            return None
+        return from_raw(self.tabletype.reftype, self.elems[idx])
+
+    def set(self, store: Storelike, idx: int, val: Any) -> None:
+        """Set an element from a Python value. Raise UsageError past the end."""
+        check_store(store, self.store, self)
+        if not 0 <= idx < len(self.elems):
+            raise UsageError(f"table index out of bounds: {idx} in a table of {len(self.elems)} elements")
+        self.elems[idx] = to_raw(self.store, self.tabletype.reftype, val)
+
+    def __repr__(self) -> str:
+        return f"<Table of {len(self.elems)} {self.tabletype.reftype}>"
