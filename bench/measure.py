@@ -1,0 +1,123 @@
+"""Timing: calibrate n per engine and kernel, run interleaved rounds, check every answer.
+
+Rule 1: what is compared is CPU time per guest instruction, counted by metered runs, because a slow engine
+        cannot run the n of a fast one.
+Rule 2: rounds are interleaved (every engine once per round), so a change of the machine's speed hits all.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from .engines import Engine, Run
+from .kernels import Kernel
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Cell:
+    """One engine on one kernel: seconds per run of `n`, guest instructions of that n, or why not."""
+
+    engine: str
+    kernel: str
+    n: int = 0
+    instructions: int = 0
+    seconds: list[float] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def nanoseconds(self) -> float | None:
+        """Return the median CPU nanoseconds per guest instruction, None if nothing was measured."""
+        if not self.seconds or not self.instructions:
+            return None
+        return statistics.median(self.seconds) / self.instructions * 1e9
+
+    @property
+    def spread(self) -> float | None:
+        """Return (maximum - minimum) / median."""
+        if not self.seconds:
+            return None
+        return (max(self.seconds) - min(self.seconds)) / statistics.median(self.seconds)
+
+
+def _timed(run: Run, n: int) -> tuple[int, float]:
+    begin = time.process_time()
+    result = run(n)
+    return result, time.process_time() - begin
+
+
+def calibrate(run: Run, kernel: Kernel, seconds: float) -> int:
+    """Return an n that keeps `run` busy for about `seconds`, or the smallest if that takes longer."""
+    n = kernel.smallest
+    run(n)  # why: the first call pays for lazy translation
+    while True:
+        _, took = _timed(run, n)
+        if took >= seconds / 2:
+            return n
+        n = kernel.grow(n, min(seconds / max(took, 1e-6), 10.0))
+
+
+class Judge:
+    """Counts guest instructions and knows the right answers, from one trusted metered engine.
+
+    The wasmtime package where installed, else our own engine (then answers are checked for agreement only).
+    """
+
+    def __init__(self) -> None:
+        try:
+            import wasmtime as api
+        except ImportError:
+            import pywasmvm as api  # type: ignore[no-redef]
+        self.name = api.__name__
+        self._api = api
+        config = api.Config()
+        config.consume_fuel = True
+        self._engine = api.Engine(config)
+        self._known: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def ask(self, kernel: Kernel, n: int) -> tuple[int, int]:
+        """Return (result, guest instructions) of the kernel's `run(n)`."""
+        key = (kernel.name, n)
+        if key not in self._known:
+            api, budget = self._api, 1 << 60
+            store = api.Store(self._engine)
+            store.set_fuel(budget)
+            run = api.Instance(store, api.Module(self._engine, kernel.code), []).exports(store)["run"]
+            result = run(store, n) & ((1 << 64) - 1)
+            self._known[key] = (result, budget - store.get_fuel())
+        return self._known[key]
+
+
+def measure(
+    engines: Iterable[Engine], kernels: list[Kernel], rounds: int, seconds: float, progress: Progress
+) -> list[Cell]:
+    """Measure every engine on every kernel and return the cells. An engine that fails says so in its cell."""
+    judge = Judge()
+    cells: list[Cell] = []
+    for kernel in kernels:
+        runs: list[tuple[Cell, Run]] = []
+        for engine in engines:
+            cell = Cell(engine.name, kernel.name)
+            cells.append(cell)
+            progress(f"{kernel.name}: {engine.name}")
+            try:
+                run = engine.load(kernel.code)
+                cell.n = calibrate(run, kernel, seconds)
+                result = run(cell.n)
+            except Exception as error:  # noqa: BLE001 - why: somebody else's engine may raise anything; it is reported
+                cell.error = f"{type(error).__name__}: {error}".splitlines()[0]
+                continue
+            expected, cell.instructions = judge.ask(kernel, cell.n)
+            if result != expected:
+                cell.error = f"wrong answer: run({cell.n}) = {result:#x}, {judge.name} says {expected:#x}"
+                continue
+            runs.append((cell, run))
+        for number in range(rounds):
+            progress(f"{kernel.name}: round {number + 1} of {rounds}")
+            for cell, run in runs:
+                cell.seconds.append(_timed(run, cell.n)[1])
+    return cells
