@@ -22,7 +22,6 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
-ROOT = Path(__file__).resolve().parent
 PURE, REQUIRE_FAST, STRICT, DEBUG = (
     os.environ.get(f"PYWASMVM_{name}") == "1"
     for name in ("PURE", "REQUIRE_FAST", "STRICT_BUILD", "DEBUG_BUILD")
@@ -55,22 +54,8 @@ def give_up(reason: str) -> None:
     say(f"installing the Python engine alone: {reason}")
 
 
-class OptionalBuildExt(build_ext):
-    """build_ext that falls back to the Python engine when there is no working C compiler."""
-
-    def run(self) -> None:
-        try:
-            super().run()
-        except (CCompilerError, ExecError, PlatformError) as error:
-            give_up(f"the C compiler failed: {str(error).splitlines()[0]}")
-            self.extensions = []
-
-
-def extensions() -> list[Extension]:
-    """Return one Extension per .pyx of the compiled engine, or none with the reason said."""
-    sources = sorted((ROOT / "pywasmvm" / "_fast").glob("*.pyx"))
-    if PURE or not sources:
-        return []
+def cythonized(modules: list[Extension]) -> list[Extension]:
+    """Translate the .pyx sources to C; no modules, with the reason said, if Cython is missing."""
     try:
         from Cython.Build import cythonize
         from Cython.Compiler import Options
@@ -78,19 +63,42 @@ def extensions() -> list[Extension]:
         give_up("Cython is not installed (pip install Cython)")
         return []
     Options.warning_errors = STRICT
-    modules = [
-        Extension(
-            f"pywasmvm._fast.{path.stem}", [str(path.relative_to(ROOT))], extra_compile_args=COMPILE_ARGS
-        )
-        for path in sources
-    ]
     said = io.StringIO()
-    with contextlib.redirect_stderr(said):
-        built: list[Extension] = cythonize(modules, compiler_directives=DIRECTIVES, force=DEBUG or STRICT)
-    sys.stderr.write(said.getvalue())
+    try:
+        with contextlib.redirect_stderr(said):
+            built: list[Extension] = cythonize(modules, compiler_directives=DIRECTIVES, force=DEBUG or STRICT)
+    finally:
+        sys.stderr.write(said.getvalue())
     if STRICT and "performance hint" in said.getvalue():
         raise SystemExit("pywasmvm: Cython gave performance hints, see above (PYWASMVM_STRICT_BUILD=1)")
     return built
+
+
+class OptionalBuildExt(build_ext):
+    """build_ext that falls back to the Python engine when there is no working C compiler."""
+
+    def finalize_options(self) -> None:
+        # why: here and not at the top, because pip runs this file three times and builds only once.
+        if self.distribution.ext_modules:
+            self.distribution.ext_modules = cythonized(self.distribution.ext_modules)
+        super().finalize_options()
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except (CCompilerError, ExecError, PlatformError) as error:
+            compiler = (self.compiler.compiler_so or ["cc"])[0]
+            give_up(f"{compiler} failed ({type(error).__name__}), see above or run with pip install -v")
+            self.extensions = []
+
+
+def extensions() -> list[Extension]:
+    """Return one Extension per .pyx of the compiled engine."""
+    sources = [] if PURE else sorted(Path("pywasmvm", "_fast").glob("*.pyx"))
+    return [
+        Extension(f"pywasmvm._fast.{path.stem}", [str(path)], extra_compile_args=COMPILE_ARGS)
+        for path in sources
+    ]
 
 
 setup(
