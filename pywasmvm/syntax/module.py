@@ -171,6 +171,8 @@ class Module:
     data_count   the data count section's value, None if absent.
     binary       the bytes it was decoded from (None for text).
     names        filled by whoever knows names: the decoder on demand, the text parser always.
+    branch_hints from the text, by function index: (index of the instruction in its body, bytes), ascending.
+                 A decoded module has them in its custom section only, whose byte offsets need no resolving.
     checked      set by validation: `valid.checked.CheckedModule` with closed types and index spaces.
     """
 
@@ -188,6 +190,7 @@ class Module:
     data_count: int | None = None
     customs: list[CustomSection] = field(default_factory=list)
     names: Names = field(default_factory=Names)
+    branch_hints: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
     binary: bytes | None = None
     checked: Any = None
 

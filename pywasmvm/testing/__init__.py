@@ -1,0 +1,1 @@
+"""What tests are made with: the runner of the official scripts, the pytest plugin, strategies."""
