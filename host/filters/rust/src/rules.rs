@@ -77,7 +77,8 @@ impl HeaderRules {
                 return Err(format!("{place}: not a header name: {name:?}"));
             }
         }
-        for value in self.set.values().chain(self.add.values()).chain(self.rewrite.iter().map(|r| &r.replace)) {
+        for value in self.set.values().chain(self.add.values()).chain(self.rewrite.iter().map(|r| &r.replace))
+        {
             if value.bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
                 return Err(format!("{place}: line break or NUL in value {value:?}"));
             }
