@@ -56,8 +56,9 @@ def _read_modify_writes() -> tuple[Op, ...]:
             py = f"({meaning}) & {MASKS[access]}"
             rows.append(atomic(name, first + i, (t,), (t,), access, kind=Kind.RMW, py=py, c=meaning, lazy="b"))
         name = f"{shape.format('atomic.rmw')}.cmpxchg{_narrow(t, access)}"
-        py = f"(c & {MASKS[access]}) if x == b else x"
-        rows.append(atomic(name, 0x48 + i, (t, t), (t,), access, kind=Kind.CMPXCHG, py=py))
+        # spec: `expected` is wrapped to the width before it is compared.
+        py = f"(c & {MASKS[access]}) if x == (b & {MASKS[access]}) else x"
+        rows.append(atomic(name, 0x48 + i, (t, t), (t,), access, kind=Kind.CMPXCHG, py=py, lazy="bc"))
     return tuple(rows)
 
 

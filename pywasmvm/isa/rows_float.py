@@ -35,7 +35,6 @@ def _arithmetic(t: str, first: int) -> tuple[Op, ...]:
     n = t[1:]
     sign, rest = f"S{n}", f"M{int(n) - 1}"
     rounded = "fround({})" if t == F32 else "{}"
-    fused = {name: rounded.format(pyf) for name, pyf in (("add", "a + b"), ("sub", "a - b"), ("mul", "a * b"))}
     return (
         unop(f"{t}.abs", first, t, nan=BITS, py=f"a & {rest}", pyf="abs(a)", c=f"fabs{n}(a)"),
         unop(f"{t}.neg", first + 1, t, nan=BITS, py=f"a ^ {sign}", pyf="-a", c="-a"),
@@ -44,9 +43,9 @@ def _arithmetic(t: str, first: int) -> tuple[Op, ...]:
         _unop(t, "trunc", first + 4, "ftrunc(a)", f"canon{n}(trunc{n}(a))"),
         _unop(t, "nearest", first + 5, "fnearest(a)", f"canon{n}(nearest{n}(a))"),
         _unop(t, "sqrt", first + 6, rounded.format("fsqrt(a)"), f"canon{n}(sqrt{n}(a))"),
-        _binop(t, "add", first + 7, fused["add"], f"canon{n}(a + b)"),
-        _binop(t, "sub", first + 8, fused["sub"], f"canon{n}(a - b)"),
-        _binop(t, "mul", first + 9, fused["mul"], f"canon{n}(a * b)"),
+        _binop(t, "add", first + 7, rounded.format("a + b"), f"canon{n}(a + b)"),
+        _binop(t, "sub", first + 8, rounded.format("a - b"), f"canon{n}(a - b)"),
+        _binop(t, "mul", first + 9, rounded.format("a * b"), f"canon{n}(a * b)"),
         _binop(t, "div", first + 10, rounded.format("a / b if b else fdiv0(a, b)"), f"canon{n}(a / b)"),
         _binop(t, "min", first + 11, "fmin(a, b)", f"min{n}(a, b)"),
         _binop(t, "max", first + 12, "fmax(a, b)", f"max{n}(a, b)"),
