@@ -7,6 +7,8 @@ once per engine. `make_engine` builds an Engine of that kind with any other sett
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -96,3 +98,25 @@ def goldens() -> Path:
 def project_root() -> Path:
     """The folder of the checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def run_cli() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs the command line in a process of its own, as a user would."""
+
+    def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if k != "PYWASMVM_TRACEBACK"}
+        environment.update(settings.pop("env", {}))
+        settings.setdefault("stdin", None if "input" in settings else subprocess.DEVNULL)
+        settings.setdefault("stdout", subprocess.PIPE)
+        return subprocess.run(
+            [sys.executable, "-m", "pywasmvm", *arguments],
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            env=environment,
+            cwd=settings.pop("cwd", ROOT),
+            **settings,
+        )
+
+    return run

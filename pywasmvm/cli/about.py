@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from ..errors import UnsupportedError
+
 __all__ = ["version_text"]
 
 
@@ -16,7 +18,29 @@ def package_version() -> str:
         return "(a checkout, not installed)"
 
 
+def why_not_compiled() -> str:
+    """Return why the compiled engine cannot run here, "" if it can."""
+    from .. import Config, Engine
+
+    config = Config()
+    config.engine = "cython"
+    try:
+        Engine(config).backend  # noqa: B018 - loading it is the test
+    except (UnsupportedError, ImportError) as error:
+        return str(error)
+    return ""
+
+
 def version_text() -> str:
     """Return the lines of `--version`."""
+    from .. import Engine
+
     machine = f"{platform.system()} {platform.machine()}"
-    return f"pywasmvm {package_version()}, Python {platform.python_version()} on {machine}"
+    first = f"pywasmvm {package_version()}, Python {platform.python_version()} on {machine}"
+    missing = why_not_compiled()
+    try:
+        running = Engine().backend.name
+    except (UnsupportedError, ImportError) as error:
+        return f"{first}\nengine: none, this installation is broken: {error}"
+    reason = f"because the compiled engine is not there ({missing})" if missing else "the compiled one"
+    return f"{first}\nengine: {running}, {reason}"

@@ -14,9 +14,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from ..errors import InternalError, LinkError, ModuleError, UsageError, WasmError
+from ..errors import (
+    DecodeError,
+    InternalError,
+    LimitError,
+    LinkError,
+    ModuleError,
+    UnsupportedError,
+    UsageError,
+    ValidationError,
+    WasmError,
+)
 
 __all__ = [
+    "CLI_LIBRARIES",
     "EXIT_INTERNAL",
     "EXIT_INTERRUPTED",
     "EXIT_OK",
@@ -25,9 +36,12 @@ __all__ = [
     "EXIT_TRAP",
     "EXIT_USAGE",
     "CommandError",
-    "about_file",
+    "describe",
     "exit_status",
     "guarded",
+    "loading",
+    "need_library",
+    "refusal",
     "say",
 ]
 
@@ -39,12 +53,27 @@ EXIT_INTERNAL = 70  # our fault
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
 EXIT_PIPE = 141  # 128 + SIGPIPE: the reader of our output went away, which is no error
 
+CLI_LIBRARIES = ("click", "rich")
+
 # The first class that fits counts.
 STATUS_OF: tuple[tuple[type[WasmError], int], ...] = (
     (ModuleError, EXIT_REFUSED),
     (LinkError, EXIT_REFUSED),
     (UsageError, EXIT_USAGE),
     (InternalError, EXIT_INTERNAL),
+)
+
+# What a refused module is called, and what its owner can do.
+REFUSALS: tuple[tuple[type[WasmError], str, str], ...] = (
+    (UnsupportedError, "unsupported", "If that is a proposal, switch it on with --enable"),
+    (
+        DecodeError,
+        "malformed",
+        "Is the file complete, and a core module of WebAssembly? Build or fetch it again",
+    ),
+    (ValidationError, "invalid", "The tool that wrote it is at fault: update or report it, and build again"),
+    (LinkError, "cannot be linked", "Provide what it imports, or run it where that exists"),
+    (LimitError, "over a limit", "Raise the limit if you trust the module"),
 )
 
 
@@ -80,12 +109,28 @@ def exit_status(error: WasmError) -> int:
 
 
 @contextmanager
-def about_file(path: str) -> Iterator[None]:
-    """Put the file's name in front of whatever goes wrong with a module inside the block."""
+def loading(path: str) -> Iterator[None]:
+    """Around the reading of a module: name the file in whatever is wrong with it, and refuse it."""
     try:
         yield
+    except (UsageError, InternalError):
+        raise
     except WasmError as error:
-        raise CommandError(f"{path}: {error}", exit_status(error)) from error
+        # why: not exit_status(): a limit passed while loading means a module refused, not a run that failed.
+        raise CommandError(f"{path}: {refusal(error)}", EXIT_REFUSED) from error
+
+
+def refusal(error: WasmError) -> str:
+    """Return what is wrong with a module, where, and what to do about it."""
+    for cls, kind, advice in REFUSALS:
+        if isinstance(error, cls):
+            return f"{kind}: {error}. {advice}"
+    return str(error)
+
+
+def need_library(name: str) -> str:
+    """Return the line about a library that the extra `cli` would have brought."""
+    return f"the command line needs {name}, which is not installed: pip install 'pywasmvm[cli]'"
 
 
 def describe(error: BaseException) -> tuple[str, int]:
@@ -102,6 +147,8 @@ def describe(error: BaseException) -> tuple[str, int]:
         return "", EXIT_PIPE
     if isinstance(error, OSError):
         return _describe_oserror(error), EXIT_USAGE
+    if isinstance(error, ModuleNotFoundError) and error.name in CLI_LIBRARIES:
+        return need_library(error.name), EXIT_USAGE
     if isinstance(error, MemoryError):
         return "out of memory", EXIT_TRAP
     kind = type(error).__name__

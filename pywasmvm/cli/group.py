@@ -60,7 +60,11 @@ def _commands_of_checkout() -> dict[str, EntryPoint]:
             continue
         for item in iter_modules(import_module(package).__path__):
             place = f"{package}.{item.name}"
-            if isinstance(getattr(import_module(place), item.name, None), click.Command):
+            try:
+                is_command = isinstance(getattr(import_module(place), item.name, None), click.Command)
+            except ImportError:
+                is_command = True  # get_command will say what is wrong with it
+            if is_command:
                 found[item.name] = EntryPoint(item.name, f"{place}:{item.name}", COMMANDS_GROUP)
     return found
 

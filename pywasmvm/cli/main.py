@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from .errors import EXIT_USAGE, guarded, say
+from .errors import CLI_LIBRARIES, EXIT_USAGE, guarded, need_library, say
 
 __all__ = ["main"]
 
@@ -15,9 +15,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from .group import invoke
     except ModuleNotFoundError as error:
-        if error.name not in ("click", "rich"):
+        if error.name not in CLI_LIBRARIES:
             raise
-        say(f"the command line needs {error.name}, which is not installed: pip install 'pywasmvm[cli]'")
+        say(need_library(error.name))
         return EXIT_USAGE
     arguments = list(sys.argv[1:] if argv is None else argv)
     return guarded(lambda: invoke(arguments))
