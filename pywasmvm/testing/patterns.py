@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Union
 
 from ..syntax.types import AbsHeapType, NumType, RefType, ValType
 
@@ -52,7 +51,7 @@ class Null:
 
 @dataclass(frozen=True)
 class HostRef:
-    """Host reference number `number`; `internal` if it is an anyref (ref.host), else an externref (ref.extern)."""
+    """A host reference by its number; an anyref (ref.host) if `internal`, else an externref (ref.extern)."""
 
     number: int
     internal: bool = False
@@ -74,7 +73,7 @@ class Nan:
 
 @dataclass(frozen=True)
 class VectorPattern:
-    """Lanes of a v128, lane 0 first: each bits or, for float lanes, True for nan:arithmetic, False for canonical."""
+    """Lanes of a v128, lane 0 first: bits, or True for nan:arithmetic and False for nan:canonical."""
 
     width: int
     lanes: tuple[int | bool, ...]
@@ -104,8 +103,8 @@ class Either:
         return f"either of {', '.join(map(str, self.options))}"
 
 
-Value = Union[Number, Null, HostRef]
-Pattern = Union[Number, Null, HostRef, Nan, VectorPattern, RefPattern, Either]
+Value = Number | Null | HostRef
+Pattern = Number | Null | HostRef | Nan | VectorPattern | RefPattern | Either
 
 
 def is_nan(bits: int, width: int, *, arithmetic: bool) -> bool:

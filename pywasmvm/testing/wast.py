@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Union
 
 from ..config import Features
 from ..errors import DecodeError
@@ -129,7 +128,7 @@ class Assertion(Command):
 
 @dataclass(frozen=True)
 class Refusal(Command):
-    """A module that must be refused: malformed, invalid, unlinkable, trap (when instantiated), or a _custom kind."""
+    """A module that must be refused: malformed, invalid, unlinkable, trap, malformed_custom, invalid_custom."""
 
     kind: str
     source: ModuleSource
@@ -166,7 +165,9 @@ _NUMBERS: dict[str, tuple[NumType, Imm]] = {
     "f64.const": (NumType.F64, Imm.F64),
 }
 _NANS = {"nan:canonical": False, "nan:arithmetic": True}
-_REF_KINDS = {f"ref.{kind}": kind for kind in ("func", "extern", "any", "eq", "i31", "struct", "array", "exn", "host")}
+_REF_KINDS = {
+    f"ref.{kind}": kind for kind in ("func", "extern", "any", "eq", "i31", "struct", "array", "exn", "host")
+}
 
 
 class _ScriptParser(ModuleParser):

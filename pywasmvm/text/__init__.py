@@ -6,5 +6,6 @@ Nothing here knows bytes: whoever wants them gives the module to the encoder.
 from __future__ import annotations
 
 from .parser import ModuleParser, parse_module
+from .printer import Printer, print_module
 
-__all__ = ["ModuleParser", "parse_module"]
+__all__ = ["ModuleParser", "Printer", "parse_module", "print_module"]

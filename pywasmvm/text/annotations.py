@@ -1,6 +1,6 @@
-"""The annotations that mean something here: `@custom`, `@name` and `@metadata.code.branch_hint` (spec appendix A.5).
+"""The annotations that mean something here: `@custom`, `@name` and `@metadata.code.branch_hint`.
 
-All others are skipped. One of ours that stands where nothing takes it is an error.
+Spec: appendix A.5. All others are skipped. One of ours that stands where nothing takes it is an error.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
 """Instructions and expressions: spec chapter 6.5, plain and folded.
 
-Rule 1: nothing here recurses, whatever the nesting: open blocks and folded operators wait on a stack of frames.
-Rule 2: a frame decides what may follow, by its mode: a sequence of anything, folded operands only, the operands of
-        a folded `if` before its `then`, or what comes behind it.
+Rule 1: nothing here recurses, whatever the nesting: open blocks and folded operators wait on a
+        stack of frames.
+Rule 2: a frame decides what may follow, by its mode: a sequence of anything, folded operands only, the
+        operands of a folded `if` before its `then`, or what comes behind it.
 Rule 3: how immediates are written follows from their shape; the readers stand in `immediates`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from ..isa import BY_NAME
 from ..isa.model import Imm, Op
@@ -60,7 +63,8 @@ class BodyParser(ImmediateParser):
         """Read instructions, all up to a closing parenthesis or one folded one."""
         toks, bare, readers, notes = self.toks, BARE, _PLAIN_READERS, self.tokens.notes
         self.frames = frames = []
-        self.out = out = []
+        out: list[Any] = []
+        self.out = out
         mode = _SEQUENCE
         pos = self.pos
         while True:

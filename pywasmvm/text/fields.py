@@ -1,7 +1,7 @@
 """Module fields: spec chapter 6.6, with all abbreviations.
 
-A module is read in three passes over its fields: bind every identifier; read the types; read the rest in order.
-So each reference is resolved at once, and types that type uses imply come behind the explicit ones.
+A module is read in three passes over its fields: bind every identifier; read the types; read the rest in
+order. So each reference is resolved at once, and types that type uses imply come behind the explicit ones.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .spaces import Space
 __all__ = ["FieldParser"]
 
 _FUNC = RefType(False, AbsHeapType.FUNC)
-_KINDS = {word: kind for kind, word in zip(ExternKind, EXTERN_WORDS)}
+_KINDS = {word: kind for kind, word in zip(ExternKind, EXTERN_WORDS, strict=True)}
 _DATA_SPACES = {"elem": "elems", "data": "datas"}
 _INLINE_SEGMENTS = {"table": ("elem", "elems"), "memory": ("data", "datas")}
 
@@ -317,7 +317,7 @@ class FieldParser(AnnotationParser, BodyParser):
         self.module.start = self.index(self.spaces["funcs"])
 
     def _target(self, word: str) -> int | None:
-        """Read `(table x)` or `(memory x)`, or the bare index that older texts have; None if there is none."""
+        """Read `(table x)` or `(memory x)`, or the bare index of older texts; None if there is none."""
         space = self.spaces[EXTERN_WORDS[word]]
         if self.opens(word):
             index = self.index(space)

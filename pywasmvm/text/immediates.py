@@ -314,7 +314,7 @@ def _nullable_twin(self: ImmediateParser, op: Op) -> Instr:
     return (ROWS_BY_TEXT[op.text][1] if reftype.nullable else op, reftype.heaptype)
 
 
-# By shape of the immediates; (HEAPTYPE, HEAPTYPE) stands for the rows that come in a nullable and a plain form.
+# By shape of the immediates; (HEAPTYPE, HEAPTYPE) stands for rows in a nullable and a plain form.
 READERS: dict[tuple[Imm, ...], Reader] = {
     (Imm.LOCALIDX,): _local,
     (Imm.LABELIDX,): _branch,

@@ -1,7 +1,8 @@
 """The words of the text format, those of instructions derived from the table.
 
-Rule 1: how an instruction's immediates are written follows from the kinds in its row (its shape), never from its
-        name; `bodies.READERS` has one reader for each shape whose text order or defaults differ from the binary.
+Rule 1: how an instruction's immediates are written follows from the kinds in its row (its shape), never from
+        its name; `bodies.READERS` has one reader for each shape whose text order or defaults differ from the
+        binary.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ __all__ = [
 HEAPTYPES: dict[str, AbsHeapType] = {str(item): item for item in AbsHeapType}
 PACKED: dict[str, PackedType] = {str(item): item for item in PackedType}
 _SHORT_REFS = (FUNCREF, EXTERNREF, ANYREF, EQREF, I31REF, STRUCTREF, ARRAYREF, EXNREF) + tuple(
-    RefType(True, bottom) for bottom in (AbsHeapType.NONE, AbsHeapType.NOFUNC, AbsHeapType.NOEXTERN, AbsHeapType.NOEXN)
+    RefType(True, bottom)
+    for bottom in (AbsHeapType.NONE, AbsHeapType.NOFUNC, AbsHeapType.NOEXTERN, AbsHeapType.NOEXN)
 )
 VALTYPES: dict[str, ValType] = {
     **{str(number): number for number in NumType},
@@ -63,7 +65,9 @@ BARE: dict[str, Instr] = {
 }
 
 # Instructions of proposals, which have to be switched on.
-PROPOSED: frozenset[str] = frozenset(text for text, rows in ROWS_BY_TEXT.items() if rows[0].feature in PROPOSALS)
+PROPOSED: frozenset[str] = frozenset(
+    text for text, rows in ROWS_BY_TEXT.items() if rows[0].feature in PROPOSALS
+)
 
 # v128.const shapes: (lanes, bits of a lane, lanes are floats)
 LANE_SHAPES: dict[str, tuple[int, int, bool]] = {
@@ -105,12 +109,12 @@ SECTIONS: dict[str, int] = {
 }
 
 _STRUCTURE = """
-    module binary quote definition instance type rec sub final func struct array field param result local mut ref null
-    table memory global tag import export start elem data declare item offset then else end shared pagesize exact
-    descriptor describes catch catch_ref catch_all catch_all_ref
-    register invoke get assert_return assert_trap assert_exhaustion assert_exception assert_malformed assert_invalid
-    assert_unlinkable assert_malformed_custom assert_invalid_custom script input output thread wait either
-    nan:canonical nan:arithmetic ref.extern ref.host
+    module binary quote definition instance type rec sub final func struct array field param result local mut
+    ref null table memory global tag import export start elem data declare item offset then else end shared
+    pagesize exact descriptor describes catch catch_ref catch_all catch_all_ref
+    register invoke get assert_return assert_trap assert_exhaustion assert_exception assert_malformed
+    assert_invalid assert_unlinkable assert_malformed_custom assert_invalid_custom script input output thread
+    wait either nan:canonical nan:arithmetic ref.extern ref.host
 """
 KEYWORDS: frozenset[str] = frozenset(
     [*ROWS_BY_TEXT, *HEAPTYPES, *VALTYPES, *PACKED, *LANE_SHAPES, *_STRUCTURE.split()]

@@ -1,9 +1,9 @@
 """Text to tokens: spec chapter 6.3. Tokens are plain strings, so that a parser is dictionary look-ups.
 
-Rule 1: one compiled regular expression does all the work; a token's position is not kept. It is found again, by
-        lexing once more up to the token, only when an error needs it.
-Rule 2: what is lexically wrong becomes a token that no grammar rule accepts, so the first mistake in the text is
-        the one reported. `Tokens.error_at` then says what kind it was.
+Rule 1: one compiled regular expression does all the work; a token's position is not kept. It is found again,
+        by lexing once more up to the token, only when an error needs it.
+Rule 2: what is lexically wrong becomes a token that no grammar rule accepts, so the first mistake in the
+        text is the one reported. `Tokens.error_at` then says what kind it was.
 Rule 3: annotations are lifted out of the token list into `Tokens.notes`, each under the index of the token it
         stands before. Who understands an annotation looks there.
 """
@@ -29,7 +29,8 @@ _STRING = rf'"{_PLAIN}(?:{_ESCAPE}{_PLAIN})*"'
 _SPACE = r"(?:[ \t\n\r]+|;;[^\n\r]*)*"
 # A token and the space behind it. The last alternative takes one character that begins no token.
 _TOKEN = re.compile(
-    rf"(\(@(?:{_STRING}|{_ID}*)|[()]|{_ID}+(?:{_STRING}{_ID}*)*|{_STRING}(?:{_ID}+|{_STRING})*|[^ \t\n\r]){_SPACE}"
+    rf"(\(@(?:{_STRING}|{_ID}*)|[()]"
+    rf"|{_ID}+(?:{_STRING}{_ID}*)*|{_STRING}(?:{_ID}+|{_STRING})*|[^ \t\n\r]){_SPACE}"
 )
 _LEADING = re.compile(_SPACE)
 _ONE_STRING = re.compile(_STRING)
@@ -41,7 +42,7 @@ _FIELD = re.compile(r"(?:offset|align)=([0-9].*)")
 
 
 class Note(NamedTuple):
-    """An annotation: its name, its tokens without the outer parentheses, and the index of its first raw token."""
+    """An annotation: its name, its tokens without the outer parentheses, the index of its first raw token."""
 
     name: str
     tokens: list[str]
@@ -52,7 +53,10 @@ class Tokens:
     """The tokens of one text; `items` ends with several `EOF`, so looking a little ahead is always safe."""
 
     def __init__(self, source: str | bytes) -> None:
-        """Lex `source`. Raise DecodeError if bytes are not UTF-8; every other mistake waits for the parser."""
+        """Lex `source`.
+
+        Raise DecodeError if bytes are not UTF-8; every other mistake waits for the parser.
+        """
         if not isinstance(source, str):
             try:
                 source = str(source, "utf-8")
@@ -74,7 +78,7 @@ class Tokens:
         self.items += [EOF] * 8
 
     def _blank_comments(self, source: str) -> str:
-        """Replace block comments by spaces of the same length: they nest, which an expression cannot follow."""
+        """Replace block comments by spaces of the same length: they nest, so no expression can skip them."""
         parts: list[str] = []
         done = pos = 0
         while match := _COMMENT_START.search(source, pos):
@@ -117,7 +121,7 @@ class Tokens:
         self.items = out
 
     def _annotation_end(self, raw: list[str], start: int) -> tuple[int, str]:
-        """Return the index behind the annotation's closing parenthesis and "", or the culprit's index and a message."""
+        """Return the index behind the annotation's last parenthesis and "", or the culprit's and why."""
         try:
             if not _decode_id(raw[start][2:], ""):
                 return start, "empty annotation id"
@@ -231,7 +235,7 @@ def _decode_id(token: str, sigil: str) -> str:
 
 
 def identifier(token: str) -> str | None:
-    """Return the name of a `$name` or `$"name"` token without its `$`, None if it is not a proper identifier."""
+    """Return the name of a `$name` or `$"name"` token without `$`, None if it is no proper identifier."""
     if token[:1] != "$" or len(token) == 1:
         return None
     if '"' not in token:

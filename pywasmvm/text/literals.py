@@ -35,7 +35,7 @@ _HEX_RUN = re.compile(r"(?:\\[0-9a-fA-F]{2})*")
 _ESCAPED = re.compile(rb"""\\(?:u\{([0-9a-fA-F_]+)\}|([0-9a-fA-F]{2})|(.))""", re.DOTALL)
 _LETTERS = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b'"': b'"', b"'": b"'", b"\\": b"\\"}
 _MANTISSA = {32: 23, 64: 52}
-_PRINTABLE = re.compile(r'[^ !#-\[\]-~]')
+_PRINTABLE = re.compile(r"[^ !#-\[\]-~]")
 _LONG = 40  # digits; more cannot fit any integer type
 
 

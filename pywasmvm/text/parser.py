@@ -35,7 +35,7 @@ class ModuleParser(FieldParser):
 def parse_module(source: str | bytes, features: Features | None = None) -> Module:
     """Parse the text of one module.
 
-    Raise DecodeError, with line and column, if it is malformed, and UnsupportedError if it needs a feature that is
-    off. Nothing is validated.
+    Raise DecodeError, with line and column, if it is malformed, and UnsupportedError if it needs a feature
+    that is off. Nothing is validated.
     """
     return ModuleParser(Tokens(source), features or Features()).text()

@@ -1,4 +1,4 @@
-"""Index spaces with their identifiers, and the type section while it is being collected: spec chapter 6.1, 6.4.
+"""Index spaces with their identifiers, and the type section while it is collected: spec chapters 6.1, 6.4.
 
 A type use without `(type ...)` means the first plain function type of that shape, which is added behind the
 explicit types if there is none.

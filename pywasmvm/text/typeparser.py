@@ -46,7 +46,7 @@ _SPACES = {
 
 
 class TypeUse(NamedTuple):
-    """A type use: its index, the identifiers of its inline parameters, and the type if it is known already."""
+    """A type use: its index, the identifiers of its inline parameters, and the type if known already."""
 
     typeidx: int
     param_names: list[str | None]
