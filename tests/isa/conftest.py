@@ -19,9 +19,41 @@ INTS[64] += [0x123456789ABCDEF0, 0x7FFFFF4000000001, 0x8000008000000001, 0xFFFFF
 INTS[64] += [0x7FFFFFBFFFFFFFFF, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 2, (1 << 64) - 1]
 # 0, least subnormal, greatest subnormal, least normal, 0.5 and neighbours, 1, 1.5, 2.5, 2^23 - 0.5, 2^31 and 2^32
 # and 2^63 and 2^64 with their lower neighbours, greatest, infinity, four NaNs: canonical, quiet, signalling, all ones
-F32 = [0, 1, 0x7FFFFF, 0x800000, 0x3EFFFFFF, 0x3F000000, 0x3F000001, 0x3F7FFFFF, 0x3F800000, 0x3F800001, 0x3FC00000]
-F32 += [0x40200000, 0x40490FDB, 0x4AFFFFFF, 0x4B000001, 0x4EFFFFFF, 0x4F000000, 0x4F7FFFFF, 0x4F800000, 0x5EFFFFFF]
-F32 += [0x5F000000, 0x5F7FFFFF, 0x5F800000, 0x7F7FFFFF, 0x7F800000, 0x7FC00000, 0x7FD23456, 0x7F812345, 0x7FFFFFFF]
+F32 = [
+    0,
+    1,
+    0x7FFFFF,
+    0x800000,
+    0x3EFFFFFF,
+    0x3F000000,
+    0x3F000001,
+    0x3F7FFFFF,
+    0x3F800000,
+    0x3F800001,
+    0x3FC00000,
+]
+F32 += [
+    0x40200000,
+    0x40490FDB,
+    0x4AFFFFFF,
+    0x4B000001,
+    0x4EFFFFFF,
+    0x4F000000,
+    0x4F7FFFFF,
+    0x4F800000,
+    0x5EFFFFFF,
+]
+F32 += [
+    0x5F000000,
+    0x5F7FFFFF,
+    0x5F800000,
+    0x7F7FFFFF,
+    0x7F800000,
+    0x7FC00000,
+    0x7FD23456,
+    0x7F812345,
+    0x7FFFFFFF,
+]
 F64 = [0, 1, 0xFFFFFFFFFFFFF, 1 << 52, 0x3FDFFFFFFFFFFFFF, 0x3FE0000000000000, 0x3FE0000000000001]
 F64 += [0x3FEFFFFFFFFFFFFF, 0x3FF0000000000000, 0x3FF8000000000000, 0x4004000000000000, 0x400921FB54442D18]
 F64 += [0x432FFFFFFFFFFFFF, 0x4330000000000001, 0x41DFFFFFFFE00000, 0x41DFFFFFFFC00000, 0x41DFFFFFFFFFFFFF]
@@ -60,7 +92,9 @@ def _vector(source: random.Random, width: int) -> int:
 def _lane_width(op: Op) -> int:
     """Return the lane width that a SIMD row reads, from its name."""
     for text, width in (("8x16", 8), ("16x8", 16), ("32x4", 32), ("64x2", 64)):
-        if text in op.name.rsplit("_", 1)[-1 if op.name[-1].isdigit() else 0] or op.name.startswith(f"i{text}"):
+        if text in op.name.rsplit("_", 1)[-1 if op.name[-1].isdigit() else 0] or op.name.startswith(
+            f"i{text}"
+        ):
             return width
     return 64 if "64x2" in op.name else 32 if "32x4" in op.name else 8
 

@@ -86,7 +86,8 @@ def _instruction(case: Case) -> str:
     results = op.results or ()
     sets = "".join(f"(local.set $r{i})" for i in reversed(range(len(results))))
     stores = "".join(
-        f"({t}.store offset={RESULTS + PLACE * i} (local.get $p) (local.get $r{i}))" for i, t in enumerate(results)
+        f"({t}.store offset={RESULTS + PLACE * i} (local.get $p) (local.get $r{i}))"
+        for i, t in enumerate(results)
     )
     return body + sets + stores
 
@@ -159,7 +160,9 @@ def _expected(case: Case, record: bytes, value: Any) -> bytes:
     return (memory + b"".join(int(r).to_bytes(PLACE, "little") for r in results)).ljust(RECORD, b"\0")
 
 
-def _try_all(case: Case, operands: list[tuple[int, ...]]) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, Trap]]]:
+def _try_all(
+    case: Case, operands: list[tuple[int, ...]]
+) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, Trap]]]:
     """Apply `py` to all operands: (record, expected record) where it has a result, (record, trap) where not."""
     meaning = _meaning(case)
     fine: list[tuple[bytes, bytes]] = []
@@ -186,7 +189,9 @@ def _show(record: bytes) -> str:
 def test_py_gives_what_wasmtime_gives(
     case: Case, reference: Reference, operands_for: Callable[[Op, tuple[str, ...]], list[tuple[int, ...]]]
 ) -> None:
-    types = (("v128" if case.op.access == 16 else "i64"), *case.types) if case.op.kind in LOADED else case.types
+    types = (
+        (("v128" if case.op.access == 16 else "i64"), *case.types) if case.op.kind in LOADED else case.types
+    )
     operands = operands_for(case.op, types)
     fine, trapped = _try_all(case, operands)
     assert len(fine) >= 15
