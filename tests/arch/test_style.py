@@ -105,7 +105,11 @@ def test_these_tests_see_a_violation() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["ruff", "check", "--quiet", "."], ["ruff", "format", "--check", "--quiet", "--output-format=concise", "."], ["mypy"]],
+    [
+        ["ruff", "check", "--quiet", "."],
+        ["ruff", "format", "--check", "--quiet", "--output-format=concise", "."],
+        ["mypy"],
+    ],
     ids=["ruff check", "ruff format", "mypy"],
 )
 def test_tool_has_no_complaint(command: list[str], project_root: Path) -> None:
