@@ -43,7 +43,8 @@ def decode_module(
     try:
         return decoder.decode()
     except (ModuleError, LimitError) as error:
-        raise located(error, decoder.place(error.offset)) from None
+        fault = decoder.earlier_fault() or located(error, decoder.place(error.offset))
+        raise fault from None
 
 
 class Decoder:
@@ -84,7 +85,8 @@ class Decoder:
                 raise reader.fail(f"malformed section id: {number}", start)
             if section is not None and section.order <= last:
                 raise reader.fail(
-                    f"unexpected content after last section: {section.name} section is late or comes twice", start
+                    f"unexpected content after last section: {section.name} section is late or comes twice",
+                    start,
                 )
             self._read_section(section, after)
             self._section = None
@@ -149,7 +151,11 @@ class Decoder:
         if self._bodies:
             self._body = code.body
             instrs = code.body.prove(self.limits.nesting)
-            if self._wants_data_count is None and self.module.data_count is None and uses_data(code.body, instrs):
+            if (
+                self._wants_data_count is None
+                and self.module.data_count is None
+                and uses_data(code.body, instrs)
+            ):
                 self._wants_data_count = code.offset
         self.codes.append(code)
 
@@ -175,8 +181,21 @@ class Decoder:
     def _make_funcs(self) -> None:
         self.module.funcs = [
             Func(typeidx, code.locals, code.body, code.offset, code.size)
-            for typeidx, code in zip(self.functypes, self.codes)
+            for typeidx, code in zip(self.functypes, self.codes, strict=True)
         ]
+
+    def earlier_fault(self) -> ModuleError | LimitError | None:
+        """Return what is wrong with a body that was skipped before decoding failed.
+
+        The first fault in the module is then reported whether bodies are decoded at once or later.
+        """
+        for index, code in enumerate([] if self._bodies else self.codes):
+            try:
+                code.body.prove(self.limits.nesting)
+            except (ModuleError, LimitError) as error:
+                self._section, self._entry, self._body = SECTIONS[CODE_SECTION], index, code.body
+                return located(error, self.place(error.offset))
+        return None
 
     def place(self, offset: int | None) -> str:
         """Return where reading stopped, in words."""

@@ -12,21 +12,25 @@ from .read_instrs import DATA_OPS, ELSE, END, IF, STRUCTURE, read_expr, read_ins
 from .reader import Reader
 from .tokens import tokens_for
 
-__all__ = ["LazyExpr", "read_const_expr", "uses_data"]
+__all__ = ["LazyExpr", "is_closed", "read_const_expr", "uses_data"]
 
 _DATA_PREFIXES = sorted({op.prefix for op in DATA_OPS})
 
 
 class LazyExpr:
-    """The expression in `data[start:end]`. Equal to another one if the instructions are equal."""
+    """The expression in `data[start:end]`. Equal to another one if the instructions are equal.
 
-    __slots__ = ("data", "end", "features", "start")
+    `is_proven` says that it is known to be well-formed.
+    """
+
+    __slots__ = ("data", "end", "features", "is_proven", "start")
 
     def __init__(self, data: bytes, start: int, end: int, features: Features) -> None:
         self.data = data
         self.start = start
         self.end = end
         self.features = features
+        self.is_proven = False
 
     def instrs(self) -> list[Instr]:
         """Decode the instructions, the final `end` included. Raise DecodeError if they are malformed."""
@@ -40,9 +44,10 @@ class LazyExpr:
         deeper than `nesting`.
         """
         instrs = tokens_for(self.features).scan(self.data, self.start, self.end)
-        if instrs is not None and _is_closed(instrs, nesting):
-            return instrs
-        return self._exact(nesting)
+        if instrs is None or not is_closed(instrs, nesting):
+            instrs = self._exact(nesting)
+        self.is_proven = True
+        return instrs
 
     def _exact(self, nesting: int | None) -> list[Instr]:
         reader = Reader(self.data, self.start, self.features)
@@ -83,7 +88,7 @@ class LazyExpr:
         return f"<LazyExpr {self.start:#x}..{self.end:#x}>"
 
 
-def _is_closed(instrs: list[Instr], nesting: int | None) -> bool:
+def is_closed(instrs: list[Instr], nesting: int | None) -> bool:
     """Return whether blocks match, the last instruction is the first to close the expression, and nesting is in bounds.
 
     The answer False only means that the exact decoder has to look.

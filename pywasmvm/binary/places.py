@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from ..errors import WasmError
 from ..syntax.module import ExternKind, Module
 from .lazy import LazyExpr
@@ -9,8 +11,10 @@ from .names import decode_names
 
 __all__ = ["located", "place_in_func"]
 
+E = TypeVar("E", bound=WasmError)
 
-def located(error: WasmError, where: str) -> WasmError:
+
+def located(error: E, where: str) -> E:
     """Return the error with a place, unless it has one or there is none."""
     if error.where or not where:
         return error

@@ -57,12 +57,12 @@ def read_code(reader: Reader, limits: Limits) -> Code:
 def prove_bodies(module: Module, limits: Limits, first: int = 0) -> None:
     """Raise DecodeError if a body from the `first` defined function on is malformed.
 
-    A missing data count section is reported last, as it is a property of the whole module.
+    Bodies that are proven already are not looked at again. A missing data count section is reported last, as it is a property of the whole module.
     """
     wants_data_count: int | None = None
     for index, func in enumerate(module.funcs[first:], first):
         body = func.body
-        if not isinstance(body, LazyExpr):
+        if not isinstance(body, LazyExpr) or body.is_proven:
             continue
         try:
             instrs = body.prove(limits.nesting)

@@ -55,7 +55,9 @@ class Reader:
 
     def over_limit(self, what: str, value: int, limit: int, offset: int | None = None) -> LimitError:
         """Return the error for a module that is larger than `Limits` allows."""
-        return LimitError(f"{what}: {value} is over the limit of {limit}", offset=self.pos if offset is None else offset)
+        return LimitError(
+            f"{what}: {value} is over the limit of {limit}", offset=self.pos if offset is None else offset
+        )
 
     # Bytes
 

@@ -1,0 +1,115 @@
+"""Validation of a whole module.
+
+Spec: chapter 3.5. Index spaces are filled in the order in which later parts may refer to them.
+Rule 1: a ValidationError is reported only if no body is malformed, so a malformed module is never called invalid.
+"""
+
+from __future__ import annotations
+
+from ..binary import LazyExpr, Progress, Ticker, prove_bodies
+from ..binary.lazy import is_closed, uses_data
+from ..binary.places import located, place_in_func
+from ..config import Features, Limits
+from ..errors import LimitError, ModuleError, ValidationError
+from ..syntax.instructions import Expr, Instr
+from ..syntax.module import Func, Module
+from ..syntax.types import FuncType
+from .body import BodyValidator
+from .checked import CheckedModule
+from .definitions import Definitions
+
+__all__ = ["validate_module"]
+
+
+def validate_module(
+    module: Module,
+    features: Features | None = None,
+    limits: Limits | None = None,
+    *,
+    progress: Progress | None = None,
+) -> CheckedModule:
+    """Validate a module and store the result in `module.checked`.
+
+    Raise ValidationError if it is invalid, DecodeError if a body nobody has looked at yet is malformed, LimitError
+    if it is larger than `limits` allows.
+    """
+    features, limits = features or Features(), limits or Limits()
+    definitions = Definitions(module, features)
+    try:
+        definitions.validate()
+        _Bodies(definitions.checked, features, limits).validate(progress)
+    except ValidationError as error:
+        prove_bodies(module, limits)
+        raise located(error, definitions.place()) from None
+    module.checked = definitions.checked
+    return definitions.checked
+
+
+class _Bodies:
+    """The function bodies of a module, decoded, validated and dropped one by one."""
+
+    def __init__(self, checked: CheckedModule, features: Features, limits: Limits) -> None:
+        self._checked = checked
+        self._features = features
+        self._limits = limits
+
+    def validate(self, progress: Progress | None) -> None:
+        """Validate all bodies."""
+        funcs = self._checked.module.funcs
+        ticker = Ticker(progress, sum(func.size for func in funcs), "validating")
+        done = 0
+        for index, func in enumerate(funcs):
+            validator = BodyValidator(self._checked, self._features)
+            try:
+                self._validate_func(validator, func)
+            except (ModuleError, LimitError) as error:
+                raise self._locate(error, index, func, validator) from None
+            done += func.size
+            ticker.tick(done)
+        ticker.finish()
+
+    def _validate_func(self, validator: BodyValidator, func: Func) -> None:
+        functype = self._checked.functype(self._checked.types[func.typeidx])
+        self._check_local_count(functype, func)
+        instrs = self._instrs(func.body)
+        locals_ = list(functype.params)
+        for count, valtype in func.locals:
+            locals_ += [validator.valtype(valtype)] * count
+        validator.validate_func(functype, locals_, instrs)
+
+    def _check_local_count(self, functype: FuncType, func: Func) -> None:
+        count = len(functype.params) + sum(n for n, _ in func.locals)
+        if self._limits.locals is not None and count > self._limits.locals:
+            raise LimitError(f"locals of a function: {count} is over the limit of {self._limits.locals}")
+
+    def _instrs(self, body: Expr) -> list[Instr]:
+        """Return the instructions of a body, proven to be well-formed."""
+        if not isinstance(body, LazyExpr):
+            instrs = body.instrs()
+            if not is_closed(instrs, None):
+                raise ValidationError("END opcode expected")
+            if not is_closed(instrs, self._limits.nesting):
+                raise LimitError(f"nesting of blocks: over the limit of {self._limits.nesting}")
+            return instrs
+        if body.is_proven:
+            return body.instrs()
+        instrs = body.prove(self._limits.nesting)
+        module = self._checked.module
+        if module.data_count is None and uses_data(body, instrs):
+            body.is_proven = False
+            prove_bodies(module, self._limits)
+        return instrs
+
+    def _locate(
+        self, error: ModuleError | LimitError, index: int, func: Func, validator: BodyValidator
+    ) -> ModuleError | LimitError:
+        """Return the error with function, instruction and offset."""
+        if error.where:
+            return error
+        module = self._checked.module
+        if not isinstance(error, ValidationError) or validator.index < 0:
+            place = place_in_func(module, index, func.body, error.offset)
+            return located(error, place)
+        place = place_in_func(module, index, None, None)
+        offset = func.body.offset_of(validator.index)
+        return ValidationError(error.message, offset=offset, where=f"{place}, instruction {validator.index}")

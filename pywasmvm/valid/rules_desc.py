@@ -1,0 +1,1 @@
+"""Typing rules of the proposal custom-descriptors."""
