@@ -12,7 +12,7 @@ __all__ = ["Caller"]
 
 
 class Caller:
-    """The calling instance, given first to a host function made with `access_caller`. It stands for its store, too.
+    """The calling instance: the first argument of a host function made with `access_caller`. Is a store, too.
 
     `instance` is the one that imported the function; None when the embedder calls it directly.
     """

@@ -1,7 +1,7 @@
 """Room on Python's stack for guests.
 
-Guest frames are Python frames in the Python engine, so Python's recursion limit is their limit. It belongs to the whole
-process: we raise it while any guest runs and put it back afterwards.
+Guest frames are Python frames in the Python engine, so Python's recursion limit is their limit. It belongs
+to the whole process: we raise it while any guest runs and put it back afterwards.
 Rule 1: the limit is only ever raised; whoever set a higher one keeps it.
 """
 

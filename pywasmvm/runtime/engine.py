@@ -85,7 +85,7 @@ class Engine:
         raise UnsupportedError("no engine is installed")
 
     def increment_epoch(self) -> None:
-        """Move the epoch on by one tick and interrupt the stores whose deadline that reaches. Safe from any thread."""
+        """Move the epoch on by one tick and interrupt stores whose deadline that reaches. For any thread."""
         with self._lock:
             self.epoch += 1
             stores = list(self._stores)

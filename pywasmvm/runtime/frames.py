@@ -5,12 +5,9 @@ A Trap gets its `frames`; an exception of the embedder's own passes unchanged wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import Frame, Trap, WasmError
-
-if TYPE_CHECKING:
-    from .store import Store
 
 __all__ = ["note_frames"]
 
@@ -18,9 +15,9 @@ _PREFIX = "wasm frame: "
 MOST_NOTES = 20
 
 
-def note_frames(store: Store, exc: BaseException) -> None:
+def note_frames(backend: object, exc: BaseException) -> None:
     """Write the guest frames that `exc` passed on to it. The outermost call has the last word."""
-    find = getattr(store.engine.loaded_backend, "frames", None)
+    find = getattr(backend, "frames", None)
     if find is None:
         return
     if isinstance(exc, Trap):

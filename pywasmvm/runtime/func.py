@@ -1,7 +1,7 @@
 """Functions: guest functions and host functions alike. Spec 4.2.5 and 4.7 (invocation).
 
-`.code` is what engines call: raw values in, None, one raw value or a tuple of them out. `invoke` is the raw edge and
-`func(store, *args)` the Python edge; both go through `_run`, the only place where a run begins.
+`.code` is what engines call: raw values in, None, one raw value or a tuple of them out. `invoke` is the raw
+edge and `func(store, *args)` the Python edge; both go through `_run`, the only place where a run begins.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CallStackExhausted, UsageError
 from ..syntax.types import DefType
 from .caller import Caller
-from .frames import note_frames
 from .hostfunc import wrap_python, wrap_raw
 from .publictypes import FuncType, functype_of
 from .refs import FuncRef
@@ -35,12 +34,15 @@ class Func(FuncRef):
     """A function.
 
     code       the callable on raw values.
+    entry      what the Python engine calls instead, past the edge; that engine sets it. None: not called yet.
     instance   the instance that defines it and `funcidx` its index there; both None for a host function.
     """
 
-    __slots__ = ("__weakref__", "_edge", "_make", "code", "funcidx", "instance")
+    __slots__ = ("__weakref__", "_edge", "_make", "code", "entry", "funcidx", "instance")
 
-    def __init__(self, store: Storelike, ty: FuncType, func: Callable[..., Any], access_caller: bool = False) -> None:
+    def __init__(
+        self, store: Storelike, ty: FuncType, func: Callable[..., Any], access_caller: bool = False
+    ) -> None:
         """Make a host function that calls `func` with Python values; the caller first if `access_caller`."""
         owner = check_store(store)
         if not isinstance(ty, FuncType):
@@ -67,6 +69,7 @@ class Func(FuncRef):
         made.instance = instance
         made.funcidx = funcidx
         made.code = _unbound
+        made.entry = None
         made._make = made._edge = None
         return made
 
@@ -76,6 +79,7 @@ class Func(FuncRef):
         self.instance: Instance | None = None
         self.funcidx: int | None = None
         self.code: Code = _unbound
+        self.entry: Code | None = None
         self._make: Callable[[Caller], Code] | None = None
         self._edge: tuple[list[Converter], list[Converter]] | None = None
 
@@ -99,7 +103,7 @@ class Func(FuncRef):
         return FuncType.of(self.deftype)
 
     def invoke(self, args: Sequence[Any] = ()) -> list[Any]:
-        """Call it with raw values, return raw values. The caller answers for their types; only the count is checked."""
+        """Call it with raw values, return raw values. Only their number is checked, not their types."""
         self._check_count(len(args))
         result = self._run(args)
         if result is None:
@@ -111,12 +115,12 @@ class Func(FuncRef):
         check_store(store, self.store, self)
         self._check_count(len(params))
         takes, gives = self._edge or self._make_edge()
-        result = self._run([convert(value) for convert, value in zip(takes, params)])
+        result = self._run([convert(value) for convert, value in zip(takes, params, strict=True)])
         if not gives:
             return None
         if len(gives) == 1:
             return gives[0](result)
-        return [convert(raw) for convert, raw in zip(gives, result)]
+        return [convert(raw) for convert, raw in zip(gives, result, strict=True)]
 
     def _check_count(self, got: int) -> None:
         expected = len(functype_of(self.deftype).params)
@@ -132,18 +136,15 @@ class Func(FuncRef):
 
     def _run(self, raws: Sequence[Any]) -> Any:
         store = self.store
-        store.enter()
         try:
-            return self.code(*raws)
+            with store.activity:
+                return self.code(*raws)
         except RecursionError:
             pass
-        except BaseException as exc:
-            note_frames(store, exc)
-            raise
-        finally:
-            store.leave()
         # why: outside of the handler, so that thousands of dead frames do not hang on the exception.
-        raise CallStackExhausted(f"call stack exhausted: more than {store.limits.call_depth} calls are nested")
+        raise CallStackExhausted(
+            f"call stack exhausted: more than {store.limits.call_depth} calls are nested"
+        )
 
     def __repr__(self) -> str:
         where = "host" if self.instance is None else f"function {self.funcidx}"

@@ -1,4 +1,7 @@
-"""Globals. Spec 4.2.8. `.raw` is the raw value the engines use; the methods that take a store are the public API."""
+"""Globals. Spec 4.2.8.
+
+`.raw` is the raw value the engines use; the methods that take a store are the public API.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Global:
         return from_raw(self.globaltype.valtype, self.raw)
 
     def set_value(self, store: Storelike, val: Any) -> None:
-        """Set the value from a Python value. Raise UsageError if the global is immutable or the type is wrong."""
+        """Set the value from a Python value. Raise UsageError if it is immutable or of another type."""
         check_store(store, self.store, self)
         if not self.globaltype.mutable:
             raise UsageError("immutable global cannot be set")

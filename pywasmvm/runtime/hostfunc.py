@@ -38,7 +38,7 @@ def wrap_python(
         bound = partial(func, caller) if access_caller else func
 
         def code(*raws: Any) -> Any:
-            result = bound(*[convert(raw) for convert, raw in zip(takes, raws)])
+            result = bound(*[convert(raw) for convert, raw in zip(takes, raws, strict=True)])
             return _results(gives, result)
 
         return code
@@ -55,4 +55,4 @@ def _results(gives: list[Converter], result: Any) -> Any:
         return gives[0](result)
     if not isinstance(result, (list, tuple)) or len(result) != len(gives):
         raise UsageError(f"callback produced wrong number of results: wanted {len(gives)}, got {result!r}")
-    return tuple(convert(value) for convert, value in zip(gives, result))
+    return tuple(convert(value) for convert, value in zip(gives, result, strict=True))

@@ -1,4 +1,4 @@
-"""Matching what is offered with what a module wants. Spec 4.5.2 (external typing) and 4.7.2 (instantiation, first step).
+"""Matching what is offered with what a module wants. Spec 4.5.2 (external typing) and 4.7.2 (instantiation).
 
 Rule 1: nothing is changed here, so that a refused module leaves no trace.
 """
@@ -26,7 +26,7 @@ __all__ = ["check_imports", "externtype_of", "unknown_import"]
 
 
 def externtype_of(item: object) -> ExternType:
-    """Return the closed type of a runtime object, sizes as they are now. Raise UsageError for anything else."""
+    """Return the closed type of a runtime object, with its size now. Raise UsageError for anything else."""
     if isinstance(item, Func):
         return FuncExtern(item.deftype)
     if isinstance(item, Memory):
@@ -50,14 +50,20 @@ def check_imports(store: Store, module: Module, offered: Sequence[Any]) -> None:
     wanted = module.checked.imports
     names = module.syntax.imports
     if len(offered) != len(wanted):
-        more = f": {names[len(offered)].module}.{names[len(offered)].name} is not defined" if len(offered) < len(wanted) else ""
+        more = (
+            f": {names[len(offered)].module}.{names[len(offered)].name} is not defined"
+            if len(offered) < len(wanted)
+            else ""
+        )
         raise LinkError(f"unknown import{more} (expected {len(wanted)} imports, found {len(offered)})")
-    for item, want, entry in zip(offered, wanted, names):
+    for item, want, entry in zip(offered, wanted, names, strict=True):
         got = externtype_of(item)
         if item.store is not store:
-            raise UsageError(f"the {type(item).__name__} for import {entry.module}.{entry.name} belongs to another store")
+            raise UsageError(
+                f"the {type(item).__name__} for import {entry.module}.{entry.name} belongs to another store"
+            )
         if not match_externtype(got, want):
             where = f"{entry.module}.{entry.name}"
             raise LinkError(
-                f"incompatible import type: {where} wanted {wrap_externtype(want)}, got {wrap_externtype(got)}"
+                f"incompatible import type: {where} is {wrap_externtype(got)}, wanted {wrap_externtype(want)}"
             )

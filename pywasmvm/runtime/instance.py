@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..syntax.module import ExternKind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Extern", "Instance", "InstanceExports"]
 
-Extern = Union[Func, Table, Memory, Global, Tag]
+Extern = Func | Table | Memory | Global | Tag
 
 
 class Instance:
@@ -52,8 +52,8 @@ class Instance:
     def __init__(self, store: Storelike, module: Module, imports: Sequence[Extern] = ()) -> None:
         """Instantiate `module` with one item per import, in the order of its imports.
 
-        Raises LinkError if they do not fit (then nothing was changed), LimitError at a limit, Trap if a segment or the
-        start function traps (then what was written before stays).
+        Raises LinkError if they do not fit (then nothing was changed), LimitError at a limit, Trap if a
+        segment or the start function traps (then what was written before stays).
         """
         if not isinstance(module, Module):
             raise UsageError(f"expected a Module, got {type(module).__name__}")

@@ -1,7 +1,7 @@
 """Instantiation. Spec 4.7.2 (instantiation) and 4.7.1 (allocation).
 
-Order of effects: everything that can refuse the module comes first and changes nothing; then allocation; then element
-segments, data segments and the start function, each of which may trap and leaves what the ones before it wrote.
+Order of effects: everything that can refuse the module comes first and changes nothing; then allocation; then
+element segments, data segments and the start function, each of which may trap and leaves what was written.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def _check_count(instance: Instance) -> None:
     store = instance.store
     most = store.limits.instances
     if most is not None and store.instance_count >= most:
-        raise LimitError(f"resource limit exceeded: instance count too high at {store.instance_count + 1}, limit {most}")
+        raise LimitError(
+            f"resource limit exceeded: instance count too high at {store.instance_count + 1}, limit {most}"
+        )
 
 
 _SPACES: dict[type, str] = {Func: "funcs", Table: "tables", Memory: "mems", Global: "globals", Tag: "tags"}
@@ -94,15 +96,15 @@ def _alloc_values(instance: Instance) -> None:
     """Evaluate what globals, tables and segments start with, in the order of the spec."""
     store, checked, module = instance.store, instance.checked, instance.module.syntax
     n_imported = len(instance.globals)
-    for globaltype, definition in zip(checked.globals[n_imported:], module.globals):
+    for globaltype, definition in zip(checked.globals[n_imported:], module.globals, strict=True):
         raw = constant(instance, definition.init, globaltype.valtype)
         instance.globals.append(Global.alloc(store, globaltype, raw))
     n_imported = len(instance.tables) - len(module.tables)
-    for table, table_definition in zip(instance.tables[n_imported:], module.tables):
+    for table, table_definition in zip(instance.tables[n_imported:], module.tables, strict=True):
         if table_definition.init is not None:
             raw = constant(instance, table_definition.init, table.tabletype.reftype)
             table.elems[:] = [raw] * len(table.elems)
-    for elem, reftype in zip(module.elems, checked.elems):
+    for elem, reftype in zip(module.elems, checked.elems, strict=True):
         instance.elems.append(_segment(instance, elem, reftype))
     instance.datas = [data.init for data in module.datas]
 
@@ -115,7 +117,7 @@ def _segment(instance: Instance, elem: Elem, reftype: ValType) -> list[Any]:
 
 
 def constant(instance: Instance, expr: Expr, valtype: ValType) -> Any:
-    """Return the raw value of a constant expression; what is not one single instruction is the backend's business."""
+    """Return the raw value of a constant expression; longer ones are the backend's business."""
     instrs = expr.instrs()
     if len(instrs) == 2:
         first = instrs[0]

@@ -1,13 +1,16 @@
-"""The Linker: names to items, so that modules find their imports by name. Not part of the spec; shaped as wasmtime's."""
+"""The Linker: names to items, so that modules find their imports by name.
+
+Not part of the spec; shaped as in the wasmtime package.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LinkError, Trap, UsageError
 from ..syntax.module import ExternKind
-from ..syntax.types import DefType, FuncExtern, RefType
+from ..syntax.types import DefType, FuncExtern, GlobalType, RefType
 from . import wiring
 from .engine import Engine
 from .func import Func
@@ -65,7 +68,7 @@ class _Command:
         return Func.host(store, self.module.checked.funcs[index], code)
 
 
-_Item = Union[Extern, _HostFunc, _Command]
+_Item = Extern | _HostFunc | _Command
 
 
 class Linker:
@@ -97,7 +100,7 @@ class Linker:
     def define_raw_func(
         self, module: str, name: str, ty: FuncType, func: Callable[..., Any], access_caller: bool = False
     ) -> None:
-        """Define a host function for any store that takes and gives raw values: unsigned ints, floats as bits."""
+        """Define a host function for any store on raw values: unsigned ints, floats as bits."""
         self._put(module, name, _HostFunc(ty.deftype, func, access_caller, raw=True))
 
     def define_instance(self, store: Storelike, name: str, instance: Instance) -> None:
@@ -110,8 +113,8 @@ class Linker:
     def define_module(self, store: Storelike, name: str, module: Module) -> None:
         """Define the exports of a module that is instantiated here.
 
-        A WASI command (it exports `_start`) is instantiated for each call of an export; a reactor once, now, and its
-        `_initialize` is called.
+        A WASI command (it exports `_start`) is instantiated for each call of an export; a reactor once,
+        now, and its `_initialize` is called.
         """
         owner = check_store(store)
         if not isinstance(module, Module):
@@ -133,24 +136,24 @@ class Linker:
         wiring.load(wiring.HOST_MODULES, "wasi")(self)
 
     def define_unknown_imports_as_traps(self, module: Module) -> None:
-        """Define each function import of `module` that has no definition yet as one that traps when called."""
-        for entry, wanted in zip(module.syntax.imports, module.checked.imports):
+        """Define each function import of `module` that has no definition yet as one that traps."""
+        for entry, wanted in zip(module.syntax.imports, module.checked.imports, strict=True):
             if isinstance(wanted, FuncExtern) and (entry.module, entry.name) not in self._items:
                 self._items[entry.module, entry.name] = _HostFunc(
                     _deftype(wanted.type), _trapping(entry.module, entry.name), access_caller=False, raw=True
                 )
 
     def define_unknown_imports_as_default_values(self, store: Storelike, module: Module) -> None:
-        """Define each import of `module` that has no definition yet: functions that return zeros and nulls, and globals."""
+        """Define the function and global imports of `module` that are not yet: as zeros and nulls."""
         owner = check_store(store)
-        for entry, wanted in zip(module.syntax.imports, module.checked.imports):
+        for entry, wanted in zip(module.syntax.imports, module.checked.imports, strict=True):
             if (entry.module, entry.name) not in self._items:
                 item = _default_item(owner, wanted)
                 if item is not None:
                     self._items[entry.module, entry.name] = item
 
     def instantiate(self, store: Storelike, module: Module) -> Instance:
-        """Instantiate a module with what is defined here. Raises LinkError if an import is missing or does not fit."""
+        """Instantiate a module with what is defined here. Raise LinkError if an import does not fit."""
         owner = check_store(store)
         if not isinstance(module, Module):
             raise UsageError(f"expected a Module, got {type(module).__name__}")
@@ -168,7 +171,7 @@ class Linker:
         return self._resolve(check_store(store), [found])[0]
 
     def get_default(self, store: Storelike, name: str) -> Func:
-        """Return the function a module stands for: its export "", or `_start`; one that does nothing if it has neither."""
+        """Return the function a module stands for: its export "", else `_start`, else a no-op."""
         for field in ("", "_start"):
             item = self._items.get((name, field))
             if item is not None:
@@ -186,7 +189,7 @@ class Linker:
 
     def _find(self, module: Module) -> list[_Item]:
         found = []
-        for entry, wanted in zip(module.syntax.imports, module.checked.imports):
+        for entry, wanted in zip(module.syntax.imports, module.checked.imports, strict=True):
             item = self._items.get((entry.module, entry.name))
             if item is None:
                 raise unknown_import(entry.module, entry.name, wanted)
@@ -226,8 +229,6 @@ def _trapping(module: str, name: str) -> Callable[..., Any]:
 
 def _default_item(store: Store, wanted: ExternType) -> _Item | None:
     """Return a function or global that gives zeros and nulls, None for what has no such default."""
-    from ..syntax.types import GlobalType
-
     if isinstance(wanted, GlobalType):
         return Global.alloc(store, wanted, None if isinstance(wanted.valtype, RefType) else 0)
     if not isinstance(wanted, FuncExtern):

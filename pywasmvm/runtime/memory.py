@@ -1,7 +1,7 @@
 """Linear memories. Spec 4.2.7 and 4.7 (memory.grow).
 
-`.buf` is what the engines read and write; `.vmem` owns the bytes; the methods that take a store are the public API, with
-the names and shapes of the wasmtime package.
+`.buf` is what the engines read and write; `.vmem` owns the bytes; the methods that take a store are the
+public API, with the names and shapes of the wasmtime package.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Memory:
             self.vmem = VMem(memtype.limits.minimum, self._reservation(), memtype.page_size)
         except MemoryError:
             npages = memtype.limits.minimum
-            raise LimitError(f"memory minimum size exceeds memory limits: no room for {npages} pages") from None
+            raise LimitError(
+                f"memory minimum size exceeds memory limits: no room for {npages} pages"
+            ) from None
         self.buf = self.vmem.view
         store.memory_count += 1
         store.memories.add(self)
@@ -70,7 +72,9 @@ class Memory:
     def _check_count(self, store: Store) -> None:
         most = store.most_memories
         if most is not None and store.memory_count >= most:
-            raise LimitError(f"resource limit exceeded: memory count too high at {store.memory_count + 1}, limit {most}")
+            raise LimitError(
+                f"resource limit exceeded: memory count too high at {store.memory_count + 1}, limit {most}"
+            )
 
     def _reservation(self) -> int:
         """Return how many bytes this memory could ever have."""
@@ -162,7 +166,9 @@ class Memory:
         check_store(store, self.store, self)
         return ctypes.cast(ctypes.c_void_p(self.vmem.base), ctypes.POINTER(ctypes.c_ubyte))
 
-    def get_buffer_ptr(self, store: Storelike, size: int | None = None, offset: int = 0) -> ctypes.Array[ctypes.c_ubyte]:
+    def get_buffer_ptr(
+        self, store: Storelike, size: int | None = None, offset: int = 0
+    ) -> ctypes.Array[ctypes.c_ubyte]:
         """Return a ctypes array over `size` bytes at `offset`, for the buffer protocol."""
         nbytes = self.data_len(store)
         size = nbytes - offset if size is None else size
@@ -176,7 +182,7 @@ class Memory:
         return bytearray(self.buf[start:stop])
 
     def write(self, store: Storelike, value: bytes | bytearray | memoryview, start: int | None = None) -> int:
-        """Write bytes at `start` (negative: from the end) and return their number. Raise IndexError if they do not fit."""
+        """Write bytes at `start` (negative: from the end). Raise IndexError past the end."""
         check_store(store, self.store, self)
         nbytes = len(self.buf)
         addr = slice(start, None).indices(nbytes)[0]

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from ..binary import decode_module, decode_names
 from ..errors import DecodeError, UsageError
 from ..syntax import module as syntax
-from ..syntax.module import ExternKind
 from ..valid import validate_module
 from .engine import Engine
-from .publictypes import AnyExternType, ExportType, FuncType, ImportType, TagType, wrap_externtype
+from .publictypes import ExportType, ImportType, wrap_externtype
 
 if TYPE_CHECKING:
     from ..valid.checked import CheckedModule
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Module", "Progress", "wat2wasm"]
 
 Progress = Callable[[int, int, str], None]
-Source = Union[str, bytes, bytearray, memoryview]
+Source = str | bytes | bytearray | memoryview
 
 # What `serialize` puts before the binary; the number changes when the layout does.
 _SERIALIZED = b"pywasmvm\x00\x01"
@@ -69,26 +68,14 @@ class Module:
         """Return the imports in order."""
         return [
             ImportType(entry.module, entry.name, wrap_externtype(externtype))
-            for entry, externtype in zip(self.syntax.imports, self.checked.imports)
+            for entry, externtype in zip(self.syntax.imports, self.checked.imports, strict=True)
         ]
 
     @property
     def exports(self) -> list[ExportType]:
         """Return the exports in order."""
-        return [ExportType(name, self._typed(*place)) for name, place in self.checked.exports.items()]
-
-    def _typed(self, kind: ExternKind, index: int) -> AnyExternType:
-        checked = self.checked
-        if kind is ExternKind.FUNC:
-            return FuncType.of(checked.funcs[index])
-        if kind is ExternKind.TAG:
-            return TagType.of(checked.tags[index])
-        spaces = {
-            ExternKind.TABLE: checked.tables,
-            ExternKind.MEMORY: checked.mems,
-            ExternKind.GLOBAL: checked.globals,
-        }
-        return wrap_externtype(spaces[kind][index])
+        typed = self.checked.export_type
+        return [ExportType(name, wrap_externtype(typed(name))) for name in self.checked.exports]
 
     @property
     def name(self) -> str | None:

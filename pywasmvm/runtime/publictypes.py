@@ -1,17 +1,18 @@
-"""The types of the public API, named and shaped as in the wasmtime package, over the closed types of `syntax`.
+"""The types of the public API, named and shaped as in the wasmtime package, over the closed ones of `syntax`.
 
-Each class wraps one closed type in `.syntax` (`FuncType` also has the interned `.deftype`); `X.of(closed)` wraps, so nothing
-is translated back and forth. Spec 2.3 has the types themselves.
-Note: `Limits` here is the pair min/max of a type; the limits on resources are `config.Limits`, in public `ResourceLimits`.
+Each class wraps one closed type in `.syntax` (`FuncType` also has the interned `.deftype`); `X.of(closed)`
+wraps, so nothing is translated back and forth. Spec 2.3 has the types themselves.
+Note: `Limits` here is the pair min/max of a type; the limits on resources are `config.Limits`, which the
+public API calls `ResourceLimits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Union
+from typing import Any, TypeVar
 
 from ..errors import UsageError
-from ..syntax import types as syntax
+from ..syntax import types as closed
 from ..syntax.types import DefType, NumType, RefType
 from .deftypes import intern_functype
 
@@ -31,17 +32,17 @@ __all__ = [
 
 
 class ValType:
-    """The type of a value. Made by `ValType.i32()` and so on; `ValType.ref(...)` for the rest of the reference types."""
+    """The type of a value. Made by `ValType.i32()` and so on, and `ValType.ref(...)` for other references."""
 
     __slots__ = ("syntax",)
 
-    syntax: syntax.ValType
+    syntax: closed.ValType
 
     def __init__(self) -> None:
         raise UsageError("cannot construct directly: use ValType.i32() and its like")
 
     @classmethod
-    def of(cls, valtype: syntax.ValType) -> ValType:
+    def of(cls, valtype: closed.ValType) -> ValType:
         """Wrap a closed type."""
         wrapped = cls.__new__(cls)
         wrapped.syntax = valtype
@@ -75,21 +76,21 @@ class ValType:
     @classmethod
     def externref(cls) -> ValType:
         """Return externref."""
-        return cls.of(syntax.EXTERNREF)
+        return cls.of(closed.EXTERNREF)
 
     @classmethod
     def funcref(cls) -> ValType:
         """Return funcref."""
-        return cls.of(syntax.FUNCREF)
+        return cls.of(closed.FUNCREF)
 
     @classmethod
-    def ref(cls, heaptype: syntax.AbsHeapType | DefType | str, nullable: bool = True) -> ValType:
-        """Return any reference type; an abstract heap type may be given by its name, as in `ValType.ref("any")`."""
+    def ref(cls, heaptype: closed.AbsHeapType | DefType | str, nullable: bool = True) -> ValType:
+        """Return any reference type; an abstract heap type may go by its name, as in `ValType.ref("any")`."""
         if isinstance(heaptype, str):
-            found = getattr(syntax.AbsHeapType, heaptype.upper(), None)
+            found: closed.AbsHeapType | None = getattr(closed.AbsHeapType, heaptype.upper(), None)
             if found is None:
                 raise UsageError(f"unknown heap type {heaptype!r}")
-            heaptype = found
+            return cls.of(RefType(nullable, found))
         return cls.of(RefType(nullable, heaptype))
 
     def __eq__(self, other: object) -> bool:
@@ -104,7 +105,7 @@ class ValType:
     __repr__ = __str__
 
 
-def _valtypes(types: Iterable[ValType]) -> tuple[syntax.ValType, ...]:
+def _valtypes(types: Iterable[ValType]) -> tuple[closed.ValType, ...]:
     found = tuple(types)
     for t in found:
         if not isinstance(t, ValType):
@@ -130,7 +131,7 @@ class FuncType:
         return wrapped
 
     @property
-    def syntax(self) -> syntax.FuncType:
+    def syntax(self) -> closed.FuncType:
         """Return the parameters and results as closed types."""
         return functype_of(self.deftype)
 
@@ -157,10 +158,10 @@ class FuncType:
         return f"FuncType({self.params!r}, {self.results!r})"
 
 
-def functype_of(deftype: DefType) -> syntax.FuncType:
+def functype_of(deftype: DefType) -> closed.FuncType:
     """Return the function type behind a closed type."""
     comptype = deftype.comptype
-    if not isinstance(comptype, syntax.FuncType):
+    if not isinstance(comptype, closed.FuncType):
         raise UsageError(f"expected a function type, got {comptype}")
     return comptype
 
@@ -175,7 +176,7 @@ class Limits:
         self.max = max
 
     @classmethod
-    def of(cls, limits: syntax.Limits) -> Limits:
+    def of(cls, limits: closed.Limits) -> Limits:
         """Wrap."""
         return cls(limits.minimum, limits.maximum)
 
@@ -189,6 +190,9 @@ class Limits:
         return f"Limits({self.min}, {self.max})"
 
 
+W = TypeVar("W", bound="_Wrapper")
+
+
 class _Wrapper:
     """What the types that wrap one named tuple of `syntax` have in common."""
 
@@ -197,14 +201,14 @@ class _Wrapper:
     syntax: Any
 
     @classmethod
-    def of(cls, closed: Any) -> Any:
+    def of(cls: type[W], syntax: Any) -> W:
         """Wrap a closed type."""
         wrapped = cls.__new__(cls)
-        wrapped.syntax = closed
+        wrapped.syntax = syntax
         return wrapped
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.syntax == self.syntax  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.syntax == self.syntax
 
     def __hash__(self) -> int:
         return hash(self.syntax)
@@ -213,14 +217,16 @@ class _Wrapper:
         return f"<{type(self).__name__} {self}>"
 
 
-def _check_limits(limits: object, most: int, what: str) -> syntax.Limits:
+def _check_limits(limits: object, most: int, what: str) -> closed.Limits:
     if not isinstance(limits, Limits):
         raise UsageError(f"expected Limits, got {type(limits).__name__}")
     if not 0 <= limits.min <= most:
         raise UsageError(f"minimum size too large: {limits.min} {what}, at most {most}")
     if limits.max is not None and not limits.min <= limits.max <= most:
-        raise UsageError(f"maximum size {limits.max} is not between the minimum {limits.min} and {most} {what}")
-    return syntax.Limits(limits.min, limits.max)
+        raise UsageError(
+            f"maximum size {limits.max} is not between the minimum {limits.min} and {most} {what}"
+        )
+    return closed.Limits(limits.min, limits.max)
 
 
 class MemoryType(_Wrapper):
@@ -228,14 +234,16 @@ class MemoryType(_Wrapper):
 
     __slots__ = ()
 
-    syntax: syntax.MemType
+    syntax: closed.MemType
 
-    def __init__(self, limits: Limits, is_64: bool = False, shared: bool = False, page_size_log2: int = 16) -> None:
+    def __init__(
+        self, limits: Limits, is_64: bool = False, shared: bool = False, page_size_log2: int = 16
+    ) -> None:
         if page_size_log2 not in (0, 16):
             raise UsageError(f"page_size_log2 must be 16 or 0, got {page_size_log2}")
         addrtype = NumType.I64 if is_64 else NumType.I32
         checked = _check_limits(limits, 1 << ((64 if is_64 else 32) - page_size_log2), "pages")
-        self.syntax = syntax.MemType(addrtype, checked, shared, 1 << page_size_log2)
+        self.syntax = closed.MemType(addrtype, checked, shared, 1 << page_size_log2)
 
     @property
     def limits(self) -> Limits:
@@ -263,7 +271,8 @@ class MemoryType(_Wrapper):
         return self.syntax.page_size.bit_length() - 1
 
     def __str__(self) -> str:
-        return f"memory {_sizes(self.syntax.addrtype, self.syntax.limits)}{' shared' if self.syntax.shared else ''}"
+        shared = " shared" if self.syntax.shared else ""
+        return f"memory {_sizes(self.syntax.addrtype, self.syntax.limits)}{shared}"
 
 
 class TableType(_Wrapper):
@@ -271,13 +280,13 @@ class TableType(_Wrapper):
 
     __slots__ = ()
 
-    syntax: syntax.TableType
+    syntax: closed.TableType
 
     def __init__(self, valtype: ValType, limits: Limits) -> None:
         (reftype,) = _valtypes([valtype])
         if not isinstance(reftype, RefType):
             raise UsageError(f"a table holds references, not {reftype}")
-        self.syntax = syntax.TableType(NumType.I32, _check_limits(limits, (1 << 32) - 1, "elements"), reftype)
+        self.syntax = closed.TableType(NumType.I32, _check_limits(limits, (1 << 32) - 1, "elements"), reftype)
 
     @property
     def element(self) -> ValType:
@@ -293,7 +302,7 @@ class TableType(_Wrapper):
         return f"table {_sizes(self.syntax.addrtype, self.syntax.limits)} {self.syntax.reftype}"
 
 
-def _sizes(addrtype: NumType, limits: syntax.Limits) -> str:
+def _sizes(addrtype: NumType, limits: closed.Limits) -> str:
     maximum = "" if limits.maximum is None else f" {limits.maximum}"
     return f"{'i64 ' if addrtype is NumType.I64 else ''}{limits.minimum}{maximum}"
 
@@ -303,10 +312,10 @@ class GlobalType(_Wrapper):
 
     __slots__ = ()
 
-    syntax: syntax.GlobalType
+    syntax: closed.GlobalType
 
     def __init__(self, valtype: ValType, mutable: bool) -> None:
-        self.syntax = syntax.GlobalType(_valtypes([valtype])[0], bool(mutable))
+        self.syntax = closed.GlobalType(_valtypes([valtype])[0], bool(mutable))
 
     @property
     def content(self) -> ValType:
@@ -347,27 +356,27 @@ class TagType:
         return f"tag {self.functype.syntax}"
 
 
-AnyExternType = Union[FuncType, TableType, MemoryType, GlobalType, TagType]
+AnyExternType = FuncType | TableType | MemoryType | GlobalType | TagType
 
 
-def wrap_externtype(externtype: syntax.ExternType) -> AnyExternType:
+def wrap_externtype(externtype: closed.ExternType) -> AnyExternType:
     """Wrap the closed type of an import or export."""
-    if isinstance(externtype, syntax.FuncExtern):
+    if isinstance(externtype, closed.FuncExtern):
         return FuncType.of(_closed(externtype.type))
-    if isinstance(externtype, syntax.TagType):
+    if isinstance(externtype, closed.TagType):
         return TagType.of(_closed(externtype.type))
     wrapped: AnyExternType = _WRAPPERS[type(externtype)].of(externtype)
     return wrapped
 
 
 _WRAPPERS: dict[type, Any] = {
-    syntax.TableType: TableType,
-    syntax.MemType: MemoryType,
-    syntax.GlobalType: GlobalType,
+    closed.TableType: TableType,
+    closed.MemType: MemoryType,
+    closed.GlobalType: GlobalType,
 }
 
 
-def _closed(heaptype: syntax.HeapType) -> DefType:
+def _closed(heaptype: closed.HeapType) -> DefType:
     if not isinstance(heaptype, DefType):
         raise UsageError(f"type {heaptype} is not closed: validate the module first")
     return heaptype

@@ -1,7 +1,7 @@
 """References as Python objects, and the account of the garbage-collected heap.
 
-None is the null of every type and a `Func` is a function reference; the rest stands here. Spec 4.2.1 (values) and
-4.2.12 (aggregates).
+None is the null of every type and a `Func` is a function reference; the rest stands here. Spec 4.2.1 (values)
+and 4.2.12 (aggregates).
 Rule 1: identity of an object is identity of the reference (ref.eq), except that i31 compares by value.
 Rule 2: fields and elements hold raw values; packed ones are unsigned ints of their own width.
 """
@@ -165,7 +165,7 @@ class GcHeap:
             gc.collect()  # why: cycles among guest objects are freed by Python's collector only
             if self.used + nbytes > self.limit:
                 raise LimitError(
-                    f"gc_heap_bytes limit reached: {self.used} bytes used, {nbytes} more wanted, limit {self.limit}"
+                    f"gc_heap_bytes limit reached: {self.limit}, {self.used} bytes used, {nbytes} wanted"
                 )
 
     def charge(self, nbytes: int) -> None:

@@ -1,7 +1,7 @@
 """`Config`: the mutable settings an Engine is made from, named as in the wasmtime package.
 
-Rule 1: what can change a result is honoured or refused; what can only change how another engine compiles is accepted
-        and has no effect, so that scripts written for that engine run.
+Rule 1: what can change a result is honoured or refused; what can only change how another engine compiles is
+        accepted and has no effect, so that scripts written for that engine run.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Config:
     engine         "auto" (the fastest there is), "python" or "cython".
     features       what a module may use; also through the switches `wasm_simd`, `wasm_gc` and their like.
     limits         `ResourceLimits`: what a module may be and what a run may use.
-    consume_fuel   True: a store starts with no fuel and needs `set_fuel`. False: fuel is counted all the same, but has no
-                   bound until `set_fuel`.
+    consume_fuel   True: a store starts with no fuel and needs `set_fuel`. False: fuel is counted just the
+                   same but has no bound until `set_fuel`.
     """
 
     def __init__(self) -> None:

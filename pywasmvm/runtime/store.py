@@ -16,6 +16,7 @@ from ..config import Limits
 from ..errors import CallStackExhausted, LimitError, OutOfFuel, UsageError
 from . import depth
 from .engine import Engine
+from .frames import note_frames
 from .refs import GcHeap
 
 if TYPE_CHECKING:
@@ -72,15 +73,15 @@ class Meter:
     def interrupt(self) -> None:
         """Make the next block stop. May be called from another thread or a signal handler.
 
-        why: a thread that is just writing `fuel` back can lose this; whoever interrupts repeats it (the epoch ticks
-        on), and nothing is asked of the loop.
+        A thread that is just writing `fuel` back can lose this, so whoever interrupts repeats it: the epoch
+        ticks on. In return nothing is asked of the loop.
         """
         if not self.interrupted or self.fuel > 0:
             self.interrupted = True
             self.fuel -= _INTERRUPT_DEBT
 
     def empty(self, cost: int) -> None:
-        """Deal with an overdrawn tank: put `cost` back, then raise, or charge it again if there is enough now."""
+        """Deal with an overdrawn tank: put `cost` back, then raise, or charge it if a refill allows it."""
         self.fuel += cost
         if self.interrupted:
             self.interrupted = False
@@ -91,6 +92,38 @@ class Meter:
         if self.fuel < cost:
             raise OutOfFuel(f"all fuel consumed: {cost} units needed, {self.fuel} left", fuel_needed=cost)
         self.fuel -= cost
+
+
+class Activity:
+    """A call from outside into a store, as a context: counts the nesting, makes room on the stack."""
+
+    __slots__ = ("store",)
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __enter__(self) -> None:
+        store = self.store
+        if store.closed:
+            raise UsageError("this store is closed")
+        if store.nested_calls:
+            if store.nested_calls >= MOST_NESTED_CALLS:
+                # why: each level of guest, host, guest costs native stack, which Python may not count.
+                raise CallStackExhausted(
+                    f"call stack exhausted: {MOST_NESTED_CALLS} nested calls from host to guest"
+                )
+        else:
+            store.check_epoch()
+            depth.raise_limit(store.limits.call_depth)
+        store.nested_calls += 1
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _traceback: object) -> None:
+        store = self.store
+        store.nested_calls -= 1
+        if not store.nested_calls:
+            depth.lower_limit(store.limits.call_depth)
+        if exc is not None and not isinstance(exc, RecursionError):
+            note_frames(store.engine.loaded_backend, exc)
 
 
 class Store:
@@ -114,6 +147,7 @@ class Store:
         self.memory_count = 0
         self.memories: weakref.WeakSet[Memory] = weakref.WeakSet()
         self.nested_calls = 0
+        self.activity = Activity(self)
         self.epoch_deadline: int | None = None
         self._data = data
         self._wasi_config: Any = None
@@ -166,8 +200,8 @@ class Store:
     ) -> None:
         """Bound what this store may hold; a negative number leaves that bound as it is.
 
-        memory_size is in bytes per memory, table_elements per table, the rest are counts. They hold for what is made or
-        grown from now on.
+        memory_size is in bytes per memory, table_elements per table, the rest are counts. They hold for what
+        is made or grown from now on.
         """
         self._check_open()
         changes: dict[str, int] = {}
@@ -215,26 +249,6 @@ class Store:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-    def enter(self) -> None:
-        """Begin a call from outside: refuse a closed store, bound nesting, make room for the call depth."""
-        if self.closed:
-            raise UsageError("this store is closed")
-        if self.nested_calls:
-            if self.nested_calls >= MOST_NESTED_CALLS:
-                # why: each level of guest, host, guest costs native stack, which Python does not count everywhere.
-                raise CallStackExhausted(f"call stack exhausted: {MOST_NESTED_CALLS} nested calls from host to guest")
-        else:
-            if self.epoch_deadline is not None:
-                self.check_epoch()
-            depth.raise_limit(self.limits.call_depth)
-        self.nested_calls += 1
-
-    def leave(self) -> None:
-        """End what `enter` began."""
-        self.nested_calls -= 1
-        if not self.nested_calls:
-            depth.lower_limit(self.limits.call_depth)
 
     def _check_open(self) -> None:
         if self.closed:

@@ -1,4 +1,7 @@
-"""Tables. Spec 4.2.6. `.elems` is the list the Python engine works on; the methods that take a store are the public API."""
+"""Tables. Spec 4.2.6.
+
+`.elems` is the list the Python engine works on; the methods that take a store are the public API.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ class Table:
     def _setup(self, store: Store, tabletype: syntax.TableType, init: Any) -> None:
         minimum, most = tabletype.limits.minimum, store.limits.table_elements
         if most is not None and minimum > most:
-            raise LimitError(f"table minimum size of {minimum} elements exceeds table limits: table_elements is {most}")
+            raise LimitError(
+                f"table minimum size of {minimum} elements exceeds table limits: table_elements is {most}"
+            )
         if store.most_tables is not None and store.table_count >= store.most_tables:
             count, limit = store.table_count + 1, store.most_tables
             raise LimitError(f"resource limit exceeded: table count too high at {count}, limit {limit}")
@@ -47,11 +52,13 @@ class Table:
         store.table_count += 1
 
     def grow_elems(self, delta: int, init: Any) -> int:
-        """Grow as table.grow does, with a raw reference. Return the old size, or -1 if that is not possible."""
+        """Grow as table.grow does, with a raw reference. Return the old size, or -1 if it cannot."""
         old = len(self.elems)
         size, limits = old + delta, self.tabletype.limits
         most = self.store.limits.table_elements
-        if size > _MOST_ELEMENTS[self.tabletype.addrtype] or (limits.maximum is not None and size > limits.maximum):
+        if size > _MOST_ELEMENTS[self.tabletype.addrtype] or (
+            limits.maximum is not None and size > limits.maximum
+        ):
             return -1
         if most is not None and size > most:
             return -1

@@ -1,7 +1,8 @@
 """Values between Python and the guest: raw values on one side, what a Python user writes on the other.
 
-Integers come out signed and floats as Python floats, as in the wasmtime package; what is passed in may be signed or
-unsigned. Signalling NaNs do not survive a Python float: use `Func.invoke` and raw values where bits matter.
+Integers come out signed and floats as Python floats, as in the wasmtime package; what is passed in may be
+signed or unsigned. Signalling NaNs do not survive a Python float: use `Func.invoke` and raw values where bits
+matter.
 Rule 1: a wrong value is the embedder's fault and raises UsageError; nothing is wrapped around silently.
 """
 
@@ -14,8 +15,9 @@ from typing import Any
 
 from ..errors import UsageError
 from ..syntax.types import AbsHeapType, ArrayType, DefType, FuncType, NumType, RefType, StructType, ValType
+from ..valid.match import match_deftype
 from . import publictypes
-from .refs import ArrayRef, ExceptionRef, ExternRef, FuncRef, I31, StructRef
+from .refs import I31, ArrayRef, ExceptionRef, ExternRef, FuncRef, StructRef
 from .store import Store
 
 __all__ = ["Val", "from_raw", "python_converter", "raw_converter", "to_raw"]
@@ -114,12 +116,7 @@ _OBJECTS: dict[AbsHeapType, tuple[type, ...]] = {
     AbsHeapType.EXN: (ExceptionRef,),
     AbsHeapType.FUNC: (FuncRef,),
 }
-_OBJECT_OF_COMPTYPE: dict[type, type] = {StructType: StructRef, ArrayType: ArrayRef, FuncType: FuncRef}
-
-
-def _is_subtype(actual: DefType, wanted: DefType) -> bool:
-    depth = len(wanted.supers)
-    return len(actual.supers) >= depth and actual.supers[depth - 1] is wanted
+_OBJECT_OF_COMPTYPE: dict[type, type[Any]] = {StructType: StructRef, ArrayType: ArrayRef, FuncType: FuncRef}
 
 
 def _check_reference(store: Store, reftype: RefType, value: Any) -> Any:
@@ -130,7 +127,7 @@ def _check_reference(store: Store, reftype: RefType, value: Any) -> Any:
     if isinstance(heaptype, DefType):
         if not isinstance(value, _OBJECT_OF_COMPTYPE[type(heaptype.comptype)]):
             raise _refuse(value, reftype)
-        if not _is_subtype(value.deftype, heaptype):
+        if not match_deftype(value.deftype, heaptype):
             raise UsageError(f"type mismatch: {value!r} is not a {reftype}")
     elif not isinstance(value, _OBJECTS.get(heaptype, ())):  # type: ignore[arg-type]
         if heaptype is not AbsHeapType.I31 or not isinstance(value, int) or not -(1 << 30) <= value < 1 << 31:

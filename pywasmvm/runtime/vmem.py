@@ -1,9 +1,10 @@
 """Address space for linear memories: reserve once, make pages usable as the memory grows.
 
-The base address then never moves, so views and raw pointers stay valid over `memory.grow`. Where a reservation cannot
-be had (no mmap, a tight `ulimit -v`, growth past it) the bytes live in a numpy buffer that moves when it grows.
+The base address then never moves, so views and raw pointers stay valid over `memory.grow`. Where a
+reservation cannot be had (no mmap, a tight `ulimit -v`, growth past it) the bytes live in a numpy buffer that
+moves when it grows.
 Rule 1: nothing here knows WebAssembly limits; `memory.py` decides whether a growth is allowed.
-Rule 2: every view keeps its mapping alive; the pages go back to the system with the last view, so no view dangles.
+Rule 2: every view keeps its mapping alive; the pages go back to the system with the last view.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class VMem:
     __slots__ = ("_block", "_usable", "base", "nbytes", "page_size", "reserved", "view")
 
     def __init__(self, npages_min: int, max_bytes: int, page_size: int = 65536) -> None:
-        """Make `npages_min` pages usable and reserve up to `max_bytes`. Raise MemoryError if that much is not there."""
+        """Make `npages_min` pages usable and reserve up to `max_bytes`. Raise MemoryError if it cannot."""
         self.page_size = page_size
         self.nbytes = 0
         self.reserved = 0
@@ -162,11 +163,14 @@ class VMem:
         self._block, self.reserved, self._usable = block, 0, 0
         self.base = int(block.ctypes.data)
         self.nbytes = nbytes
-        self.view = memoryview(block)[:nbytes].cast("B")
+        self.view = memoryview(block.data)[:nbytes].cast("B")
 
     def _move(self, nbytes: int) -> None:
         """Take the bytes to a larger place. Raise MemoryError, with nothing changed, if there is none."""
-        old_view, old = self.view, (self._block, self.reserved, self._usable, self.base, self.nbytes, self.view)
+        old_view, old = (
+            self.view,
+            (self._block, self.reserved, self._usable, self.base, self.nbytes, self.view),
+        )
         try:
             self._place(nbytes, nbytes * 2 if old[1] else 0)
         except MemoryError:

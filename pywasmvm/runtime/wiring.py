@@ -1,7 +1,7 @@
 """Where higher floors plug in what this floor uses but may not import: the engines and WASI.
 
-`pywasmvm/__init__.py` fills the tables when the package is imported. An entry is "module:attribute" and is loaded on
-first use, so that importing the package stays cheap and a broken part breaks only its users.
+`pywasmvm/__init__.py` fills the tables when the package is imported. An entry is "module:attribute" and is
+loaded on first use, so that importing the package stays cheap and a broken part breaks only its users.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def load(table: dict[str, str], name: str) -> Callable[..., Any]:
     """Return the entry of a table. Raise UnsupportedError if there is none or it is not installed."""
     target = table.get(name)
     if target is None:
-        raise UnsupportedError(f"unknown or missing part {name!r}: there is {', '.join(sorted(table)) or 'none'}")
+        raise UnsupportedError(
+            f"unknown or missing part {name!r}: there is {', '.join(sorted(table)) or 'none'}"
+        )
     module_name, _, attribute = target.partition(":")
     try:
         module = import_module(module_name)
