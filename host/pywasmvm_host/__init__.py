@@ -1,0 +1,43 @@
+"""A Proxy-Wasm host: runs filters written for Envoy, Istio and Higress, without Envoy.
+
+Events in, effects out: no sockets, clocks or threads of its own. `Host` is the way in.
+"""
+
+from __future__ import annotations
+
+from .errors import AbiError, ConfigError, HostError, PluginFailed
+from .headers import HeaderMap
+from .host import Exchange, Host, HttpRequest, HttpResponse
+from .limits import Limits, parse_size
+from .plugin import FailurePolicy, Plugin
+from .profile import PROFILES, Profile
+from .proxy import AccessEntry
+from .records import CallRecord, HostLine, LogLine
+from .upstream import Cluster, Received, UpstreamResponse
+from .world import World
+
+__all__ = [
+    "PROFILES",
+    "AbiError",
+    "AccessEntry",
+    "CallRecord",
+    "Cluster",
+    "ConfigError",
+    "Exchange",
+    "FailurePolicy",
+    "HeaderMap",
+    "Host",
+    "HostError",
+    "HostLine",
+    "HttpRequest",
+    "HttpResponse",
+    "Limits",
+    "LogLine",
+    "Plugin",
+    "PluginFailed",
+    "Profile",
+    "Received",
+    "UpstreamResponse",
+    "World",
+    "parse_size",
+]

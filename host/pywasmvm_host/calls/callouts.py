@@ -1,0 +1,140 @@
+"""proxy_http_call: a request of the plugin's own, answered on its root context.
+
+The answer is gathered whole, then proxy_on_http_call_response runs once, never inside the call that asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..abi.enums import MapType, Status
+from ..headers import HeaderMap
+from . import body
+
+HTTP = 0
+RESET = 11  # Envoy's status code for "no answer at all"
+TIMEOUT_BODY = b"upstream request timeout"
+CONNECT_BODY = b"upstream connect error or disconnect/reset before headers. reset reason: "
+
+
+def local_answer(code: int, text: bytes) -> HeaderMap:
+    """Return the headers of the answer Envoy makes up when the upstream gives none."""
+    return HeaderMap("response", [(b":status", str(code).encode()), (b"content-length", str(len(text)).encode()), (b"content-type", b"text/plain")])
+
+
+class HttpCallout:
+    """One HTTP call under way; also the listener of its upstream request."""
+
+    def __init__(self, root: Any, token: int, cluster: Any) -> None:
+        self.root = root
+        self.token = token
+        self.world = root.vm.world
+        self.cluster = cluster
+        self.headers: HeaderMap | None = None
+        self.body = bytearray()
+        self.trailers: HeaderMap | None = None
+        self.upstream: Any = None
+        self.timer: Any = None
+        self.started_ns = self.world.now_ns
+
+    def start(self, headers: HeaderMap, data: bytes, trailers: HeaderMap | None, timeout_ms: int) -> None:
+        if timeout_ms:
+            self.timer = self.world.after(timeout_ms, self._timeout)
+        self.world.soon(lambda: self._send(headers, data, trailers))
+
+    def _send(self, headers: HeaderMap, data: bytes, trailers: HeaderMap | None) -> None:
+        if self.token not in self.root.http_calls:
+            return
+        if self.cluster.dead:
+            self.on_reset("remote connection failure")
+            return
+        self.started_ns = self.world.now_ns
+        self.upstream = self.cluster.open(self)
+        self.upstream.send_headers(headers, not data and trailers is None)
+        if data:
+            self.upstream.send_data(data, trailers is None)
+        if trailers is not None:
+            self.upstream.send_trailers(trailers)
+
+    # ---- the answer
+    def on_headers(self, headers: HeaderMap, end: bool) -> None:
+        headers.add(b"x-envoy-upstream-service-time", str((self.world.now_ns - self.started_ns) // 1_000_000).encode())
+        self.headers = headers
+        if end:
+            self._deliver()
+
+    def on_data(self, data: bytes, end: bool) -> None:
+        self.body += data
+        if end:
+            self._deliver()
+
+    def on_trailers(self, trailers: HeaderMap) -> None:
+        self.trailers = trailers
+        self._deliver()
+
+    def on_reset(self, reason: str) -> None:
+        if self.headers is not None:
+            self.headers = None
+            self.body.clear()
+            self.root.status = (RESET, b"reset")
+            self._deliver(keep_status=True)
+            return
+        self.body = bytearray(CONNECT_BODY + reason.encode())
+        self.headers = local_answer(503, self.body)
+        self._deliver()
+
+    def _timeout(self) -> None:
+        if self.upstream is not None:
+            self.upstream.cancel(8)
+        self.body = bytearray(TIMEOUT_BODY)
+        self.trailers = None
+        self.headers = local_answer(504, TIMEOUT_BODY)
+        self._deliver()
+
+    def cancel(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.upstream is not None:
+            self.upstream.cancel(8)
+
+    def _deliver(self, keep_status: bool = False) -> None:
+        root = self.root
+        if root.http_calls.pop(self.token, None) is None:
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+        if not keep_status:
+            root.status = (0, b"")
+        maps = {}
+        if self.headers is not None:
+            maps[int(MapType.HTTP_CALL_RESPONSE_HEADERS)] = self.headers
+        if self.trailers is not None:
+            maps[int(MapType.HTTP_CALL_RESPONSE_TRAILERS)] = self.trailers
+        root.callout_maps, root.callout_body = maps, bytes(self.body) if self.headers is not None else None
+        n_headers = len(self.headers) if self.headers is not None else 0
+        n_trailers = len(self.trailers) if self.trailers is not None else 0
+        root.vm.call(root, "proxy_on_http_call_response", root.id, self.token, n_headers, len(self.body), n_trailers)
+        root.callout_maps, root.callout_body = {}, None
+
+
+@body
+def proxy_http_call(call: Any, upstream: bytes, pairs: list[tuple[bytes, bytes]], data: bytes,
+                    trailer_pairs: list[tuple[bytes, bytes]], timeout: int) -> Any:
+    cluster = call.world.clusters.get(upstream.decode("utf-8", "replace"))
+    headers = HeaderMap("request", pairs)
+    missing = [name for name in (b":method", b":path", b":authority") if not headers.get(name)]
+    if cluster is None or missing or timeout < 0:
+        return Status.BAD_ARGUMENT
+    if data:
+        headers.set(b"content-length", str(len(data)).encode())
+    if b":scheme" not in headers:
+        headers.add(b":scheme", b"http")
+    headers.add(b"x-envoy-internal", b"true")
+    if timeout:
+        headers.add(b"x-envoy-expected-rq-timeout-ms", str(timeout).encode())
+    trailers = HeaderMap("request trailers", trailer_pairs) if trailer_pairs else None
+    token = call.vm.new_token(HTTP)
+    callout = HttpCallout(call.root, token, cluster)
+    call.root.http_calls[token] = callout
+    callout.start(headers, data, trailers, timeout)
+    return Status.OK, token

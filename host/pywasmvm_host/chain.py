@@ -1,0 +1,394 @@
+"""The filter chain of one HTTP stream: who sees what, and what happens when a filter pauses.
+
+Follows Envoy's filter manager: requests pass the filters in order, responses in reverse; a filter may stop headers
+only, everything, keep data, or drop it; a held direction goes on when that filter says so. The last filter of the
+request direction is the router; what leaves the response direction goes to the `Sink`.
+
+Rule 1: one buffer per direction, shared by its filters, since only one of them can hold data.
+Rule 2: nothing here knows WebAssembly; a filter is anything with the six methods of `Filter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol
+
+from .abi.enums import BodyAction, HeadersAction
+from .headers import HeaderMap
+from .localreply import LocalReply, build_reply
+
+__all__ = ["Direction", "Filter", "FilterManager", "Sink", "required_response_problem"]
+
+
+class Filter(Protocol):
+    """What the chain asks of a filter."""
+
+    def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction: ...
+    def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction: ...
+    def on_trailers(self, direction: str, trailers: HeaderMap) -> bool: ...
+    def on_destroy(self) -> None: ...
+
+
+class Sink(Protocol):
+    """Where a stream's response and its end go: the connection manager, or an effect list."""
+
+    def response_headers(self, headers: HeaderMap, end: bool) -> None: ...
+    def response_data(self, data: bytes, end: bool) -> None: ...
+    def response_trailers(self, trailers: HeaderMap) -> None: ...
+    def reset(self, details: str, silent: bool) -> None: ...
+    def end(self) -> None: ...
+    def set_details(self, details: str, flag: str = "") -> None: ...
+
+
+class State(Enum):
+    """How far one filter lets one direction go."""
+
+    CONTINUE = 0
+    STOP_SINGLE = 1
+    STOP_ALL_BUFFER = 3
+    STOP_ALL_WATERMARK = 4
+
+
+class Entry:
+    """One filter's place in one direction."""
+
+    def __init__(self, filter_: Filter, direction: Direction) -> None:
+        self.filter = filter_
+        self.direction = direction
+        self.state = State.CONTINUE
+        self.headers_continued = False
+        self.end_stream = False
+        self.from_current = False
+
+    @property
+    def stopped_all(self) -> bool:
+        return self.state in (State.STOP_ALL_BUFFER, State.STOP_ALL_WATERMARK)
+
+    def resume(self) -> None:
+        """Go on after this filter: release headers, held data and trailers, in that order."""
+        d = self.direction
+        if not d.may_continue():
+            return
+        if self.stopped_all:
+            self.from_current = True
+        self.state = State.CONTINUE
+        if not self.headers_continued:
+            self.headers_continued = True
+            d.run_headers(d.observed_end and d.buffer is None and d.trailers is None, after=self)
+        if not d.may_continue():
+            return
+        had_trailers = d.trailers is not None
+        if d.buffer is not None:
+            d.run_data(d.buffer, d.observed_end and not had_trailers, after=self)
+        if had_trailers and d.trailers is not None and d.may_continue():
+            d.run_trailers(after=self)
+        self.from_current = False
+
+    def after_headers(self, action: HeadersAction) -> bool:
+        if action == HeadersAction.CONTINUE:
+            self.headers_continued = True
+            return True
+        self.state = State.STOP_SINGLE if action == HeadersAction.STOP_ITERATION else State(int(action))
+        return False
+
+    def after_data(self, action: BodyAction, data: bytearray) -> bool:
+        d = self.direction
+        if action == BodyAction.CONTINUE:
+            if self.state == State.STOP_SINGLE:
+                d.hold(data)
+                self.resume()
+                return False
+            return True
+        self.state = State.STOP_SINGLE
+        if action in (BodyAction.STOP_BUFFER, BodyAction.STOP_WATERMARK):
+            d.streaming = action == BodyAction.STOP_WATERMARK
+            d.hold(data)
+        elif d.observed_end and d.trailers is None and d.buffer is None:
+            d.buffer = bytearray()  # so that a later resume still ends the stream
+        return False
+
+    def after_trailers(self, go_on: bool) -> bool:
+        if go_on:
+            if self.state == State.STOP_SINGLE:
+                self.resume()
+                return False
+            return True
+        if self.state == State.CONTINUE:
+            self.state = State.STOP_SINGLE
+        return False
+
+
+class Direction:
+    """Requests or responses of one stream."""
+
+    def __init__(self, name: str, manager: FilterManager, filters: list[Filter]) -> None:
+        self.name = name
+        self.manager = manager
+        self.entries = [Entry(f, self) for f in filters]
+        self.headers: HeaderMap | None = None
+        self.trailers: HeaderMap | None = None
+        self.buffer: bytearray | None = None
+        self.observed_end = False
+        self.streaming = False
+        self.aborted = False
+        self.calling = ""
+
+    def entry_of(self, filter_: Filter) -> Entry:
+        return next(e for e in self.entries if e.filter is filter_)
+
+    def may_continue(self) -> bool:
+        m = self.manager
+        return not m.ended and not self.aborted and not (self.name == "request" and m.response_complete)
+
+    def hold(self, data: bytearray) -> None:
+        """Keep data until some filter goes on; too much of it is an error of the stream."""
+        if self.buffer is data:
+            return
+        if self.buffer is None:
+            self.buffer = bytearray()
+        self.buffer += data
+        del data[:]
+        if len(self.buffer) > self.manager.buffer_limit and not self.streaming:
+            self.manager.too_large(self.name)
+
+    def add_data(self, data: bytearray) -> None:
+        """Add data on behalf of a filter that is being called."""
+        self.hold(data)
+
+    def add_trailers(self) -> HeaderMap:
+        """Create trailers where the message had none; only during its last data."""
+        if self.trailers is None:
+            self.trailers = HeaderMap(f"{self.name} trailers")
+        return self.trailers
+
+    def _index(self, after: Entry | None, may_start_from_current: bool) -> int:
+        if after is None:
+            return 0
+        at = self.entries.index(after)
+        return at if may_start_from_current and after.from_current else at + 1
+
+    def run_headers(self, end: bool, after: Entry | None = None) -> None:
+        headers, m = self.headers, self.manager
+        if headers is None:
+            return
+        added_by: Entry | None = None
+        last = len(self.entries) - 1
+        for i in range(self._index(after, False), len(self.entries)):
+            entry = self.entries[i]
+            entry.end_stream = end and added_by is None
+            outer, self.calling = self.calling, "headers"
+            action = entry.filter.on_headers(self.name, headers, entry.end_stream)
+            self.calling = outer
+            if self.aborted:
+                m.send_prepared()
+                return
+            if m.ended or headers is not self.headers:
+                return
+            if not entry.after_headers(action) and not (self.name == "request" and i == last):
+                if added_by is not None and not (self.name == "response" and end):
+                    self._release(added_by)
+                return
+            if end and self.buffer is not None and added_by is None:
+                added_by = entry
+        if self.name == "response":
+            problem = required_response_problem(headers)
+            if problem:
+                m.send_local_reply(LocalReply(502, problem.encode(), details=f"filter_removed_required_response_headers{{{_underscore(problem)}}}"))
+                return
+            m.response_started = True
+            m.sink.response_headers(headers, end and added_by is None)
+            m.maybe_end(end and added_by is None)
+        if added_by is not None:
+            self._release(added_by)
+
+    def _release(self, entry: Entry) -> None:
+        entry.state = State.STOP_SINGLE
+        entry.resume()
+
+    def run_data(self, data: bytearray, end: bool, after: Entry | None = None) -> None:
+        m = self.manager
+        trailers_by: Entry | None = None
+        had_trailers = self.trailers is not None
+        for i in range(self._index(after, True), len(self.entries)):
+            entry = self.entries[i]
+            if entry.stopped_all:
+                self.streaming = entry.state == State.STOP_ALL_WATERMARK
+                self.hold(data)
+                return
+            if entry.end_stream:
+                return
+            entry.end_stream = end and self.trailers is None
+            outer, self.calling = self.calling, "data"
+            action = entry.filter.on_data(self.name, data, entry.end_stream)
+            self.calling = outer
+            if self.aborted:
+                m.send_prepared()
+                return
+            if m.ended:
+                return
+            if not had_trailers and self.trailers is not None and trailers_by is None:
+                end = False
+                trailers_by = entry
+            last_request = self.name == "request" and i == len(self.entries) - 1
+            if not entry.after_data(action, data) and not last_request:
+                if trailers_by is not None and self.may_continue():
+                    self.run_trailers(after=trailers_by)
+                return
+        if self.name == "response" and not m.ended:
+            out = bytes(data)
+            del data[:]
+            m.sink.response_data(out, end)
+            m.maybe_end(end)
+        if trailers_by is not None and not m.ended:
+            self.run_trailers(after=trailers_by)
+
+    def run_trailers(self, after: Entry | None = None) -> None:
+        m, trailers = self.manager, self.trailers
+        if trailers is None:
+            return
+        for i in range(self._index(after, True), len(self.entries)):
+            entry = self.entries[i]
+            if entry.stopped_all:
+                return
+            outer, self.calling = self.calling, "trailers"
+            go_on = entry.filter.on_trailers(self.name, trailers)
+            self.calling = outer
+            entry.end_stream = True
+            if self.aborted:
+                m.send_prepared()
+                return
+            if m.ended or not entry.after_trailers(go_on):
+                return
+        if self.name == "response" and not m.ended:
+            m.sink.response_trailers(trailers)
+            m.maybe_end(True)
+
+
+class FilterManager:
+    """The chain of one stream. The embedder feeds events; results leave through `sink`."""
+
+    def __init__(self, sink: Sink, filters: list[Any], router: Any, *, buffer_limit: int = 1 << 20) -> None:
+        self.sink = sink
+        self.filters = filters
+        self.buffer_limit = buffer_limit
+        self.request = Direction("request", self, [*filters, router])
+        self.response = Direction("response", self, list(reversed(filters)))
+        self.response_started = False
+        self.response_complete = False
+        self.ended = False
+        self.prepared: LocalReply | None = None
+
+    # ---- events
+    def request_headers(self, headers: HeaderMap, end: bool) -> None:
+        self.request.headers = headers
+        self.request.observed_end = end
+        self.request.run_headers(end)
+
+    def request_data(self, data: bytes, end: bool) -> None:
+        self.request.observed_end = end
+        if not self._request_over():
+            self.request.run_data(bytearray(data), end)
+
+    def request_trailers(self, trailers: HeaderMap) -> None:
+        self.request.observed_end = True
+        if not self._request_over():
+            self.request.trailers = trailers
+            self.request.run_trailers()
+
+    def _request_over(self) -> bool:
+        return self.ended or self.request.aborted or self.response_complete
+
+    def response_headers(self, headers: HeaderMap, end: bool) -> None:
+        if not self.ended:
+            self.response.headers = headers
+            self.response.observed_end = end
+            self.response.run_headers(end)
+
+    def response_data(self, data: bytes, end: bool) -> None:
+        if not self.ended and not self.response.aborted:
+            self.response.observed_end = end
+            self.response.run_data(bytearray(data), end)
+
+    def response_trailers(self, trailers: HeaderMap) -> None:
+        if not self.ended and not self.response.aborted:
+            self.response.observed_end = True
+            self.response.trailers = trailers
+            self.response.run_trailers()
+
+    # ---- ends
+    def maybe_end(self, end: bool) -> None:
+        if end and not self.ended:
+            self.response_complete = True
+            self.sink.end()
+
+    def reset(self, details: str, silent: bool = False) -> None:
+        """Cut the stream off; `silent` when the peer is not even told."""
+        if not self.ended:
+            self.sink.reset(details, silent)
+
+    def too_large(self, direction: str) -> None:
+        """Answer for a body that outgrew the buffer."""
+        if direction == "request":
+            self.send_local_reply(LocalReply(413, b"Payload Too Large", details="request_payload_too_large"))
+        else:
+            self.send_local_reply(LocalReply(500, b"Internal Server Error", details="response_payload_too_large"))
+
+    # ---- local replies
+    def send_local_reply(self, reply: LocalReply) -> None:
+        """Answer the client in the upstream's place; how depends on what was sent already."""
+        if self.ended:
+            return
+        if self.request.calling:
+            self.request.aborted = True
+        elif self.response.calling:
+            self.response.aborted = True
+        if reply.details is not None:
+            self.sink.set_details(reply.details, reply.flag)
+        if self.response.headers is None:
+            if self.request.calling:
+                self.prepared = reply
+            else:
+                self.request.aborted = True
+                self._reply_through_chain(reply)
+        elif not self.response_started:
+            self._reply_directly(reply)
+        else:
+            self.sink.reset(reply.details or "", False)
+
+    def send_prepared(self) -> None:
+        """Send the reply that was asked for while a request callback ran."""
+        reply, self.prepared = self.prepared, None
+        if reply is not None and not self.ended:
+            self._reply_through_chain(reply)
+
+    def _reply_through_chain(self, reply: LocalReply) -> None:
+        headers, body = build_reply(reply, self.request.headers)
+        self.response.headers = headers
+        self.response.observed_end = not body
+        self.response.run_headers(not body)
+        if body and not self.ended:
+            self.response.observed_end = True
+            self.response.run_data(bytearray(body), True)
+
+    def _reply_directly(self, reply: LocalReply) -> None:
+        headers, body = build_reply(reply, self.request.headers)
+        self.response.aborted = True
+        self.response_started = True
+        self.sink.response_headers(headers, not body)
+        if body:
+            self.sink.response_data(body, True)
+        self.maybe_end(True)
+
+
+def required_response_problem(headers: HeaderMap) -> str:
+    """Return what Envoy finds missing in response headers."""
+    status = headers.get(b":status")
+    return "" if status is not None and status.isdigit() else "missing required header: :status"
+
+
+def _underscore(text: str) -> str:
+    return "".join("_" if c.isspace() else c for c in text)
+
+
+OnDone = Callable[[], None]

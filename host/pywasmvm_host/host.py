@@ -1,0 +1,284 @@
+"""The host: plugins in a world, requests through them.
+
+    host = Host([Plugin("filter.wasm", configuration="{}")])
+    host.start()
+    exchange = host.request(HttpRequest("GET", "/", [("x-a", "1")]))
+
+Everything runs in virtual time and returns when the request is answered or its patience is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import backend, calls
+from .headers import HeaderMap, from_text
+from .httpstream import HttpStream
+from .limits import Limits
+from .plugin import Plugin
+from .pool import Loader, PluginHandle, VmPool, check_plugins
+from .profile import Profile, get_profile
+from .proxy import AccessEntry, Proxy
+from .records import CallRecord, HostLine, LogLine
+from .upstream import Cluster, Received, UpstreamResponse
+from .world import World
+
+__all__ = ["Exchange", "Host", "HttpRequest", "HttpResponse"]
+
+Headers = Sequence[tuple[str, str]]
+
+
+@dataclass
+class HttpRequest:
+    """A client's request. `body_chunks` reach the filter one by one, `pace_ms` apart."""
+
+    method: str = "GET"
+    path: str = "/"
+    headers: Headers = ()
+    body_chunks: Sequence[bytes] = ()
+    trailers: Headers = ()
+    http2: bool = False
+    http10: bool = False
+    framing: str = ""
+    pace_ms: float = 25
+    timeout_ms: float = 6000
+
+
+@dataclass
+class HttpResponse:
+    """An answer as the client received it; `error` says why it is missing or cut."""
+
+    status: int | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    trailers: list[tuple[str, str]] = field(default_factory=list)
+    error: str | None = None
+    reason: str | None = None
+
+
+@dataclass
+class Exchange:
+    """All that one request caused.
+
+    sent, original_response   what the client and the upstream said, for comparing.
+    upstream, response        what the upstream and the client received.
+    failure                   the reason when a plugin trapped during it, else "".
+    """
+
+    sent: HttpRequest
+    upstream: list[Received]
+    original_response: UpstreamResponse | None
+    response: HttpResponse
+    callouts: dict[str, list[Received]]
+    logs: list[LogLine]
+    host_log: list[HostLine]
+    records: list[CallRecord]
+    metrics: dict[str, Any]
+    access: list[AccessEntry]
+    failure: str = ""
+    failed_stream: bool = False
+    hazards: list[str] = field(default_factory=list)
+
+
+class Host:
+    """Plugins of one chain on one worker. See the module docstring.
+
+    world      shared time and state; a new one by default.
+    profile    which host to imitate ("envoy-1.40", "spec", "higress").
+    engine     an Engine of pywasmvm, or None for one with fuel counting.
+    copies     also run the copies Envoy makes while starting (validation and main thread).
+    services   plugins without traffic.
+    progress   called as progress(done, total, what) while modules load.
+    """
+
+    def __init__(self, plugins: Sequence[Plugin], *, world: World | None = None, profile: str | Profile = "envoy-1.40",
+                 limits: Limits | None = None, engine: Any = None, copies: bool = False,
+                 services: Sequence[Plugin] = (), progress: Callable[..., None] | None = None) -> None:
+        calls.load_all()
+        self.plugins = list(plugins)
+        self.services = list(services)
+        check_plugins([*self.plugins, *self.services])
+        self.world = world or World()
+        self.profile = get_profile(profile)
+        self.limits = limits or Limits()
+        self.engine = engine or make_engine()
+        self.copies = copies
+        self.loader = Loader(self.engine, self.profile, progress)
+        self.proxy = Proxy(self.world)
+        self.proxy.buffer_limit = self.limits.buffer_bytes
+        self.pools = {name: VmPool(self.world, self.loader, self.limits, name) for name in ("main", "worker")}
+        self.handles: list[PluginHandle] = []
+        self.canaries: list[VmPool] = []
+        self.started = False
+        self.world.clusters.setdefault("up", Cluster(self.world, "up"))
+
+    # ---- life
+    def start(self) -> Host:
+        """Load and start every plugin. Raises AbiError, LinkError, PluginFailed or HostError with one clear line."""
+        if self.started:
+            return self
+        if self.copies:
+            self._start_copies()
+        worker = self.pools["worker"]
+        for service in self.services:
+            self.pools["main"].root_for(service)
+        self.handles = [PluginHandle(worker, p) for p in self.plugins]
+        if not self.proxy.factories:
+            self.proxy.factories = [h.make_filter for h in self.handles if h.plugin.kind == "http"]
+        self.started = True
+        return self
+
+    def _start_copies(self) -> None:
+        """Do what Envoy's main thread does with each plugin: try it in a VM of its own, then start its copy."""
+        seen: set[str] = set()
+        for plugin in self.plugins:
+            key = plugin.vm_key(plugin.read() if not isinstance(plugin.wasm, bytes) else plugin.wasm) + plugin.key()
+            if key not in seen:
+                seen.add(key)
+                canary = VmPool(self.world, self.loader, self.limits, "main")
+                root = canary.root_for(plugin)
+                root.gone = True
+                root.release()
+            self.pools["main"].root_for(plugin)
+
+    def close(self) -> None:
+        """Shut the plugins down: on_done and on_delete of every root context."""
+        if not self.started:
+            return
+        self.started = False
+        for stream in list(self.proxy.streams):
+            stream.client_gone()
+        for pool in self.pools.values():
+            pool.stop()
+
+    def __enter__(self) -> Host:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # ---- traffic
+    def add_cluster(self, name: str, responses: Sequence[UpstreamResponse] = (), **options: Any) -> Cluster:
+        """Add or replace an upstream cluster with scripted answers."""
+        cluster = self.world.clusters[name] = Cluster(self.world, name, responses, **options)
+        return cluster
+
+    def submit(self, request: HttpRequest) -> HttpStream:
+        """Begin a request; the caller moves time (`world.run_for`)."""
+        stream = HttpStream(self.proxy, http2=request.http2, http10=request.http10)
+        Client(self.world, stream, request).start()
+        return stream
+
+    def request(self, request: HttpRequest, upstream: UpstreamResponse | None = None) -> Exchange:
+        """Send one request through the chain and return all it caused."""
+        self.start()
+        world = self.world
+        if upstream is not None:
+            self.add_cluster("up", [upstream])
+        marks = {name: len(c.received) for name, c in world.clusters.items()}
+        n_logs, n_host, n_access = len(world.logs), len(world.host_log), len(self.proxy.access_log)
+        n_records = {id(vm): len(vm.records) for vm in self.vms()}
+        stream = self.submit(request)
+        in_time = world.run_while(lambda: not (stream.over or stream.view.over) or world.now_ns < stream.start_ns, request.timeout_ms)
+        world.run_for(1)
+        view = stream.view
+        if not in_time and not view.over:
+            view.error = "timeout"
+            stream.client_gone()
+        elif not view.over:
+            world.run_while(lambda: not view.over, request.timeout_ms)
+            if not view.over:
+                view.error = "timeout"
+        received = {name: c.received[marks.get(name, 0) :] for name, c in world.clusters.items()}
+        main = (stream.find_route() or {}).get("cluster", "up")
+        cluster = world.clusters.get(main)
+        records = [r for vm in self.vms() for r in vm.records[n_records.get(id(vm), 0) :]]
+        failure = next((r.failed for r in records if r.failed), "")
+        return Exchange(
+            request, received.get(main, []), cluster.pick() if cluster and cluster.received else None,
+            HttpResponse(view.status, view.headers, view.body, view.trailers, view.error, view.reason),
+            {n: r for n, r in received.items() if n != main and r}, world.logs[n_logs:], world.host_log[n_host:],
+            records, world.metrics.as_dict(), self.proxy.access_log[n_access:], failure,
+            stream.details == "wasm_fail_stream", sorted({h for vm in self.vms() for h in vm.hazards}),
+        )  # fmt: skip
+
+    def vms(self) -> list[Any]:
+        """Return every VM that serves."""
+        return [vm for pool in self.pools.values() for vm in pool.vms.values()]
+
+
+def make_engine() -> Any:
+    """Return an engine that counts fuel."""
+    config = backend.Config()
+    config.consume_fuel = True
+    return backend.Engine(config)
+
+
+class Client:
+    """Sends one request in pieces, in virtual time, as a client on a real connection would."""
+
+    def __init__(self, world: World, stream: HttpStream, request: HttpRequest) -> None:
+        self.world = world
+        self.stream = stream
+        self.request = request
+
+    def header_map(self, framing: str) -> HeaderMap:
+        """Return the headers as the proxy's codec gives them to the filters."""
+        r = self.request
+        pairs = from_text(r.headers)
+        low = {k.lower() for k, _ in pairs}
+        first = []
+        if not r.http2:
+            host = [v for k, v in pairs if k.lower() == b"host"]
+            first = [(b":authority", host[0] if host else b"example.test"), (b":path", r.path.encode("latin-1")), (b":method", r.method.encode())]
+            pairs = [(k, v.strip(b" \t")) for k, v in pairs if k.lower() not in (b"host", b"transfer-encoding")]
+        else:
+            named = [(b":method", r.method.encode()), (b":scheme", b"http"), (b":authority", b"example.test"), (b":path", r.path.encode("latin-1"))]
+            first = [(k, v) for k, v in named if k not in low and not (k == b":authority" and b"host" in low)]
+        if framing == "length" and b"content-length" not in low:
+            pairs.append((b"content-length", str(sum(map(len, r.body_chunks))).encode()))
+        return HeaderMap("request", [*first, *pairs])
+
+    def start(self) -> None:
+        r, s = self.request, self.stream
+        chunks = [c for c in r.body_chunks if c] if r.http2 else list(r.body_chunks)
+        if r.http2:
+            framing = "frames" if chunks or r.trailers else "none"
+        else:
+            framing = r.framing or ("none" if not chunks and not r.trailers else "length" if len(chunks) == 1 and not r.trailers else "chunked")
+        headers = self.header_map(framing)
+        length = headers.get(b"content-length")
+        empty = framing == "none" or (framing == "length" and length == b"0")
+        at = 0.0
+        s.begin(headers, empty)
+        if empty:
+            return
+        for i, chunk in enumerate(chunks):
+            at += r.pace_ms
+            last = i == len(chunks) - 1 and not r.trailers
+            self.world.after(at, lambda c=chunk, e=last: self._data(c, e, framing))
+        if framing == "chunked" or (framing == "frames" and r.trailers):
+            self.world.after(at + r.pace_ms, self._end)
+
+    def _data(self, chunk: bytes, last: bool, framing: str) -> None:
+        s = self.stream
+        if s.over or (s.view.over and not s.http2):
+            return
+        if framing == "frames":
+            s.data(chunk, last)
+            return
+        if chunk:
+            s.data(chunk, False)
+        if last and framing == "length" and not s.over:
+            s.data(b"", True)
+
+    def _end(self) -> None:
+        s, r = self.stream, self.request
+        if s.over:
+            return
+        if r.trailers:
+            s.trailers(HeaderMap("request trailers", from_text(r.trailers)))
+        else:
+            s.data(b"", True)

@@ -1,0 +1,65 @@
+"""Answers made by the proxy itself, as Envoy builds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .headers import HeaderMap
+
+__all__ = ["LocalReply", "build_reply", "grpc_status_of", "is_grpc", "percent_encode"]
+
+# spec: gRPC over HTTP/2, "HTTP to gRPC Status Code Mapping"
+HTTP_TO_GRPC = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+UNKNOWN = 2
+
+
+@dataclass
+class LocalReply:
+    """What to answer. `grpc_status` None means: map it from the HTTP code."""
+
+    code: int
+    body: bytes = b""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    grpc_status: int | None = None
+    details: str | None = None
+    flag: str = ""
+
+
+def is_grpc(headers: HeaderMap | None) -> bool:
+    """Tell a gRPC message by its content type."""
+    value = headers.get(b"content-type") if headers is not None else None
+    return value is not None and (value == b"application/grpc" or value.startswith((b"application/grpc+", b"application/grpc;")))
+
+
+def grpc_status_of(http_code: int) -> int:
+    return HTTP_TO_GRPC.get(http_code, 0 if http_code == 200 else UNKNOWN)
+
+
+def percent_encode(text: bytes) -> bytes:
+    """Encode a grpc-message: everything but printable ASCII without %."""
+    return b"".join(bytes([c]) if 0x20 <= c <= 0x7E and c != 0x25 else b"%%%02X" % c for c in text)
+
+
+def build_reply(reply: LocalReply, request: HeaderMap | None) -> tuple[HeaderMap, bytes]:
+    """Return headers and body of a local reply; the body is empty for gRPC and HEAD requests."""
+    headers = HeaderMap("response", [(b":status", str(reply.code).encode())])
+    for key, value in reply.headers:
+        if key.lower() not in (b":status", b"content-length"):
+            headers.add(key, value)
+    if is_grpc(request):
+        headers.set(b":status", b"200")
+        headers.set(b"content-type", b"application/grpc")
+        status = reply.grpc_status if reply.grpc_status is not None else grpc_status_of(reply.code)
+        headers.set(b"grpc-status", str(status).encode())
+        if reply.body:
+            headers.set(b"grpc-message", percent_encode(reply.body))
+        return headers, b""
+    if reply.body:
+        headers.set(b"content-length", str(len(reply.body)).encode())
+        if b"content-type" not in headers:
+            headers.add(b"content-type", b"text/plain")
+    else:
+        headers.remove(b"content-length")
+        headers.remove(b"content-type")
+    head = request is not None and request.get(b":method") == b"HEAD"
+    return headers, b"" if head else reply.body

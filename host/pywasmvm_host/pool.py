@@ -1,0 +1,140 @@
+"""Which VM serves which plugin on one thread, and what happens when it fails.
+
+A `VmPool` is one thread of the proxy: plugins with the same VM key share a VM, with the same plugin key a root
+context. A `PluginHandle` is a plugin on that thread; it makes the filter for each new stream and applies the failure
+policy (reference: section 25).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .context import RootContext
+from .errors import ConfigError, HostError, PluginFailed
+from .limits import Limits
+from .plugin import FailurePolicy, Plugin
+from .profile import Profile
+from .stream import DeadFilter, HttpStreamContext
+from .vm import LoadedModule, Vm, load_module
+
+if TYPE_CHECKING:
+    from .world import World
+
+__all__ = ["Loader", "PluginHandle", "VmPool"]
+
+MS = 1_000_000
+
+
+class Loader:
+    """Compiles modules once, however many VMs use them."""
+
+    def __init__(self, engine: Any, profile: Profile, progress: Callable[..., None] | None = None) -> None:
+        self.engine = engine
+        self.profile = profile
+        self.progress = progress
+        self.cache: dict[tuple[bytes, bool], LoadedModule] = {}
+
+    def load(self, plugin: Plugin) -> LoadedModule:
+        code = plugin.read()
+        key = (code, plugin.patch_abi)
+        if key not in self.cache:
+            self.cache[key] = load_module(self.engine, code, self.profile, plugin=plugin.name, patch_abi=plugin.patch_abi, progress=self.progress)
+        return self.cache[key]
+
+
+class VmPool:
+    """The VMs of one thread."""
+
+    def __init__(self, world: World, loader: Loader, limits: Limits, thread: str) -> None:
+        self.world = world
+        self.loader = loader
+        self.limits = limits
+        self.thread = thread
+        self.vms: dict[str, Vm] = {}
+
+    def vm_for(self, plugin: Plugin) -> Vm:
+        """Return the plugin's VM, started; create it if no plugin has before."""
+        loaded = self.loader.load(plugin)
+        key = plugin.vm_key(loaded.code)
+        vm = self.vms.get(key)
+        if vm is None or vm.failed:
+            vm = Vm(self.world, loaded, self.loader.engine, self.loader.profile, self.limits, vm_id=plugin.vm_id,
+                    vm_configuration=plugin.vm_configuration_bytes, environment=dict(plugin.environment),
+                    capabilities=plugin.capabilities, thread=self.thread)
+            self.vms[key] = vm
+            vm.start()
+        return vm
+
+    def root_for(self, plugin: Plugin) -> RootContext:
+        """Return the plugin's root context, started. Raises HostError when the plugin refuses."""
+        try:
+            vm = self.vm_for(plugin)
+        except HostError as e:
+            raise _named(e, plugin) from e.__cause__
+        key = plugin.key()
+        root = vm.roots.get(key)
+        if root is None:
+            root = vm.roots[key] = RootContext(vm, plugin)
+            reason = root.start()
+            if reason:
+                why = vm.failure.splitlines()[0] if vm.failure else "the plugin returned false"
+                raise _named(PluginFailed(f"{reason}: {why}", reason=reason), plugin) from vm.failure_error
+        return root
+
+    def stop(self) -> None:
+        """End every plugin, in the reverse order of their start, as Envoy does when it shuts down."""
+        for vm in self.vms.values():
+            for root in reversed(list(vm.roots.values())):
+                root.stop()
+
+
+def _named(error: HostError, plugin: Plugin) -> HostError:
+    name = plugin.name or plugin.root_id or str(plugin.wasm)[:60]
+    return type(error)(f"plugin {name}: {error.text}", reason=error.reason, plugin=plugin.name)
+
+
+class PluginHandle:
+    """One plugin on one thread."""
+
+    def __init__(self, pool: VmPool, plugin: Plugin) -> None:
+        self.pool = pool
+        self.plugin = plugin
+        self.root = pool.root_for(plugin)
+        self.loaded_ns = pool.world.now_ns
+
+    @property
+    def vm(self) -> Vm:
+        return self.root.vm
+
+    def make_filter(self, stream: Any) -> HttpStreamContext | DeadFilter | None:
+        """Return the filter for a new stream; None when the failed plugin is left out."""
+        self._revive()
+        if self.vm.failed:
+            return None if self.plugin.failure_policy.opens else DeadFilter()
+        return HttpStreamContext(self.root, stream)
+
+    def _revive(self) -> None:
+        recover = self.plugin.failure_policy == FailurePolicy.FAIL_RELOAD or self.vm.profile.recover
+        if not self.vm.failed or not recover:
+            return
+        world, stat = self.pool.world, f"wasm.{self.plugin.name}."
+        if world.now_ns - self.loaded_ns < self.plugin.reload_base_ms * MS:
+            world.count(stat + "vm_reload_backoff")
+            return
+        self.loaded_ns = world.now_ns
+        for root in list(self.vm.roots.values()):
+            root.gone = True
+        try:
+            self.root = self.pool.root_for(self.plugin)
+            world.count(stat + "vm_reload_success")
+        except HostError as e:
+            world.count(stat + "vm_reload_failure")
+            world.note("error", e.text, self.pool.thread)
+
+
+def check_plugins(plugins: list[Plugin]) -> None:
+    """Refuse descriptions that contradict themselves, before anything is loaded."""
+    for plugin in plugins:
+        if plugin.failure_policy == FailurePolicy.FAIL_RELOAD and plugin.reload_base_ms < 1:
+            raise ConfigError(f"plugin {plugin.name}: reload_base_ms must be at least 1")

@@ -1,0 +1,128 @@
+"""The simulated proxy around the filters: clusters, routes, access log, connections.
+
+What a real Envoy configuration says in listeners, routes and clusters stands here as plain values; nothing of it does
+input or output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+from .headers import HeaderMap
+from .upstream import Cluster
+
+if TYPE_CHECKING:
+    from .httpstream import HttpStream
+    from .world import World
+
+__all__ = ["AccessEntry", "Proxy"]
+
+
+@dataclass
+class AccessEntry:
+    """One access log line, with Envoy's fields."""
+
+    code: int
+    flags: str
+    details: str
+    rx: int
+    tx: int
+    method: str | None
+    path: str | None
+    route: str | None
+    cluster: str | None
+    states: dict[str, bytes] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class Proxy:
+    """Everything a stream needs that is not the stream's own."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clusters: dict[str, Cluster] = world.clusters
+        self.routes: list[dict[str, Any]] = [{"name": "route-1", "prefix": "/", "cluster": "up"}]
+        self.envoy_headers = False
+        self.buffer_limit = 1 << 20
+        self.route_timeout_ms = 15000
+        self.access_log: list[AccessEntry] = []
+        self.factories: list[Callable[[HttpStream], Any]] = []
+        self.attributes: dict[str, Any] = {}
+        self.listener_address = "127.0.0.1:10000"
+        self.streams: list[HttpStream] = []
+        self._client_port = 40000
+        self._connection_id = 0
+        self._request_id = 0
+
+    # ---- what streams ask
+    def make_filters(self, stream: HttpStream) -> list[Any]:
+        """Make the chain of one stream; each factory gives a filter or None."""
+        self.streams.append(stream)
+        made = [factory(stream) for factory in self.factories]
+        return [f for f in made if f is not None]
+
+    def match_route(self, headers: HeaderMap | None) -> dict[str, Any] | None:
+        """Return the first route whose conditions the request meets."""
+        path = headers.get(b":path") if headers is not None else None
+        if headers is None or path is None:
+            return None
+        if headers.get(b":authority") is None and any(r.get("needs_host") for r in self.routes):
+            return None
+        for route in self.routes:
+            if _route_matches(route, path, headers):
+                cluster = route.get("cluster")
+                if cluster is None and "cluster_header" in route:
+                    value = headers.get(route["cluster_header"].encode())
+                    cluster = value.decode("latin-1") if value is not None else ""
+                return {**route, "cluster": cluster}
+        return None
+
+    def next_client_address(self) -> str:
+        self._client_port += 1
+        return f"127.0.0.1:{self._client_port}"
+
+    def next_connection_id(self) -> int:
+        self._connection_id += 1
+        return self._connection_id
+
+    def new_request_id(self) -> bytes:
+        """Return a version 4 UUID from the world's randomness."""
+        h = self.world.random_bytes(16).hex()
+        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}".encode()
+
+    def date(self) -> bytes:
+        return formatdate(self.world.now_ns // 1_000_000_000, usegmt=True).encode()
+
+    def log_access(self, s: HttpStream) -> None:
+        headers = s.request_headers
+
+        def text(name: bytes) -> str | None:
+            value = headers.get(name) if headers is not None else None
+            return value.decode("latin-1") if value is not None else None
+
+        route = s.find_route() if s.request_headers is not None else None
+        self.access_log.append(AccessEntry(
+            code=s.code or 0, flags=",".join(s.flags) or "-", details=s.details, rx=s.rx, tx=s.tx,
+            method=text(b":method"), path=text(b":path"), route=(route or {}).get("name"), cluster=(route or {}).get("cluster"),
+            states=dict(s.states), metadata=dict(s.metadata),
+        ))  # fmt: skip
+
+    def stream_over(self, stream: HttpStream) -> None:
+        if stream in self.streams:
+            self.streams.remove(stream)
+
+
+def _route_matches(route: dict[str, Any], path: bytes, headers: HeaderMap) -> bool:
+    plain = path.partition(b"?")[0]
+    if "path" in route and plain != route["path"].encode():
+        return False
+    if "prefix" in route and not path.startswith(route["prefix"].encode()):
+        return False
+    for name, wanted in route.get("headers", {}).items():
+        value = headers.joined(name.encode())
+        if value is None or (wanted is not None and value != wanted.encode()):
+            return False
+    return True

@@ -1,0 +1,328 @@
+"""A plugin on one HTTP stream: the stream context, and the filter the chain calls.
+
+Availability of maps and buffers follows Envoy (reference: sections 12.1 and 13.1): a map is held from its callback
+until that callback says Continue or the stream is continued; a body is there during its callback, or while held.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .abi.enums import BodyAction, BufferType, HeadersAction, MapType, Status, body_action, headers_action, trailers_action
+from .abi.model import V0_1, V_HIGRESS
+from .context import Buffer, Context, RootContext
+from .headers import HeaderMap
+from .lifecycle import step
+from .localreply import LocalReply
+from .plugin import FailurePolicy
+from .vm import FAILED
+
+if TYPE_CHECKING:
+    from .chain import FilterManager
+
+__all__ = ["DeadFilter", "HttpStreamContext"]
+
+FAIL_DETAILS = "wasm_fail_stream"
+UNAVAILABLE = 14
+HEADERS = {"request": MapType.HTTP_REQUEST_HEADERS, "response": MapType.HTTP_RESPONSE_HEADERS}
+TRAILERS = {"request": MapType.HTTP_REQUEST_TRAILERS, "response": MapType.HTTP_RESPONSE_TRAILERS}
+BODIES = {"request": BufferType.HTTP_REQUEST_BODY, "response": BufferType.HTTP_RESPONSE_BODY}
+DIRECTION_OF = {0: "request", 1: "response"}
+
+
+def clean_details(details: bytes) -> str:
+    """Write details as the access log shows them: no white space, no control characters."""
+    return "".join("_" if c <= 0x20 or c == 0x7F else chr(c) for c in details)
+
+
+class DeadFilter:
+    """Stands in for a plugin whose VM failed earlier: fails every stream, calls no guest."""
+
+    def __init__(self) -> None:
+        self.manager: FilterManager | None = None
+
+    def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
+        if direction == "request" and self.manager is not None:
+            self.manager.send_local_reply(LocalReply(503, grpc_status=UNAVAILABLE, details=FAIL_DETAILS))
+            return HeadersAction.STOP_ALL_WATERMARK
+        return HeadersAction.CONTINUE
+
+    def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction:
+        return BodyAction.CONTINUE
+
+    def on_trailers(self, direction: str, trailers: HeaderMap) -> bool:
+        return True
+
+    def on_log(self) -> None:
+        """Nothing to call."""
+
+    def on_destroy(self) -> None:
+        """Nothing to call."""
+
+
+class HttpStreamContext(Context):
+    """One plugin's view of one HTTP stream."""
+
+    def __init__(self, root: RootContext, stream: Any) -> None:
+        super().__init__(root.vm, root.plugin, 0)
+        self._root = root
+        self._stream = stream
+        self.manager: FilterManager | None = None
+        self.phase = "new"
+        self.created = False
+        self.held: dict[int, HeaderMap] = {}
+        self.chunk: dict[str, bytearray | None] = {"request": None, "response": None}
+        self.buffering = {"request": False, "response": False}
+        self.end_of_stream = False
+        self.logging = False
+        self.replied = False
+        self.failed_stream = False
+
+    @property
+    def root(self) -> Any:
+        return self._root
+
+    @property
+    def stream(self) -> Any:
+        return self._stream
+
+    @property
+    def log_prefix(self) -> str:
+        p = self.plugin
+        return " ".join(x for x in (p.name, p.root_id, p.vm_id) if x) if p else ""
+
+    @property
+    def in_access_log(self) -> bool:
+        return self.logging
+
+    # ---- life
+    def create(self) -> None:
+        """Announce the context to the guest, at its first event."""
+        self.phase = step(self.phase, "create")
+        self.id = self.vm.new_context_id()
+        self.vm.contexts[self.id] = self
+        self.created = True
+        self.vm.call(self, "proxy_on_context_create", self.id, self._root.id)
+
+    def _open_or_failed(self) -> bool:
+        """Return True if the guest must not be called because its VM failed."""
+        if not self.vm.failed:
+            return False
+        if self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS:
+            return True
+        if not self.failed_stream:
+            self.failed_stream = True
+            self._fail()
+        return True
+
+    def _fail(self) -> None:
+        if self.manager is not None and not self.replied:
+            self.replied = True
+            self.manager.send_local_reply(LocalReply(503, grpc_status=UNAVAILABLE, details=FAIL_DETAILS))
+
+    def _ask(self, name: str, *args: int) -> Any:
+        """Call a stream callback: None when there is nothing to obey, FAILED when the stream must stop."""
+        self.vm.stop_next = False
+        answer = self.vm.call(self, name, self.id, *args)
+        if self._open_or_failed():
+            return None if self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS else FAILED
+        return answer
+
+    # ---- filter
+    def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
+        if direction == "request":
+            if not self.created and not self.vm.failed:
+                self.create()
+        elif not self.created and not self.vm.failed:
+            return HeadersAction.CONTINUE
+        if self.failed_stream:
+            return HeadersAction.CONTINUE
+        if self._open_or_failed():
+            return self._headers_verdict(FAILED)
+        kind = HEADERS[direction]
+        self.held[kind] = headers
+        name = f"proxy_on_{direction}_headers"
+        if not self.vm.has(name):
+            self.held.pop(kind, None)
+            return HeadersAction.CONTINUE
+        self.phase = step(self.phase, f"{direction} headers")
+        args = (len(headers),) if self.vm.version == V0_1 else (len(headers), int(end))
+        answer = self._ask(name, *args)
+        verdict = self._headers_verdict(answer)
+        if verdict == HeadersAction.CONTINUE:
+            self.held.pop(kind, None)
+        return verdict
+
+    def _headers_verdict(self, answer: Any) -> HeadersAction:
+        if answer is FAILED:
+            return HeadersAction.STOP_ALL_WATERMARK if not self._opens() else HeadersAction.CONTINUE
+        if self.vm.stop_next:
+            self.vm.stop_next = False
+            return HeadersAction.STOP_ALL_WATERMARK
+        real = bool(self.plugin and self.plugin.allow_on_headers_stop_iteration)
+        real = real or (self.vm.profile.real_stop_iteration and (self.vm.version == V_HIGRESS or self.vm.profile.name == "spec"))
+        return headers_action(answer or 0, real)
+
+    def _opens(self) -> bool:
+        return bool(self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS)
+
+    def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction:
+        if not self.created or self.failed_stream:
+            return BodyAction.CONTINUE
+        if self.vm.failed:
+            self._open_or_failed()
+            return BodyAction.CONTINUE if self._opens() else BodyAction.STOP_BUFFER
+        name = f"proxy_on_{direction}_body"
+        chain = self._direction(direction)
+        if self.buffering[direction] and chain is not None:
+            chain.add_data(data)
+            if self.manager is None or self.manager.ended or chain.aborted:
+                return BodyAction.STOP_BUFFER
+        self.chunk[direction] = data
+        self.end_of_stream = end
+        if not self.vm.has(name):
+            self.chunk[direction] = None
+            return BodyAction.CONTINUE
+        self.phase = step(self.phase, f"{direction} body")
+        answer = self._ask(name, len(self._body(direction)), int(end))
+        self.buffering[direction] = False
+        if answer is FAILED:
+            return BodyAction.CONTINUE if self._opens() else BodyAction.STOP_BUFFER
+        if self.vm.stop_next:
+            self.vm.stop_next = False
+            return BodyAction.STOP_NO_BUFFER
+        verdict = body_action(answer or 0)
+        if verdict == BodyAction.CONTINUE:
+            self.chunk[direction] = None
+        elif verdict == BodyAction.STOP_BUFFER:
+            self.buffering[direction] = True
+        elif verdict == BodyAction.STOP_NO_BUFFER:
+            self.vm.hazard(f"{name} returned {answer}: the data of this call is dropped")
+        return verdict
+
+    def on_trailers(self, direction: str, trailers: HeaderMap) -> bool:
+        if not self.created or self.failed_stream:
+            return True
+        if self.vm.failed:
+            self._open_or_failed()
+            return self._opens()
+        kind = TRAILERS[direction]
+        self.held[kind] = trailers
+        name = f"proxy_on_{direction}_trailers"
+        if not self.vm.has(name):
+            self.held.pop(kind, None)
+            return True
+        self.phase = step(self.phase, f"{direction} trailers")
+        answer = self._ask(name, len(trailers))
+        if answer is FAILED:
+            return self._opens()
+        if self.vm.stop_next:
+            self.vm.stop_next = False
+            return False
+        go_on = trailers_action(answer or 0)
+        if go_on:
+            self.held.pop(kind, None)
+        return go_on
+
+    def on_log(self) -> None:
+        if not self.created:
+            if self.vm.failed:
+                return
+            self.create()
+        if self.vm.failed:
+            return
+        self.phase = step(self.phase, "log")
+        self.logging = True
+        self.vm.call(self, "proxy_on_log", self.id)
+        self.logging = False
+
+    def on_destroy(self) -> None:
+        if not self.created or self.phase == "deleted":
+            return
+        self.phase = step(self.phase, "done")
+        self.held.clear()
+        self.chunk = {"request": None, "response": None}
+        self.vm.call(self, "proxy_on_done", self.id)
+        self.manager = None
+        self.phase = step(self.phase, "delete")
+        self.vm.call(self, "proxy_on_delete", self.id)
+        self.vm.contexts.pop(self.id, None)
+
+    # ---- what host calls see
+    def _direction(self, name: str) -> Any:
+        return getattr(self.manager, name) if self.manager is not None else None
+
+    def _body(self, direction: str) -> bytearray:
+        chain = self._direction(direction)
+        if self.buffering[direction] and chain is not None:
+            if chain.buffer is None:
+                chain.buffer = bytearray()
+            return chain.buffer  # type: ignore[no-any-return]
+        chunk = self.chunk[direction]
+        return chunk if chunk is not None else bytearray()
+
+    def read_map(self, kind: int) -> HeaderMap | None:
+        if kind >= MapType.GRPC_CALL_INITIAL_METADATA:
+            return self._root.callout_map(kind)
+        if self.logging:
+            return self._stream.logged_map(kind)  # type: ignore[no-any-return]
+        return self.write_map(kind)
+
+    def write_map(self, kind: int) -> HeaderMap | None:
+        if self.logging or kind >= MapType.GRPC_CALL_INITIAL_METADATA:
+            return None
+        found = self.held.get(kind)
+        for direction, trailers in TRAILERS.items():
+            chain = self._direction(direction)
+            if found is None and kind == trailers and self.end_of_stream and chain is not None and self.chunk[direction] is not None:
+                found = self.held[kind] = chain.add_trailers()
+        return found
+
+    def map_changed(self, kind: int) -> None:
+        if kind == MapType.HTTP_REQUEST_HEADERS:
+            self._stream.clear_route_cache()
+
+    def _buffer(self, kind: int) -> Buffer | None:
+        for direction, number in BODIES.items():
+            if kind == number:
+                there = self.buffering[direction] or self.chunk[direction] is not None
+                return Buffer(self._body(direction), writable=there)
+        return super()._buffer(kind)
+
+    def continue_stream(self, kind: int) -> Status:
+        if kind > 2:
+            return Status.UNIMPLEMENTED if kind == 3 else Status.BAD_ARGUMENT
+        if kind == 2:
+            return Status.OK
+        chain = self._direction(DIRECTION_OF[kind])
+        if kind == 1 and chain is not None and chain.headers is None:
+            self.vm.hazard("continue_stream(response) before there is a response: Envoy 1.40 crashes; here it does nothing")
+        elif chain is not None:
+            self.vm.defer(lambda: chain.entry_of(self).resume())
+        for held in (MapType.HTTP_REQUEST_HEADERS, MapType.HTTP_REQUEST_TRAILERS):
+            self.held.pop(held, None)
+        self.chunk["request"] = None
+        return Status.OK
+
+    def close_stream(self, kind: int) -> Status:
+        if kind > 3:
+            return Status.BAD_ARGUMENT
+        manager = self.manager
+        if kind < 2 and manager is not None:
+            self.vm.defer(lambda: manager.reset("wasm_close_stream", True))
+        return Status.OK
+
+    def send_local_response(self, code: int, details: bytes, body: bytes, headers: list[tuple[bytes, bytes]], grpc: int) -> None:
+        manager = self.manager
+        if self.logging or manager is None:
+            self.vm.hazard("send_local_response after the stream's end: Envoy 1.40 calls proxy_on_log again and again; here it does nothing")
+            return
+        self.vm.stop_next = True
+        if self.replied:
+            return
+        self.replied = True
+        reply = LocalReply(code, body, headers, grpc if 0 <= grpc <= 16 else None, clean_details(details))
+        self.vm.defer(lambda: manager.send_local_reply(reply))
+
+    def set_property(self, path: bytes, value: bytes) -> Status:
+        return self._stream.set_state(self, path, value)  # type: ignore[no-any-return]

@@ -1,0 +1,273 @@
+"""Scripted upstream clusters: what they answer, when, and what they received.
+
+A cluster stands for one server behind the proxy. `open` begins a request; the answer comes to a listener with
+on_headers, on_data, on_trailers and on_reset, over the world's virtual time. Framing follows the protocol the cluster
+speaks: with HTTP/1.1 a message that has a body ends in an empty last piece, with HTTP/2 the last piece itself ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .headers import HeaderMap, from_text
+from .world import World
+
+__all__ = ["DEFAULT_RESPONSE", "Cluster", "Received", "UpstreamRequest", "UpstreamResponse", "request_problem"]
+
+BODILESS = (b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT")
+TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+@dataclass
+class UpstreamResponse:
+    """One answer. Times are milliseconds of virtual time; `body` is one piece per chunk."""
+
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = ()
+    body: Sequence[bytes] = ()
+    trailers: Sequence[tuple[str, str]] = ()
+    framing: str = ""
+    delay_ms: float = 0
+    pace_ms: float = 25
+    hang: bool = False
+    reset: bool = False
+    reset_mid: bool = False
+    early: bool = False
+    echo: bool = False
+
+
+DEFAULT_RESPONSE = UpstreamResponse(200, [("content-type", "text/plain"), ("x-upstream", "up")], [b"hello from upstream"])
+
+
+@dataclass
+class Received:
+    """A request as the upstream saw it."""
+
+    method: str = ""
+    path: str = ""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    trailers: list[tuple[str, str]] = field(default_factory=list)
+    incomplete: bool = False
+    complete: bool = False
+    reset_by_peer: int | None = None
+    head_sent: bool = False
+
+
+def request_problem(headers: HeaderMap) -> str:
+    """Return what Envoy's codec refuses in a request, in its words."""
+    for name in (b":method", b":path"):
+        if not headers.get(name):
+            return f"missing required header: {name.decode()}"
+    for key, value in headers:
+        if not key.startswith(b":") and (not key or not set(key) <= TOKEN):
+            return f"invalid header name: {key.decode('latin-1')}"
+        if any(c < 0x20 and c != 0x09 or c == 0x7F for c in value):
+            return f"invalid header value for: {key.decode('latin-1')}"
+    return ""
+
+
+class Cluster:
+    """A named upstream with its script; responses are used in order, the last one repeats."""
+
+    def __init__(self, world: World, name: str, responses: Sequence[UpstreamResponse] = (), *, http2: bool = False,
+                 dead: bool = False, match_index: bool = False) -> None:
+        self.world = world
+        self.name = name
+        self.responses = list(responses) or [DEFAULT_RESPONSE]
+        self.http2 = http2
+        self.dead = dead
+        self.match_index = match_index
+        self.index = 0
+        self.received: list[Received] = []
+        self.address = f"127.0.0.1:{18000 + sum(map(ord, name)) % 900}"
+
+    def pick(self) -> UpstreamResponse:
+        at = self.index if self.match_index else len(self.received) - 1
+        return self.responses[min(at, len(self.responses) - 1)]
+
+    def open(self, listener: Any) -> UpstreamRequest:
+        return UpstreamRequest(self, listener)
+
+
+class UpstreamRequest:
+    """One request to a cluster, and its answer under way."""
+
+    def __init__(self, cluster: Cluster, listener: Any) -> None:
+        self.cluster = cluster
+        self.world = cluster.world
+        self.listener = listener
+        self.record = Received()
+        self.response: UpstreamResponse | None = None
+        self.expected: int | None = None
+        self.chunked = False
+        self.closed = False
+        self.answered = False
+        self.finished = False
+        self.head = False
+
+    # ---- request side
+    def send_headers(self, headers: HeaderMap, end: bool) -> None:
+        self.head = headers.get(b":method") == b"HEAD"
+        method = headers.get(b":method") or b""
+        self.record.method = method.decode("latin-1")
+        self.record.path = (headers.get(b":path") or b"").decode("latin-1")
+        shown = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
+        if not self.cluster.http2:
+            shown = self._http1_headers(headers, end, method)
+        self.record.headers = shown
+        self.cluster.received.append(self.record)
+        self.response = self.cluster.pick()
+        if self.response.early:
+            self._answer()
+        if end or (self.expected == 0 and not self.chunked and not self.cluster.http2):
+            self._received_all()
+
+    def _http1_headers(self, headers: HeaderMap, end: bool, method: bytes) -> list[tuple[str, str]]:
+        shown = []
+        for k, v in headers:
+            if k == b":authority":
+                shown.append(("host", v.decode("latin-1")))
+            elif not k.startswith(b":"):
+                shown.append((k.decode("latin-1"), v.decode("latin-1").strip(" \t")))
+        length = headers.get(b"content-length")
+        if length is not None and length.isdigit():
+            self.expected = int(length)
+        elif end:
+            self.expected = 0
+            if method not in BODILESS:
+                shown.append(("content-length", "0"))
+        else:
+            self.chunked = True
+            shown.append(("transfer-encoding", "chunked"))
+        return shown
+
+    def send_data(self, data: bytes, end: bool) -> None:
+        if self.record.complete:
+            return
+        self.record.body += data
+        if self.expected is not None and not self.chunked and not self.cluster.http2:
+            self.record.body = self.record.body[: self.expected]
+            if len(self.record.body) >= self.expected:
+                self._received_all()
+        elif end:
+            self._received_all()
+
+    def send_trailers(self, trailers: HeaderMap) -> None:
+        if self.record.complete:
+            return
+        if self.cluster.http2 or self.chunked:
+            self.record.trailers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in trailers]
+            self._received_all()
+
+    def _received_all(self) -> None:
+        if self.record.complete:
+            return
+        self.record.complete = True
+        if self.response is not None and not self.response.early:
+            self._answer()
+
+    def cancel(self, code: int = 0) -> None:
+        """The proxy gives the request up: the upstream sees a closed connection or a reset."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.cluster.http2:
+            if not self.finished or not self.record.complete:
+                self.record.reset_by_peer = code
+        elif not self.record.complete and self.record.method:
+            self.record.incomplete = True
+
+    # ---- response side
+    def _later(self, delay_ms: float, action: Any) -> None:
+        self.world.after(delay_ms, lambda: None if self.closed else action())
+
+    def _answer(self) -> None:
+        r = self.response
+        if r is None or self.answered or r.hang:
+            return
+        self.answered = True
+        if r.reset:
+            self._later(r.delay_ms, lambda: self._reset("connection termination" if not self.cluster.http2 else "remote reset"))
+        else:
+            self._later(r.delay_ms, self._send_head)
+
+    def _reset(self, reason: str) -> None:
+        self.closed = True
+        self.listener.on_reset(reason)
+
+    def _send_head(self) -> None:
+        r = self.response
+        if r is None:
+            return
+        body = [self.record.body] if r.echo else list(r.body)
+        body = [piece for piece in body if piece]
+        headers = from_text(r.headers)
+        names = {k.lower(): v for k, v in headers}
+        nobody = r.framing == "none" or self.head or r.status in (204, 304)
+        chunked = False
+        if not self.cluster.http2:
+            pieces = 1 if r.echo else len(r.body)
+            chunked = (r.framing or ("length" if pieces <= 1 and not r.trailers else "chunked")) == "chunked"
+            if not nobody and b"content-length" not in names:
+                headers.append((b"transfer-encoding", b"chunked") if chunked else (b"content-length", str(sum(map(len, body))).encode()))
+        message = HeaderMap("response", [(b":status", str(r.status).encode()), *headers])
+        if self.cluster.http2:
+            self._send_http2(r, message, body)
+            return
+        length = message.get(b"content-length")
+        if nobody or (length == b"0" and not chunked):
+            self._finish(lambda: self.listener.on_headers(message, True))
+            return
+        self.listener.on_headers(message, False)
+        self._send_http1(r, body, int(length) if length and length.isdigit() else None)
+
+    def _send_http1(self, r: UpstreamResponse, body: list[bytes], length: int | None) -> None:
+        if r.pace_ms == 0:
+            if body:
+                self._data(b"".join(body), False)
+            self._end_http1(r)
+            return
+        at, sent = 0.0, 0
+        for piece in body:
+            at += r.pace_ms
+            self._later(at, lambda piece=piece: self._data(piece, False))
+            sent += len(piece)
+        if r.reset_mid:
+            self._later(at + r.pace_ms, lambda: self._reset("protocol error"))
+        elif length is None:
+            self._later(at + r.pace_ms, lambda: self._end_http1(r))
+        elif sent >= length:
+            self._later(at, lambda: self._end_http1(r))
+
+    def _data(self, data: bytes, end: bool) -> None:
+        if not self.closed:
+            self.listener.on_data(data, end)
+
+    def _end_http1(self, r: UpstreamResponse) -> None:
+        if r.trailers:
+            trailers = HeaderMap("response trailers", from_text(r.trailers))
+            self._finish(lambda: self.listener.on_trailers(trailers))
+        else:
+            self._finish(lambda: self._data(b"", True))
+
+    def _finish(self, action: Any) -> None:
+        if not self.closed:
+            self.finished = True
+            action()
+
+    def _send_http2(self, r: UpstreamResponse, message: HeaderMap, body: list[bytes]) -> None:
+        if not body and not r.trailers:
+            self._finish(lambda: self.listener.on_headers(message, True))
+            return
+        self.listener.on_headers(message, False)
+        at = 0.0
+        for i, piece in enumerate(body):
+            at += r.pace_ms
+            last = i == len(body) - 1 and not r.trailers
+            self._later(at, lambda piece=piece, last=last: self._finish(lambda: self._data(piece, True)) if last else self._data(piece, False))
+        if r.trailers:
+            trailers = HeaderMap("response trailers", from_text(r.trailers))
+            self._later(at + r.pace_ms, lambda: self._finish(lambda: self.listener.on_trailers(trailers)))

@@ -1,0 +1,406 @@
+"""One virtual machine: a module loaded, linked, started, and called.
+
+Load order and reasons follow Envoy (reference: "Load and start errors"). A guest call saves and clears the effective
+context, runs, and, when it was the outermost one, performs what the guest asked for meanwhile (deferred actions).
+A trap marks the VM as failed for good; it is never raised to callers of `call`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import backend, calls
+from .abi.callbacks import ALLOCATORS, START, callbacks_of
+from .abi.hostcalls import HOST_CALLS
+from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature
+from .abi.versions import find_version
+from .abi.wasi import MODULES, WASI_CALLS, WasiCall
+from .errors import AbiError, BadMemory, HostError, PluginFailed, RestrictedCall
+from .guestmem import GuestMemory
+from .limits import Limits
+from .machine import forbid, host_function, restricted_function, unbuilt_function, wasi_function
+from .profile import Profile
+from .records import CallRecord, LogLine
+from .scan import Import, ModuleFacts, scan
+from .shared import VmMetricIds
+
+if TYPE_CHECKING:
+    from .context import Context, RootContext
+    from .world import World
+
+__all__ = ["FAILED", "LoadedModule", "Vm", "load_module"]
+
+LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
+FULL = 1 << 62
+
+
+class _Failed:
+    """What `Vm.call` returns when the guest trapped."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+FAILED = _Failed()
+
+
+class LoadedModule:
+    """A compiled module with what its sections say and the rows its imports resolve to."""
+
+    def __init__(self, code: bytes, facts: ModuleFacts, compiled: Any, version: str, rows: dict[tuple[str, str], Any]) -> None:
+        self.code = code
+        self.facts = facts
+        self.compiled = compiled
+        self.version = version
+        self.rows = rows
+        self.names = facts.function_names()
+
+
+def _offered(profile: Profile, version: str) -> dict[tuple[str, str], HostCall | WasiCall]:
+    out: dict[tuple[str, str], HostCall | WasiCall] = {}
+    higress = profile.higress_calls and version == V0_2_1
+    for row in HOST_CALLS:
+        if version in row.versions or (higress and row.versions == (V_HIGRESS,)):
+            out[row.module, row.name] = row
+    for module in MODULES:
+        for wasi in WASI_CALLS:
+            out[module, wasi.name] = wasi
+    return out
+
+
+def _refuse_import(item: Import, why: str, hint: str, plugin: str) -> AbiError:
+    return AbiError(f"{why} {item.module}.{item.name}{hint}", reason=f"Failed to load Wasm module due to {why} {item.module}.{item.name}", plugin=plugin)
+
+
+def resolve_imports(facts: ModuleFacts, profile: Profile, version: str, plugin: str) -> dict[tuple[str, str], Any]:
+    """Find the row of every import, or raise AbiError naming the first that has none."""
+    offered = _offered(profile, version)
+    rows: dict[tuple[str, str], Any] = {}
+    for item in facts.imports:
+        if item.kind in ("memory", "table"):
+            continue
+        row = offered.get((item.module, item.name)) if item.kind == "func" else None
+        if row is None:
+            near = _nearest(item.name, [name for _, name in offered])
+            hint = f" (ABI {version} has no such {item.kind}{f'; did you mean {near}?' if near else ''})"
+            raise _refuse_import(item, "a missing import:", hint, plugin)
+        if (item.params, item.results) != (row.wasm_params, row.wasm_results):
+            hint = f", want: {signature(item.params, item.results)}, but host exports: {row.signature}"
+            raise _refuse_import(item, "an import type mismatch:", hint, plugin)
+        rows[item.module, item.name] = row
+    return rows
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    import difflib  # noqa: PLC0415
+
+    found = difflib.get_close_matches(name, known, 1, 0.75)
+    return found[0] if found else ""
+
+
+def load_module(engine: Any, code: bytes, profile: Profile, *, plugin: str = "", patch_abi: bool = False,
+                progress: Callable[..., None] | None = None) -> LoadedModule:
+    """Scan, check and compile a module. Raises HostError or AbiError with one clear line."""
+    if not code:
+        raise HostError("the module is empty", reason="Failed to load Wasm code", plugin=plugin)
+    facts = scan(code)
+    offered = (*profile.versions, V_HIGRESS) if patch_abi else profile.versions
+    version, markers = find_version(facts.function_exports(), offered)
+    if version is None:
+        seen = f"it exports {', '.join(markers)}" if markers else "it exports no proxy_abi_version_* function"
+        raise AbiError(f"Missing or unknown Proxy-Wasm ABI version: {seen}; this host offers {', '.join(profile.versions)}",
+                       reason="Missing or unknown Proxy-Wasm ABI version", plugin=plugin)
+    if patch_abi and version == V_HIGRESS:
+        version = V0_2_1
+    try:
+        compiled = backend.Module(engine, code)
+    except backend.WasmError as e:
+        raise HostError(f"Failed to load Wasm bytecode: {str(e).splitlines()[0]}", reason="Failed to load Wasm bytecode", plugin=plugin) from e
+    rows = resolve_imports(facts, profile, version, plugin)
+    return LoadedModule(code, facts, compiled, version, rows)
+
+
+class Vm:
+    """One instance of a module with its contexts. See the module docstring."""
+
+    def __init__(self, world: World, loaded: LoadedModule, engine: Any, profile: Profile, limits: Limits, *,
+                 vm_id: str = "", vm_configuration: bytes = b"", environment: dict[str, str] | None = None,
+                 capabilities: frozenset[str] = frozenset(), thread: str = "worker") -> None:
+        self.world = world
+        self.loaded = loaded
+        self.profile = profile
+        self.limits = limits
+        self.version = loaded.version
+        self.vm_id = vm_id
+        self.vm_configuration = vm_configuration
+        self.environment = dict(environment or {})
+        self.capabilities = capabilities
+        self.thread = thread
+        self.contexts: dict[int, Context] = {}
+        self.roots: dict[str, RootContext] = {}
+        self.metric_ids = VmMetricIds(world.metrics)
+        self.failed = False
+        self.failure = ""
+        self.failure_error: BaseException | None = None
+        self.stop_next = False
+        self.records: list[CallRecord] = []
+        self.trace: list[tuple[str, str]] = []
+        self.hazards: dict[str, int] = {}
+        self._said: set[str] = set()
+        self._next_context = 0
+        self._stack: list[Context | None] = []
+        self._effective = 0
+        self._restricted = ""
+        self._deferred: list[Callable[[], None]] = []
+        self._active: list[CallRecord] = []
+        self.next_call = {0: 0, 1: 1, 2: 2, 3: 3}
+        self.engine = engine
+        self.callbacks: dict[str, Callback] = {}
+        self.functions: dict[str, Any] = {}
+
+    # ---- loading
+    def start(self) -> None:
+        """Link, instantiate and initialize. Raises HostError when any of it fails."""
+        self._instantiate()
+        self._check_exports()
+        self._initialize()
+
+    def _instantiate(self) -> None:
+        self.store = backend.Store(self.engine)
+        self.metered = hasattr(self.store, "set_fuel")
+        self._refuel(None)
+        if hasattr(self.store, "set_limits"):
+            self.store.set_limits(memory_size=self.limits.memory_bytes)
+        linker = backend.Linker(self.engine)
+        for (module, name), row in self.loaded.rows.items():
+            ft = backend.FuncType([_valtype(t) for t in row.wasm_params], [_valtype(t) for t in row.wasm_results])
+            linker.define_func(module, name, ft, self._function_for(row))
+        for item in self.loaded.facts.imports:
+            if item.kind in ("memory", "table"):
+                self._provide(linker, item)
+        try:
+            instance = linker.instantiate(self.store, self.loaded.compiled)
+        except (backend.WasmError, RestrictedCall, *backend.engine_errors()) as e:
+            raise HostError(f"Failed to create new Wasm instance: {str(e).splitlines()[0]}", reason="Failed to create new Wasm instance") from e
+        exports = instance.exports(self.store)
+        facts = self.loaded.facts
+        memories = [e.name for e in facts.exports if e.kind == "memory"]
+        if not memories:
+            raise AbiError("the module exports no memory (Envoy 1.40 crashes on it)", reason="Wasm module is missing its memory")
+        self.memory = GuestMemory(exports["memory" if "memory" in memories else memories[0]], self.store)
+        self._exports = exports
+
+    def _function_for(self, row: HostCall | WasiCall) -> Callable[..., Any]:
+        if self.capabilities and row.name not in self.capabilities:
+            return restricted_function(self, row)
+        if isinstance(row, WasiCall):
+            return wasi_function(self, row)
+        return host_function(self, row) if row.name in calls.BODIES else unbuilt_function(self, row)
+
+    def _provide(self, linker: Any, item: Import) -> None:
+        import pywasmvm  # noqa: PLC0415
+
+        for imported in self.loaded.compiled.imports:
+            if (imported.module, imported.name) == (item.module, item.name):
+                thing = pywasmvm.Memory(self.store, imported.type) if item.kind == "memory" else pywasmvm.Table(self.store, imported.type, None)
+                linker.define(self.store, item.module, item.name, thing)
+
+    def _check_exports(self) -> None:
+        exports = self.loaded.facts.function_exports()
+        table = dict(callbacks_of(self.version))
+        if self.version == V0_2_1 and self.profile.higress_calls:
+            table.update(callbacks_of(V_HIGRESS))
+        for row in (*table.values(), *ALLOCATORS, *START):
+            export = exports.get(row.name)
+            if export is None:
+                continue
+            if (export.params, export.results) != (row.wasm_params, row.wasm_results):
+                text = f"Bad function signature for: {row.name}, want: {row.signature}, but the module exports: {signature(export.params, export.results)}"
+                raise AbiError(text, reason=text)
+            if row.gated and self.capabilities and row.name not in self.capabilities:
+                continue
+            self.functions[row.name] = self._exports[row.name]
+            self.callbacks[row.name] = row
+        order = ("malloc", "proxy_on_memory_allocate")
+        names = [n for n in (order if self.profile.malloc_first else order[::-1]) if n in self.functions]
+        if not names:
+            raise AbiError("Wasm module is missing malloc function: export malloc or proxy_on_memory_allocate", reason="Wasm module is missing malloc function.")
+        self.allocator = names[0]
+
+    def _initialize(self) -> None:
+        self._restricted = "start" if self.profile.restrict_start else ""
+        if "_initialize" in self.functions:
+            self.call(None, "_initialize")
+            if "main" in self.functions:
+                self.call(None, "main", 0, 0)
+            else:
+                self.call(None, "__main_void")
+        else:
+            self.call(None, "_start")
+        self._restricted = ""
+        if self.failed:
+            raise PluginFailed(f"Failed to initialize Wasm code: {self.failure.splitlines()[0]}", reason="Failed to initialize Wasm code") from self.failure_error
+
+    # ---- contexts
+    def new_context_id(self) -> int:
+        while True:
+            self._next_context = (self._next_context + 1) & 0xFFFFFFFF
+            if self._next_context and self._next_context not in self.contexts:
+                return self._next_context
+
+    def acting_context(self, on_root: bool = False) -> Any:
+        """Return the effective context if it lives, else the one of the running callback."""
+        context = self.contexts.get(self._effective) if self._effective else None
+        if context is None:
+            context = self._stack[-1] if self._stack else None
+        if context is None:
+            from .context import VmContext  # noqa: PLC0415
+
+            context = VmContext(self)
+        return context.root if on_root else context
+
+    def running_context(self) -> Any:
+        return self._stack[-1] if self._stack else None
+
+    def set_effective(self, context_id: int) -> bool:
+        if context_id and context_id not in self.contexts:
+            return False
+        self._effective = context_id
+        return True
+
+    # ---- calls
+    def has(self, name: str) -> bool:
+        return name in self.functions
+
+    def _refuel(self, amount: int | None) -> None:
+        if self.metered:
+            try:
+                self.store.set_fuel(FULL if amount is None else amount)
+            except backend.WasmError:
+                self.metered = False
+
+    def _fuel(self) -> int:
+        return int(self.store.get_fuel()) if self.metered else 0
+
+    def call(self, context: Context | None, name: str, *args: int, starting: bool = False) -> Any:
+        """Call an export; return its result, None when it is absent or has none, FAILED after a trap."""
+        function = self.functions.get(name)
+        if function is None:
+            return None
+        if self.failed:
+            return FAILED
+        saved, self._effective = self._effective, 0
+        outer = not self._stack
+        record = CallRecord(name, args[0] if args else 0, args, context.log_prefix if context else "", self.thread, self.world.phase, nested=not outer)
+        if outer:
+            limit = (self.limits.fuel_start or self.limits.fuel) if starting or context is None else self.limits.fuel
+            self._refuel(limit)
+        before_fuel, before_bytes = self._fuel(), self.memory.nbytes
+        self.records.append(record)
+        self.trace.append((self.world.phase, f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})"))
+        self._stack.append(context)
+        self._active.append(record)
+        result: Any = None
+        try:
+            result = function(self.store, *(_signed(a) for a in args))
+            if result is not None:
+                result = int(result) & 0xFFFFFFFF
+            record.result = result
+            self.trace.append((self.world.phase, f"[host<-vm] {name} return" + (f": {_signed(result)}" if result is not None else "")))
+        except (RestrictedCall, *backend.engine_errors()) as e:
+            result = FAILED
+            self._fail(name, e, record)
+        finally:
+            self._active.pop()
+            self._stack.pop()
+            self._effective = saved
+            record.fuel = before_fuel - self._fuel() if self.metered else None
+            record.memory_bytes = self.memory.nbytes
+            record.grew_bytes = record.memory_bytes - before_bytes
+        if outer:
+            self._run_deferred()
+        return result
+
+    def _run_deferred(self) -> None:
+        while self._deferred:
+            self._deferred.pop(0)()
+
+    def _fail(self, name: str, error: BaseException, record: CallRecord) -> None:
+        reason = backend.trap_reason(error)
+        self.failed = True
+        self.failure_error = error
+        lines = [f"Function: {name} failed: Uncaught {reason}", *_backtrace(error)]
+        self.failure = record.failed = lines[0] if len(lines) == 1 else "\n".join(lines)
+        if backend.is_out_of_fuel(error):
+            self.failure = record.failed = f"Function: {name} failed: out of fuel (limit {self.limits.fuel})"
+        self.world.note("error", self.failure, self.thread)
+
+    def defer(self, action: Callable[[], None]) -> None:
+        """Do something when the running guest call has ended."""
+        self._deferred.append(action)
+
+    # ---- what host calls need
+    def enter_host_call(self, name: str, anytime: bool, in_allocator: bool) -> None:
+        if (self._restricted == "start" and not anytime) or (self._restricted == "allocator" and not in_allocator):
+            raise forbid(name)
+        if self._active:
+            self._active[-1].host_calls.append(name)
+
+    def leave_host_call(self, row: HostCall, words: tuple[int, ...], status: int | None) -> int | None:
+        return status
+
+    def allocate(self, data: bytes) -> int | None:
+        """Get room from the guest and copy data there; None if it gives none."""
+        saved = self._restricted
+        if self.profile.restrict_start:
+            self._restricted = "allocator"
+        try:
+            addr = self.call(None, self.allocator, len(data))
+        finally:
+            self._restricted = saved
+        if addr is FAILED or not addr:
+            return None
+        try:
+            self.memory.write(addr, data)
+        except BadMemory:
+            return None
+        return int(addr)
+
+    def log(self, level: int, message: bytes, prefix: str) -> None:
+        self.world.logs.append(LogLine(LEVELS[level], prefix, message, self.thread, self.world.phase))
+
+    def hazard(self, text: str) -> None:
+        """Note a guest mistake that Envoy passes over in silence."""
+        self.hazards[text] = self.hazards.get(text, 0) + 1
+
+    def say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self.world.note("warning", text, self.thread)
+
+    def new_token(self, kind: int) -> int:
+        """Return the next id of a callout; its two low bits are the kind."""
+        self.next_call[kind] = (self.next_call[kind] + 4) & 0xFFFFFFFF
+        return self.next_call[kind]
+
+
+def _signed(value: int) -> int:
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+def _valtype(name: str) -> Any:
+    return getattr(backend.ValType, name)()
+
+
+def _backtrace(error: BaseException) -> list[str]:
+    frames = getattr(error, "frames", None) or ()
+    if not frames:
+        return []
+    lines = ["Proxy-Wasm plugin in-VM backtrace:"]
+    for i, frame in enumerate(list(frames)[:20]):
+        name = getattr(frame, "func_name", None) or f"unknown(function index:{getattr(frame, 'func_index', 0)})"
+        offset = getattr(frame, "offset", None) or getattr(frame, "module_offset", None) or 0
+        lines.append(f"{i:3}:  {offset:#x} - {name}")
+    return lines

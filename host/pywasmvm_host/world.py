@@ -1,0 +1,113 @@
+"""The world around the plugins, without a real clock, socket or thread: virtual time, seeded randomness, shared state.
+
+`World` is what one process is to Envoy. Time only moves when `run_until` or `run_while` move it; everything that
+happens later (timers, answers of upstreams, chunks of bodies) is an entry of one agenda, so a run is repeatable.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import Any
+
+from .records import HostLine, LogLine
+from .shared import Metrics, Queues, SharedData
+
+__all__ = ["Timer", "World"]
+
+EPOCH_NS = 1_700_000_000_000_000_000
+MS = 1_000_000
+
+
+class Timer:
+    """One agenda entry; `cancel()` makes it do nothing."""
+
+    __slots__ = ("action", "at", "seq")
+
+    def __init__(self, at: int, seq: int, action: Callable[[], None] | None) -> None:
+        self.at = at
+        self.seq = seq
+        self.action = action
+
+    def cancel(self) -> None:
+        self.action = None
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.at, self.seq) < (other.at, other.seq)
+
+
+class World:
+    """Virtual time and everything VMs share. One World may serve several Hosts."""
+
+    def __init__(self, *, seed: int = 1, start_ns: int = EPOCH_NS, log_level: int = 0) -> None:
+        self.start_ns = start_ns
+        self.now_ns = start_ns
+        self.random = random.Random(seed)
+        self.log_level = log_level
+        self.shared = SharedData()
+        self.queues = Queues()
+        self.metrics = Metrics()
+        self.stats: dict[str, int] = {}
+        self.logs: list[LogLine] = []
+        self.host_log: list[HostLine] = []
+        self.clusters: dict[str, Any] = {}
+        self.phase = ""
+        self._agenda: list[Timer] = []
+        self._seq = 0
+
+    # ---- time
+    def after(self, delay_ms: float, action: Callable[[], None]) -> Timer:
+        """Enter an action into the agenda."""
+        self._seq += 1
+        timer = Timer(self.now_ns + int(delay_ms * MS), self._seq, action)
+        heapq.heappush(self._agenda, timer)
+        return timer
+
+    def soon(self, action: Callable[[], None]) -> Timer:
+        """Enter an action to run at this instant, after what is running now."""
+        return self.after(0, action)
+
+    def _pop(self, limit: int) -> Timer | None:
+        while self._agenda and self._agenda[0].at <= limit:
+            timer = heapq.heappop(self._agenda)
+            if timer.action is not None:
+                return timer
+        return None
+
+    def run_until(self, at_ns: int) -> None:
+        """Run what is due up to a moment, and let that moment be now."""
+        while (timer := self._pop(at_ns)) is not None:
+            self._run(timer)
+        self.now_ns = max(self.now_ns, at_ns)
+
+    def run_for(self, ms: float) -> None:
+        self.run_until(self.now_ns + int(ms * MS))
+
+    def run_while(self, waiting: Callable[[], bool], timeout_ms: float) -> bool:
+        """Run entries as long as `waiting()`; return False if the time ran out first."""
+        limit = self.now_ns + int(timeout_ms * MS)
+        while waiting():
+            timer = self._pop(limit)
+            if timer is None:
+                self.now_ns = max(self.now_ns, limit)
+                return False
+            self._run(timer)
+        return True
+
+    def _run(self, timer: Timer) -> None:
+        self.now_ns = max(self.now_ns, timer.at)
+        action, timer.action = timer.action, None
+        if action is not None:
+            action()
+
+    # ---- records
+    def count(self, stat: str, by: int = 1) -> None:
+        self.stats[stat] = self.stats.get(stat, 0) + by
+
+    def note(self, level: str, message: str, thread: str) -> None:
+        """Record a line of the host itself."""
+        self.host_log.append(HostLine(level, message, thread, self.phase))
+
+    def random_bytes(self, n: int) -> bytes:
+        return self.random.randbytes(n)
