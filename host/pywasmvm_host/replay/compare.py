@@ -1,0 +1,69 @@
+"""Compare a replay with its recording, part by part."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+from typing import Any
+
+__all__ = ["PARTS", "compare"]
+
+PARTS = ("startup", "requests", "log", "stats", "callbacks", "access_log")
+
+
+def _worker(lines: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[x["phase"], x["level"], x["plugin"], x["msg"]] for x in lines if x["thread"] in ("worker", "-")]
+
+
+def _requests(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    out = copy.deepcopy(requests)
+    for r in out:
+        r.setdefault("upstream", {})
+        r["response"]["headers"] = [h for h in r["response"].get("headers", []) if h[0] != "date"]
+        r["response"].pop("reason", None)
+    return out
+
+
+def view(golden: dict[str, Any], part: str, case: dict[str, Any]) -> Any:
+    """Return one part of a golden in the form in which it is compared."""
+    value = golden.get(part)
+    if part == "startup":
+        return {"ok": (value or {}).get("ok")}
+    if part == "requests":
+        return _sorted_headers(_requests(value or []), case)
+    if part == "log":
+        lines = _worker(value or [])
+        cap = case.get("log_cap", 400)
+        return lines[:cap]
+    if part == "stats":
+        return {k: v for k, v in (value or {}).items() if k.startswith(("wasmcustom.", "histogram:wasmcustom."))}
+    if part == "callbacks":
+        return [c for c in value or [] if "|worker|" in c][:400]
+    return value or []
+
+
+def _sorted_headers(value: Any, case: dict[str, Any]) -> Any:
+    if case.get("header_order") != "unstable":
+        return value
+    if isinstance(value, dict):
+        return {k: sorted(v) if k in ("headers", "trailers") and isinstance(v, list) else _sorted_headers(v, case) for k, v in value.items()}
+    return [_sorted_headers(v, case) for v in value] if isinstance(value, list) else value
+
+
+def compare(case: dict[str, Any], actual: dict[str, Any], parts: tuple[str, ...] = PARTS) -> dict[str, str]:
+    """Return the parts that differ, each with a unified diff; an empty dict means the same."""
+    golden = case["golden"]
+    out: dict[str, str] = {}
+    for part in parts:
+        if part in case.get("nondeterministic", []) or (part == "callbacks" and case.get("record_callbacks") is False):
+            continue
+        want, got = view(golden, part, case), view(actual, part, case)
+        if part == "callbacks" and len(golden.get("callbacks", [])) >= 400:
+            n = len(want)
+            got = got[:n]
+        if want != got:
+            a = json.dumps(want, indent=1, ensure_ascii=False, sort_keys=True).splitlines()
+            b = json.dumps(got, indent=1, ensure_ascii=False, sort_keys=True).splitlines()
+            out[part] = "\n".join(difflib.unified_diff(a, b, "envoy", "here", lineterm="", n=3))
+    return out

@@ -1,0 +1,414 @@
+"""Run one recorded case (a JSON file) in this host and return a result of the recording's shape.
+
+The case format is described beside the recordings; `run_case` understands plugins, requests, upstreams, routes and
+limits, and shows the result with the same placeholders for ports, dates and identifiers.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..abi.enums import Status
+from ..errors import HostError
+from ..host import Client, Host, HttpRequest
+from ..httpstream import HttpStream
+from ..limits import Limits
+from ..plugin import FailurePolicy, Plugin
+from ..upstream import Cluster, Received, UpstreamResponse
+from ..world import World
+from .attributes import stream_attributes
+from .rawhttp import start_raw
+
+__all__ = ["case_plugins", "run_case"]
+
+BIG = 8192
+Finder = Callable[[str], Path]
+
+
+def to_bytes(value: Any) -> bytes:
+    """Read a body piece: text, {"b64"} or {"repeat": [s, n]}."""
+    if isinstance(value, dict):
+        if "repeat" in value:
+            return str(value["repeat"][0]).encode() * int(value["repeat"][1])
+        return base64.b64decode(value["b64"])
+    return str(value).encode()
+
+
+def show_bytes(data: bytes) -> Any:
+    """Show a body as the recordings do."""
+    if len(data) > BIG:
+        return {"len": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(data).decode()}
+    if all(c in "\t\r\n" or ord(c) >= 32 for c in text) and "\x7f" not in text:
+        return text
+    return {"b64": base64.b64encode(data).decode()}
+
+
+def configuration(value: Any) -> Any:
+    if isinstance(value, dict):
+        return base64.b64decode(value["b64"]) if "b64" in value else value.get("struct")
+    return value
+
+
+def case_plugins(entries: list[dict[str, Any]], find: Finder, host_env: dict[str, str]) -> list[Plugin]:
+    """Build the plugins of a case; entries of other kinds are left out."""
+    return [_plugin(p, find, host_env) for p in entries if p.get("kind", "http") in ("http", "network")]
+
+
+def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin:
+    policy = FailurePolicy.OPEN_ALWAYS if p.get("fail_open") else FailurePolicy(p.get("failure_policy") or "FAIL_CLOSED")
+    backoff = (p.get("reload_config") or {}).get("backoff", {}).get("base_interval", "1s")
+    environment = p.get("environment") or {}
+    pairs = dict(environment.get("key_values", {}))
+    for key in environment.get("host_env_keys", []):
+        if key in pairs:
+            raise HostError(f"environment key {key} is given twice: from the host and as a value")
+    values = {k: host_env[k] for k in environment.get("host_env_keys", []) if k in host_env}
+    return Plugin(
+        find(p["wasm"]),
+        name=p.get("name") or "",
+        root_id=p.get("root_id") or "",
+        vm_id=p.get("vm_id") or "",
+        configuration=configuration(p.get("configuration")),
+        vm_configuration=configuration(p.get("vm_configuration")),
+        failure_policy=policy,
+        reload_base_ms=max(1, int(float(backoff.rstrip("s")) * 1000)),
+        capabilities=frozenset(p.get("capabilities") or ()),
+        environment={**values, **pairs},
+        allow_on_headers_stop_iteration=bool(p.get("allow_on_headers_stop_iteration")),
+        kind=p.get("kind", "http"),
+        patch_abi=bool(p.get("patch_abi")),
+    )
+
+
+def upstream_response(r: dict[str, Any]) -> UpstreamResponse:
+    return UpstreamResponse(
+        status=r.get("status", 200),
+        headers=[tuple(h) for h in r.get("headers", [])],
+        body=[to_bytes(b) for b in r.get("body", [])],
+        trailers=[tuple(h) for h in r.get("trailers") or []],
+        framing=r.get("framing", ""),
+        delay_ms=r.get("delay_ms", 0),
+        pace_ms=r.get("pace_ms", 25),
+        hang=bool(r.get("hang")),
+        reset=bool(r.get("reset")),
+        reset_mid=bool(r.get("reset_mid")),
+        early=bool(r.get("early")),
+        echo=bool(r.get("echo")),
+    )
+
+
+def http_request(q: dict[str, Any]) -> HttpRequest:
+    return HttpRequest(
+        method=q.get("method", "GET"),
+        path=q.get("path", "/"),
+        headers=[tuple(h) for h in q.get("headers", [])],
+        body_chunks=[to_bytes(b) for b in q.get("body", [])],
+        trailers=[tuple(h) for h in q.get("trailers") or []],
+        http2=str(q.get("http", "1.1")) == "2",
+        http10=str(q.get("version", "1.1")) == "1.0",
+        framing=q.get("framing") or "",
+        pace_ms=q.get("pace_ms", 25),
+        timeout_ms=q.get("timeout_ms", 6000),
+    )
+
+
+class _Replay:
+    def __init__(self, case: dict[str, Any], find: Finder, engine: Any) -> None:
+        self.case = case
+        self.world = World()
+        self.find = find
+        self.ports: dict[str, str] = {}
+        self.engine = engine
+        self.host: Host | None = None
+
+    def build(self) -> Host:
+        case = self.case
+        host_env = case.get("host_env", {})
+        limit = case.get("listener", {}).get("per_connection_buffer_limit_bytes", 1 << 20)
+        plugins = case_plugins(case.get("plugins", []), self.find, host_env)
+        services = case_plugins(case.get("services", []), self.find, host_env)
+        host = Host(plugins, world=self.world, limits=Limits(buffer_bytes=limit), engine=self.engine, copies=True, services=services)
+        for name, spec in {"up": None, **case.get("upstreams", {})}.items():
+            spec = spec or {}
+            host.add_cluster(name, [upstream_response(r) for r in spec.get("responses") or []], http2=str(spec.get("http", "1.1")) == "2", match_index=bool(spec.get("match_index")))
+        for name in case.get("dead_clusters", []):
+            host.add_cluster(name, dead=True)
+        host.proxy.envoy_headers = bool(case.get("envoy_defaults"))
+        host.proxy.attributes = stream_attributes(case)
+        if (case.get("route") or {}).get("routes"):
+            host.proxy.routes = [_route(r) for r in case["route"]["routes"]]
+        elif (case.get("route") or {}).get("action"):
+            host.proxy.routes = [{"name": "route-1", "prefix": "/", "cluster": "up", **_action(case["route"]["action"])}]
+        return host
+
+    def run(self) -> dict[str, Any]:
+        golden: dict[str, Any] = {"startup": {"ok": False}, "requests": []}
+        self.world.phase = "startup"
+        try:
+            self.host = self.build()
+            self.host.start()
+        except HostError as e:
+            golden["startup"]["reason"] = e.reason
+            return self._collect(golden)
+        self._add_helpers()
+        golden["startup"]["ok"] = True
+        self.world.run_for(self.case.get("wait_ready_ms", 120))
+        self._requests(golden)
+        self.world.phase = "settle"
+        self.world.run_for(self.case.get("settle_ms", 60))
+        self.world.phase = "shutdown"
+        self.host.close()
+        return self._collect(golden)
+
+    def _add_helpers(self) -> None:
+        """Put non-plugin filters of the case (set_metadata) where they stand in the chain."""
+        host = self.host
+        if host is None:
+            return
+        handles = iter(h for h in host.handles)
+        factories: list[Any] = []
+        for p in self.case.get("plugins", []):
+            kind = p.get("kind", "http")
+            if kind == "metadata":
+                factories.append(lambda stream, p=p: MetadataFilter(stream, p["metadata"]))
+            elif kind == "http":
+                factories.append(next(handles).make_filter)
+            else:
+                next(handles)
+        host.proxy.factories = factories
+
+    def _requests(self, golden: dict[str, Any]) -> None:
+        qs = self.case.get("requests", [])
+        i = 0
+        while i < len(qs):
+            group = [i]
+            while qs[group[-1]].get("with_next") and group[-1] + 1 < len(qs):
+                group.append(group[-1] + 1)
+            self.world.phase = f"req:{group[0]}" if len(group) == 1 else f"req:{group[0]}-{group[-1]}"
+            golden["requests"] += self._group(group, qs)
+            i = group[-1] + 1
+
+    def _group(self, group: list[int], qs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        world = self.world
+        before = {n: len(c.received) for n, c in world.clusters.items()}
+        for c in world.clusters.values():
+            c.index = group[0]
+        streams: list[tuple[HttpStream, dict[str, Any]]] = []
+        for n, g in enumerate(group):
+            q = qs[g]
+            begun: list[HttpStream] = []
+            world.after((20 * n if len(group) > 1 else 0) + q.get("wait_before_ms", 0), lambda q=q, begun=begun: begun.append(self._begin(q)))
+            streams.append((begun, q))  # type: ignore[arg-type]
+        for begun, q in streams:
+            world.run_while(lambda b=begun: not b, 60000)  # type: ignore[misc]
+            stream = begun[0]  # type: ignore[index]
+            left = (stream.start_ns - world.now_ns) / 1e6 + q.get("timeout_ms", 6000)
+            world.run_while(lambda s=stream: not s.view.over, max(left, 0))
+            if not stream.view.over:
+                stream.view.error = "timeout"
+            # the recording client closes its connection after each request
+            if stream.proxy is not None and not stream.over and (stream.view.error or not stream.http2):
+                world.soon(stream.client_gone)
+        world.run_for(qs[group[-1]].get("wait_after_ms", 60))
+        out = [{"response": self._response(begun[0], q)} for begun, q in streams]  # type: ignore[index]
+        out[-1]["upstream"] = {n: [show_received(r) for r in c.received[before.get(n, 0) :]] for n, c in world.clusters.items() if len(c.received) > before.get(n, 0)}
+        return out
+
+    def _begin(self, q: dict[str, Any]) -> HttpStream:
+        host = self.host
+        if host is None:
+            raise HostError("the host is not running")
+        if "raw" in q:
+            return start_raw(host, [to_bytes(b) for b in q["raw"]])
+        request = http_request(q)
+        stream = HttpStream(host.proxy, http2=request.http2, http10=request.http10)
+        stream.metadata = {}
+        Client(self.world, stream, request).start()
+        return stream
+
+    def _response(self, stream: HttpStream, q: dict[str, Any]) -> dict[str, Any]:
+        view = stream.view
+        out: dict[str, Any] = {}
+        if view.status is not None:
+            out["status"] = view.status
+            if not stream.http2:
+                out["reason"] = view.reason
+            out["headers"] = [[k, _placeholder(k, v)] for k, v in view.headers]
+            out["body"] = show_bytes(view.body)
+            out["trailers"] = [list(t) for t in view.trailers]
+        if view.informational:
+            out["informational"] = view.informational
+        if view.until_close:
+            out["until_close"] = True
+        if view.error:
+            out["error"] = view.error
+        return out
+
+    # ---- result
+    def _collect(self, golden: dict[str, Any]) -> dict[str, Any]:
+        world, host = self.world, self.host
+        order: dict[str, int] = {}
+        for line in world.logs:
+            order.setdefault(line.phase, len(order))
+        logs = sorted(world.logs, key=lambda line: (order[line.phase], line.thread != "main"))
+        golden["log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "plugin": x.plugin, "msg": x.text} for x in logs]
+        golden["host_log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log]
+        golden["access_log"] = [self._access(a) for a in host.proxy.access_log] if host else []
+        golden["stats"] = {k: ("present" if k.startswith("histogram:") else v) for k, v in world.metrics.as_dict().items() if not (k.startswith("histogram:") and not v)}
+        golden["stats"].update({k: v for k, v in world.stats.items() if v})
+        golden["callbacks"] = self._callbacks() if host else []
+        return _normalise(golden, self.case)
+
+    def _access(self, a: Any) -> dict[str, Any]:
+        out = {"cluster": a.cluster, "code": a.code, "details": a.details or None, "flags": a.flags, "method": a.method, "path": a.path, "route": a.route, "rx": a.rx, "tx": a.tx}
+        if out["details"] is None:
+            out["details"] = ""
+        for key in self.case.get("log_filter_state", []):
+            name = key.removeprefix("wasm.")
+            out["fs_" + key] = a.states[name].decode("utf-8", "replace") if name in a.states else None
+        for key in self.case.get("log_metadata", []):
+            out["md_" + key] = a.metadata.get(key)
+        return out
+
+    def _callbacks(self) -> list[str]:
+        out: list[str] = []
+        for vm in (self.host.pools["worker"].vms.values() if self.host else ()):
+            out += fold(vm.trace, "worker")
+        return out
+
+
+class MetadataFilter:
+    """A stand-in for Envoy's set_metadata filter: writes dynamic metadata for later filters."""
+
+    def __init__(self, stream: HttpStream, entries: list[dict[str, Any]]) -> None:
+        self.stream = stream
+        self.entries = entries
+        self.manager: Any = None
+
+    def on_headers(self, direction: str, headers: Any, end: bool) -> Any:
+        from ..abi.enums import HeadersAction  # noqa: PLC0415
+
+        if direction == "request":
+            for e in self.entries:
+                self.stream.metadata.setdefault(e["metadata_namespace"], {}).update(e["value"])
+        return HeadersAction.CONTINUE
+
+    def on_data(self, direction: str, data: Any, end: bool) -> Any:
+        from ..abi.enums import BodyAction  # noqa: PLC0415
+
+        return BodyAction.CONTINUE
+
+    def on_trailers(self, direction: str, trailers: Any) -> bool:
+        return True
+
+    def on_log(self) -> None:
+        """It writes no log."""
+
+    def on_destroy(self) -> None:
+        """It holds nothing."""
+
+
+def fold(trace: list[tuple[str, str]], thread: str) -> list[str]:
+    """Join "[host->vm] f(a)" with its "[host<-vm] f return: r" into "phase|thread| f(a) -> r"."""
+    out: list[dict[str, str]] = []
+    stack: list[dict[str, str]] = []
+    for phase, text in trace:
+        if text.startswith("[host->vm] "):
+            entry = {"phase": phase, "call": text[11:]}
+            stack.append(entry)
+            out.append(entry)
+            continue
+        m = re.match(r"\[host<-vm\] (\S+) return(?:: (.*))?$", text, re.DOTALL)
+        if m and stack:
+            stack.pop()["ret"] = m[2] if m[2] is not None else "void"
+    return [f"{e['phase']}|{thread}| {e['call']} -> {e.get('ret', '(no return)')}" for e in out]
+
+
+def show_received(r: Received) -> dict[str, Any]:
+    out: dict[str, Any] = {"method": r.method, "path": r.path, "headers": [[k, _placeholder(k, v)] for k, v in r.headers], "body": show_bytes(r.body), "trailers": [list(t) for t in r.trailers]}
+    if r.incomplete:
+        out["incomplete"] = True
+    if r.reset_by_peer is not None:
+        out["reset_by_peer"] = r.reset_by_peer
+    return out
+
+
+PLACEHOLDERS = {"date": "<date>", "x-request-id": "<uuid>", "x-envoy-upstream-service-time": "<ms>"}
+
+
+def _placeholder(key: str, value: str) -> str:
+    if key.lower() == "x-request-id" and len(value) != 36:
+        return value
+    return PLACEHOLDERS.get(key.lower(), value)
+
+
+def _route(r: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": r.get("name")}
+    match = r.get("match", {})
+    for key in ("prefix", "path"):
+        if key in match:
+            out[key] = match[key]
+    headers = {}
+    for h in match.get("headers", []):
+        wanted = h.get("exact_match") or (h.get("string_match") or {}).get("exact")
+        headers[h["name"]] = wanted
+    if headers:
+        out["headers"] = headers
+    out.update(_action(r.get("route", {})))
+    if "direct_response" in r:
+        out["direct_response"] = {"status": r["direct_response"].get("status", 200), "body": ((r["direct_response"].get("body") or {}).get("inline_string") or "").encode()}
+    out["metadata"] = r.get("metadata")
+    return out
+
+
+def _action(a: dict[str, Any]) -> dict[str, Any]:
+    return {k: a[k] for k in ("cluster", "cluster_header", "timeout") if k in a}
+
+
+COMMON = (
+    (r"(x-envoy-upstream-service-time[=:] ?)\d+", r"\1<ms>"),
+    (r"(dump\[[46]\] rc=0 size=)\d+", r"\1<n>"),
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "<uuid>"),
+    (r"(date: )\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", r"\1<date>"),
+    (r"(6461746500)[0-9a-f]{58}(?=00)", r"\1<date>"),
+)
+
+
+def _normalise(value: Any, case: dict[str, Any]) -> Any:
+    rules = [(re.compile(a), b) for a, b in (*COMMON, *case.get("normalise", []))]
+
+    def walk(x: Any) -> Any:
+        if isinstance(x, str):
+            for pattern, by in rules:
+                x = pattern.sub(by, x)
+            return x
+        if isinstance(x, list):
+            return [walk(i) for i in x]
+        if isinstance(x, dict):
+            return x if set(x) == {"b64"} or "sha256" in x else {k: walk(v) for k, v in x.items()}
+        return x
+
+    return walk(value)
+
+
+def run_case(case: dict[str, Any], find: Finder, engine: Any = None) -> dict[str, Any]:
+    """Run a case; `find` gives the file of a plugin's path."""
+    return _Replay(case, find, engine).run()
+
+
+def load_case(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+OK = Status.OK
+ClusterType = Cluster
