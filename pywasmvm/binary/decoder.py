@@ -1,6 +1,7 @@
 """Bytes to Module: the header, the order of sections, and what must agree between them.
 
-Spec: chapter 5.5.16. `read_sections` and `read_code` read the sections, `lazy` and `read_instrs` the instructions.
+Spec: chapter 5.5.16. `read_sections` and `read_code` read the sections, `lazy` and `read_instrs` the
+instructions.
 Rule 1: the official suite's wording comes first in every message.
 """
 
@@ -35,9 +36,10 @@ def decode_module(
 ) -> Module:
     """Decode a binary module.
 
-    With `bodies` every body is decoded once to prove that it is well-formed; without it that is left to validation.
-    Either way a body keeps its bytes and is decoded on demand. Raise DecodeError if the module is malformed,
-    UnsupportedError if it needs a feature that is off, LimitError if it is larger than `limits` allows.
+    With `bodies` every body is decoded once to prove that it is well-formed; without it that is left to
+    validation. Either way a body keeps its bytes and is decoded on demand. Raise DecodeError if the module is
+    malformed, UnsupportedError if it needs a feature that is off, LimitError if it is larger than `limits`
+    allows.
     """
     decoder = Decoder(bytes(data), features or Features(), limits or Limits(), bodies, progress)
     try:

@@ -40,8 +40,8 @@ class LazyExpr:
     def prove(self, nesting: int | None) -> list[Instr]:
         """Return the instructions of an expression nobody has looked at yet.
 
-        Raise DecodeError unless blocks close where they should and nothing follows; raise LimitError if they nest
-        deeper than `nesting`.
+        Raise DecodeError unless blocks close where they should and nothing follows; raise LimitError if they
+        nest deeper than `nesting`.
         """
         instrs = tokens_for(self.features).scan(self.data, self.start, self.end)
         if instrs is None or not is_closed(instrs, nesting):
@@ -89,7 +89,7 @@ class LazyExpr:
 
 
 def is_closed(instrs: list[Instr], nesting: int | None) -> bool:
-    """Return whether blocks match, the last instruction is the first to close the expression, and nesting is in bounds.
+    """Return whether blocks match within `nesting` and the last instruction alone closes the expression.
 
     The answer False only means that the exact decoder has to look.
     """

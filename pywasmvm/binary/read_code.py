@@ -57,7 +57,8 @@ def read_code(reader: Reader, limits: Limits) -> Code:
 def prove_bodies(module: Module, limits: Limits, first: int = 0) -> None:
     """Raise DecodeError if a body from the `first` defined function on is malformed.
 
-    Bodies that are proven already are not looked at again. A missing data count section is reported last, as it is a property of the whole module.
+    Bodies that are proven already are not looked at again. A missing data count section is reported last, as
+    it is a property of the whole module.
     """
     wants_data_count: int | None = None
     for index, func in enumerate(module.funcs[first:], first):

@@ -1,7 +1,8 @@
 """Instructions, one at a time and exactly: the decoder that decides what an error is.
 
-Spec: chapter 5.4. The immediates of each instruction come from the table (`Op.imms`); IMM_READERS has one reader
-per kind. `tokens.py` is the fast path for bodies in their usual encoding and learns instructions from here.
+Spec: chapter 5.4. The immediates of each instruction come from the table (`Op.imms`); IMM_READERS has one
+reader per kind. `tokens.py` is the fast path for bodies in their usual encoding and learns instructions from
+here.
 Rule 1: nesting is counted, never recursed into.
 """
 

@@ -19,7 +19,8 @@ __all__ = ["Reader", "to_unsigned"]
 
 T = TypeVar("T")
 
-# why: the official suite says "unexpected end" in some places and the longer text in others; this starts with both.
+# why: the official suite says "unexpected end" in some places and the longer text in others; this starts with
+# both.
 UNEXPECTED_END = "unexpected end of section or function"
 
 
@@ -158,7 +159,8 @@ class Reader:
 
     def read_vec(self, read_item: Callable[[Reader], T]) -> list[T]:
         """Read a count and as many items."""
-        # safe: every item takes a byte at least, so a lying count ends with the data and allocates nothing first.
+        # safe: every item takes a byte at least, so a lying count ends with the data and allocates nothing
+        # first.
         return [read_item(self) for _ in range(self.read_u32())]
 
     def read_name(self) -> str:

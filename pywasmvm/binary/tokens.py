@@ -1,10 +1,10 @@
 """Bodies in their usual encoding, decoded at the speed of `re`.
 
-One regular expression, made from the table, cuts a body into instructions; a dictionary maps each spelling (the
-bytes of one instruction) to its tuple, which all bodies share. A spelling met for the first time is decoded by
-`read_instrs.read_instr`, so the two cannot disagree about what bytes mean.
-Rule 1: this decides nothing about errors. What is unusual or wrong makes `scan` return None, and the exact decoder
-        of `read_instrs` then reads the body from its start.
+One regular expression, made from the table, cuts a body into instructions; a dictionary maps each spelling
+(the bytes of one instruction) to its tuple, which all bodies share. A spelling met for the first time is
+decoded by `read_instrs.read_instr`, so the two cannot disagree about what bytes mean.
+Rule 1: this decides nothing about errors. What is unusual or wrong makes `scan` return None, and the exact
+        decoder of `read_instrs` then reads the body from its start.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _INDICES = (
     Imm.I32,
     Imm.HEAPTYPE,
 )
-# Immediates whose extent a regular expression can find. The vectors are not among them: instructions that have one
-# are "irregular", their token is the opcode alone.
+# Immediates whose extent a regular expression can find. The vectors are not among them: instructions that
+# have one are "irregular", their token is the opcode alone.
 _PATTERNS: dict[Imm, bytes] = {
     **dict.fromkeys(_INDICES, _LEB32),
     Imm.I64: _LEB64,
@@ -157,7 +157,8 @@ class Tokens:
             if reader.pos != len(spelling):
                 return None
         if len(self._memo) >= _MEMO_SIZE:
-            # why: forget everything rather than stop learning, or one strange module would slow down all later ones.
+            # why: forget everything rather than stop learning, or one strange module would slow down all
+            # later ones.
             self._memo.clear()
         self._memo[spelling] = instr
         return instr  # type: ignore[no-any-return]

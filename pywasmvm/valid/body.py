@@ -22,7 +22,7 @@ _LOCAL_GET, _GLOBAL_GET, _REF_FUNC = BY_NAME["local.get"], BY_NAME["global.get"]
 
 
 class BodyValidator(Body):
-    """Runs the rules over a list of instructions. `index` is that of the instruction at fault, after a failure."""
+    """Runs the rules over a list of instructions; `index` is that of the last one looked at."""
 
     def __init__(self, checked: CheckedModule, features: Features) -> None:
         super().__init__(checked, features)
@@ -66,9 +66,10 @@ class BodyValidator(Body):
         floor = self.floor
         index = 0
         try:
-            # fast: every instruction of a module comes by here. The two kinds that most of them are, local.get and rows
-            # that look at operands only, are typed in place: no call, and types compared by identity first.
-            for index, instr in enumerate(instrs):
+            # fast: every instruction of a module comes by here. The two kinds that most of them are,
+            # local.get and rows that look at operands only, are typed in place: no call, and types compared
+            # by identity first.
+            for index, instr in enumerate(instrs):  # noqa: B007 (the failing one's is kept)
                 op = instr[0]
                 if op is _LOCAL_GET and instr[1] < n_locals and not unset:
                     push(local_types[instr[1]])

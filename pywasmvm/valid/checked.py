@@ -51,7 +51,7 @@ class CheckedModule:
     _reftypes: dict[RefType, RefType] = field(default_factory=dict, repr=False)
 
     def close_heaptype(self, heaptype: HeapType) -> HeapType:
-        """Return the heap type with a type index replaced by its DefType. Raise IndexError if there is none."""
+        """Return the heap type, its type index (which must be in bounds) replaced by the DefType."""
         return self.types[heaptype] if isinstance(heaptype, int) else heaptype
 
     def close_reftype(self, reftype: RefType) -> RefType:

@@ -1,4 +1,4 @@
-"""One body under validation: the stacks, and the module's index spaces with the official words for what is missing.
+"""One body under validation: the stacks, and lookups in index spaces that say officially what is missing.
 
 Spec: chapter 3.1.1 (contexts). Rules get one of these as their first argument.
 """

@@ -60,7 +60,8 @@ class Definitions:
             self.checked.tags.append(self._tag(tagtype.type))
         for memtype in self.module.mems:
             self._add_mem(memtype)
-        # spec: initialisers of tables see imported globals only, so tables come before the globals of the module.
+        # spec: initialisers of tables see imported globals only, so tables come before the globals of the
+        # module.
         for table in self.module.tables:
             self._table(table)
         self._globals()

@@ -1,7 +1,8 @@
 """Closing recursive groups, and the one table of closed types in a process.
 
-Spec: chapters 3.1.3 (rolling and closing) and 3.2.9. Types are iso-recursive: two groups are equal if they are equal
-after references into the group are written as positions (`Rec`) and references out of it as DefTypes.
+Spec: chapters 3.1.3 (rolling and closing) and 3.2.9. Types are iso-recursive: two groups are equal if they
+are equal after references into the group are written as positions (`Rec`) and references out of it as
+DefTypes.
 Rule 1: equal groups are one object, so types are compared by identity.
 Rule 2: the table holds groups weakly; a group lives as long as somebody uses one of its types.
 """
@@ -34,7 +35,7 @@ Closer = Callable[[HeapType], HeapType]
 
 
 class Group:
-    """A closed recursive group. `is_checked` says that its declarations of supertypes were found to be right."""
+    """A closed recursive group. `is_checked` says that its declared supertypes were found to be right."""
 
     __slots__ = ("__weakref__", "is_checked", "types")
 

@@ -1,7 +1,8 @@
 """Validation of a whole module.
 
 Spec: chapter 3.5. Index spaces are filled in the order in which later parts may refer to them.
-Rule 1: a ValidationError is reported only if no body is malformed, so a malformed module is never called invalid.
+Rule 1: a ValidationError is reported only if no body is malformed, so a malformed module is never called
+        invalid.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def validate_module(
 ) -> CheckedModule:
     """Validate a module and store the result in `module.checked`.
 
-    Raise ValidationError if it is invalid, DecodeError if a body nobody has looked at yet is malformed, LimitError
-    if it is larger than `limits` allows.
+    Raise ValidationError if it is invalid, DecodeError if a body nobody has looked at yet is malformed,
+    LimitError if it is larger than `limits` allows.
     """
     features, limits = features or Features(), limits or Limits()
     definitions = Definitions(module, features)

@@ -1,6 +1,7 @@
 """Finds the rule of each row: `rule_` and the row's identifier, or the general one for rows with a signature.
 
-Rule 1: rows without signature and rules are the same set; `MISSING` and `SURPLUS` are empty, which a test checks.
+Rule 1: rows without signature and rules are the same set; `MISSING` and `SURPLUS` are empty, which a test
+        checks.
 """
 
 from __future__ import annotations

@@ -133,56 +133,50 @@ def rule_br_on_null(body: Body, instr: Instr) -> None:
 
 def rule_br_on_non_null(body: Body, instr: Instr) -> None:
     """br_on_non_null l: [t* (ref null ht)] -> [t*], where l takes [t* (ref ht)]."""
-    *types, last = _label_with_ref(body, instr[1])
+    types, last = _label_with_ref(body, instr[1])
     body.pop(RefType(True, last.heaptype))
     body.pop_types(types)
     body.push_types(types)
 
 
-def _label_with_ref(body: Body, labelidx: int) -> tuple[ValType, ...]:
-    """Return the types of a label, the last of which must be a reference."""
+def _label_with_ref(body: Body, labelidx: int) -> tuple[tuple[ValType, ...], RefType]:
+    """Return the types of a label, the last of which must be a reference, without and with it."""
     types = body.label(labelidx)
-    if not types or not isinstance(types[-1], RefType):
-        body.fail(
-            f"type mismatch: instruction requires a reference as last type of the label, not {describe(types)}"
-        )
-    return types
+    last = types[-1] if types else None
+    if not isinstance(last, RefType):
+        body.fail(f"type mismatch: label must take a reference last, not {describe(types)}")
+    return types[:-1], last
 
 
-def _check_cast_branch(
-    body: Body, target: CastTarget
-) -> tuple[tuple[ValType, ...], RefType, RefType, RefType]:
-    """Return the label's types, the operand's type, the cast's target, and what is left if the cast fails."""
+def check_cast(body: Body, target: CastTarget) -> tuple[RefType, RefType, RefType]:
+    """Return the operand's type, the cast's target, and what the operand is if the cast fails."""
     source, wanted = body.reftype(target.source), body.reftype(target.target)
     if not match_reftype(wanted, source):
         body.fail(f"type mismatch: {wanted} does not match {source}")
-    types = _label_with_ref(body, target.labelidx)
-    rest = RefType(source.nullable and not wanted.nullable, source.heaptype)
-    return types, source, wanted, rest
+    return source, wanted, RefType(source.nullable and not wanted.nullable, source.heaptype)
+
+
+def branch_with(body: Body, labelidx: int, source: RefType, taken: RefType, kept: RefType) -> None:
+    """Pop a `source`, branch with a `taken` or go on with a `kept`."""
+    types, last = _label_with_ref(body, labelidx)
+    if not match_reftype(taken, last):
+        body.fail(f"type mismatch: label requires {last} but the branch has {taken}")
+    body.pop(source)
+    body.pop_types(types)
+    body.push_types(types)
+    body.push(kept)
 
 
 def rule_br_on_cast(body: Body, instr: Instr) -> None:
     """br_on_cast l rt1 rt2: [t* rt1] -> [t* rt1-rt2], where l takes [t* rt2]."""
-    types, source, wanted, rest = _check_cast_branch(body, instr[1])
-    _branch_with(body, types, source, wanted, rest)
+    source, wanted, rest = check_cast(body, instr[1])
+    branch_with(body, instr[1].labelidx, source, wanted, rest)
 
 
 def rule_br_on_cast_fail(body: Body, instr: Instr) -> None:
     """br_on_cast_fail l rt1 rt2: [t* rt1] -> [t* rt2], where l takes [t* rt1-rt2]."""
-    types, source, wanted, rest = _check_cast_branch(body, instr[1])
-    _branch_with(body, types, source, rest, wanted)
-
-
-def _branch_with(
-    body: Body, label: tuple[ValType, ...], source: RefType, taken: RefType, kept: RefType
-) -> None:
-    """Pop a `source`, branch with a `taken` or go on with a `kept`."""
-    if not match_reftype(taken, label[-1]):  # type: ignore[arg-type]
-        body.fail(f"type mismatch: label requires {label[-1]} but the branch has {taken}")
-    body.pop(source)
-    body.pop_types(label[:-1])
-    body.push_types(label[:-1])
-    body.push(kept)
+    source, wanted, rest = check_cast(body, instr[1])
+    branch_with(body, instr[1].labelidx, source, rest, wanted)
 
 
 # Calls
@@ -197,9 +191,7 @@ def _return_call(body: Body, functype: FuncType) -> None:
     results = body.frames[0].results
     if not match_results(functype.results, results):
         got = describe(functype.results)
-        body.fail(
-            f"type mismatch: current function requires result type {describe(results)} but callee returns {got}"
-        )
+        body.fail(f"type mismatch: function requires results {describe(results)} but callee returns {got}")
     body.pop_types(functype.params)
     body.set_unreachable()
 

@@ -1,7 +1,7 @@
 """Rows that have a signature: what the table says is all there is to check, together with their immediates.
 
-Spec: chapter 3.4. FIXED holds the rows that look at nothing but the operands; the main loop of `body.py` types them
-in place. The others go through `check_signature`.
+Spec: chapter 3.4. FIXED holds the rows that look at nothing but the operands; the main loop of `body.py`
+types them in place. The others go through `check_signature`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ def memtype_fault(memtype: MemType) -> str | None:
     if memtype.page_size not in PAGE_SIZES:
         return f"invalid custom page size: {memtype.page_size}"
     bits = _BITS[memtype.addrtype]
-    # spec: the number of pages is an address, so memories of single bytes stay one byte below the whole space.
+    # spec: the number of pages is an address, so memories of single bytes stay one byte below the whole
+    # space.
     most = min((1 << bits) // memtype.page_size, (1 << bits) - 1)
     words = _USUAL_PAGES if most == 1 << 16 else f"{most} pages of {memtype.page_size} bytes"
     fault = _limits_fault(memtype.limits, most, f"memory size must be at most {words}")

@@ -33,7 +33,7 @@ UNKNOWN: Operand = _Unknown()
 
 
 class Frame:
-    """A control frame. `height` is that of the operand stack, `inits` that of the stack of initialised locals."""
+    """A control frame. `height` and `inits` are heights: of the operands, of the initialised locals."""
 
     __slots__ = ("height", "inits", "label", "op", "params", "results", "unreachable")
 
