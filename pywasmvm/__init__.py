@@ -13,68 +13,118 @@ from typing import TYPE_CHECKING, Any
 from .runtime import wiring
 
 if TYPE_CHECKING:
-    from .config import Features as Features
+    from .config import Features
     from .config import Limits as ResourceLimits
     from .errors import (
-        CallStackExhausted as CallStackExhausted,
-        DecodeError as DecodeError,
-        ExhaustionError as ExhaustionError,
-        Frame as Frame,
-        InternalError as InternalError,
-        LimitError as LimitError,
-        LinkError as LinkError,
-        ModuleError as ModuleError,
-        OutOfFuel as OutOfFuel,
-        Trap as Trap,
-        UnsupportedError as UnsupportedError,
-        UsageError as UsageError,
-        ValidationError as ValidationError,
-        WasmError as WasmError,
-        WasmException as WasmException,
+        CallStackExhausted,
+        DecodeError,
+        ExhaustionError,
+        Frame,
+        InternalError,
+        LimitError,
+        LinkError,
+        ModuleError,
+        OutOfFuel,
+        Trap,
+        UnsupportedError,
+        UsageError,
+        ValidationError,
+        WasmError,
+        WasmException,
     )
-    from .isa.model import Feature as Feature, TrapKind as TrapKind
-    from .runtime.caller import Caller as Caller
-    from .runtime.engine import Engine as Engine
-    from .runtime.func import Func as Func
-    from .runtime.globals import Global as Global
-    from .runtime.instance import Instance as Instance, InstanceExports as InstanceExports
-    from .runtime.linker import InstancePre as InstancePre, Linker as Linker
-    from .runtime.memory import Memory as Memory
-    from .runtime.module import Module as Module, wat2wasm as wat2wasm
+    from .isa.model import Feature, TrapKind
+    from .runtime.caller import Caller
+    from .runtime.engine import Engine
+    from .runtime.func import Func
+    from .runtime.globals import Global
+    from .runtime.instance import Instance, InstanceExports
+    from .runtime.linker import InstancePre, Linker
+    from .runtime.memory import Memory
+    from .runtime.module import Module, wat2wasm
     from .runtime.publictypes import (
-        ExportType as ExportType,
-        FuncType as FuncType,
-        GlobalType as GlobalType,
-        ImportType as ImportType,
-        Limits as Limits,
-        MemoryType as MemoryType,
-        TableType as TableType,
-        TagType as TagType,
-        ValType as ValType,
+        ExportType,
+        FuncType,
+        GlobalType,
+        ImportType,
+        Limits,
+        MemoryType,
+        TableType,
+        TagType,
+        ValType,
     )
-    from .runtime.refs import (
-        ArrayRef as ArrayRef,
-        ExceptionRef as ExceptionRef,
-        ExternRef as ExternRef,
-        I31 as I31,
-        StructRef as StructRef,
-    )
-    from .runtime.settings import Config as Config
-    from .runtime.store import Store as Store
-    from .runtime.table import Table as Table
-    from .runtime.tag import Tag as Tag
-    from .runtime.values import Val as Val
-    from .wasi.config import WasiConfig as WasiConfig
-    from .wasi.exit import ExitTrap as ExitTrap
+    from .runtime.refs import I31, ArrayRef, ExceptionRef, ExternRef, StructRef
+    from .runtime.settings import Config
+    from .runtime.store import Store
+    from .runtime.table import Table
+    from .runtime.tag import Tag
+    from .runtime.values import Val
+    from .wasi.config import WasiConfig
+    from .wasi.exit import ExitTrap
 
     WasmtimeError = WasmError
 
-# module -> the public names it has; "new=old" where the public name differs.
+__all__ = [
+    "ArrayRef",
+    "CallStackExhausted",
+    "Caller",
+    "Config",
+    "DecodeError",
+    "Engine",
+    "ExceptionRef",
+    "ExhaustionError",
+    "ExitTrap",
+    "ExportType",
+    "ExternRef",
+    "Feature",
+    "Features",
+    "Frame",
+    "Func",
+    "FuncType",
+    "Global",
+    "GlobalType",
+    "I31",
+    "ImportType",
+    "Instance",
+    "InstanceExports",
+    "InstancePre",
+    "InternalError",
+    "LimitError",
+    "Limits",
+    "LinkError",
+    "Linker",
+    "Memory",
+    "MemoryType",
+    "Module",
+    "ModuleError",
+    "OutOfFuel",
+    "ResourceLimits",
+    "Store",
+    "StructRef",
+    "Table",
+    "TableType",
+    "Tag",
+    "TagType",
+    "Trap",
+    "TrapKind",
+    "UnsupportedError",
+    "UsageError",
+    "Val",
+    "ValType",
+    "ValidationError",
+    "WasiConfig",
+    "WasmError",
+    "WasmException",
+    "WasmtimeError",
+    "wat2wasm",
+]
+
+# module -> the public names it has; "old=new" where the public name is another one. The same as the imports above
+# and as `__all__`; a test compares them.
 _HOMES: dict[str, str] = {
-    "config": "Features ResourceLimits=Limits",
+    "config": "Features Limits=ResourceLimits",
     "errors": (
-        "CallStackExhausted DecodeError ExhaustionError Frame InternalError LimitError LinkError ModuleError OutOfFuel "
-        "Trap UnsupportedError UsageError ValidationError WasmError WasmException WasmtimeError=WasmError"
+        "CallStackExhausted DecodeError ExhaustionError Frame InternalError LimitError LinkError "
+        "ModuleError OutOfFuel Trap UnsupportedError UsageError ValidationError WasmError WasmException"
     ),
     "isa.model": "Feature TrapKind",
     "runtime.caller": "Caller",
@@ -85,10 +135,8 @@ _HOMES: dict[str, str] = {
     "runtime.linker": "InstancePre Linker",
     "runtime.memory": "Memory",
     "runtime.module": "Module wat2wasm",
-    "runtime.publictypes": (
-        "ExportType FuncType GlobalType ImportType Limits MemoryType TableType TagType ValType"
-    ),
-    "runtime.refs": "ArrayRef ExceptionRef ExternRef I31 StructRef",
+    "runtime.publictypes": "ExportType FuncType GlobalType ImportType Limits MemoryType TableType TagType ValType",
+    "runtime.refs": "I31 ArrayRef ExceptionRef ExternRef StructRef",
     "runtime.settings": "Config",
     "runtime.store": "Store",
     "runtime.table": "Table",
@@ -98,13 +146,10 @@ _HOMES: dict[str, str] = {
     "wasi.exit": "ExitTrap",
 }
 
-_PLACES: dict[str, tuple[str, str]] = {
-    name.partition("=")[0]: (home, name.rpartition("=")[2])
-    for home, names in _HOMES.items()
-    for name in names.split()
-}
-
-__all__ = sorted(_PLACES)  # noqa: PLE0605 - computed from the table above; the type checker reads the imports
+_PLACES: dict[str, tuple[str, str]] = {"WasmtimeError": ("errors", "WasmError")}
+for _home, _names in _HOMES.items():
+    for _name in _names.split():
+        _PLACES[_name.rpartition("=")[2]] = (_home, _name.partition("=")[0])
 
 wiring.BACKENDS.update(
     {
