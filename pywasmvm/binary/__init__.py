@@ -6,6 +6,7 @@ Spec: chapter 5.
 from __future__ import annotations
 
 from .decoder import decode_module
+from .encoder import encode_module
 from .lazy import LazyExpr
 from .names import decode_names, encode_names
 from .progress import Progress, Ticker
@@ -17,6 +18,7 @@ __all__ = [
     "Ticker",
     "decode_module",
     "decode_names",
+    "encode_module",
     "encode_names",
     "prove_bodies",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..errors import DecodeError
 from ..syntax.module import Module, Names
+from .encode_types import encode_name
 from .leb import encode_unsigned
 from .reader import Reader
 
@@ -96,13 +97,8 @@ def find_names(data: bytes) -> Names:
     return Names()
 
 
-def _encode_name(name: str) -> bytes:
-    text = name.encode("utf-8")
-    return encode_unsigned(len(text)) + text
-
-
 def _encode_name_map(names: dict[int, str]) -> bytes:
-    parts = [encode_unsigned(index) + _encode_name(names[index]) for index in sorted(names)]
+    parts = [encode_unsigned(index) + encode_name(names[index]) for index in sorted(names)]
     return encode_unsigned(len(parts)) + b"".join(parts)
 
 
@@ -115,7 +111,7 @@ def encode_names(names: Names) -> bytes:
         out.extend(encode_unsigned(len(content)) + content)
 
     if names.module is not None:
-        add(_MODULE, _encode_name(names.module))
+        add(_MODULE, encode_name(names.module))
     for kind, field in _SUBSECTIONS.items():
         found = getattr(names, field)
         if not found:
