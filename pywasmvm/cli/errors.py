@@ -71,7 +71,7 @@ REFUSALS: tuple[tuple[type[WasmError], str, str], ...] = (
         "malformed",
         "Is the file complete, and a core module of WebAssembly? Build or fetch it again",
     ),
-    (ValidationError, "invalid", "The tool that wrote it is at fault: update or report it, and build again"),
+    (ValidationError, "invalid", "It breaks a typing rule: mend what wrote it, and build it again"),
     (LinkError, "cannot be linked", "Provide what it imports, or run it where that exists"),
     (LimitError, "over a limit", "Raise the limit if you trust the module"),
 )

@@ -1,0 +1,23 @@
+;; Memory: loads and stores of all widths, bulk operations, growth, data segments.
+(module
+  (memory $m (export "memory") 1 4)
+  (data $hello (i32.const 16) "hello, world\00")
+  (data $passive "\01\02\03\04\05\06\07\08")
+  (func (export "sum") (param $at i32) (param $n i32) (result i64) (local $sum i64)
+    (loop $next
+      (local.set $sum (i64.add (local.get $sum) (i64.load8_u offset=3 (local.get $at))))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $sum))
+  (func (export "bulk") (param i32 i32 i32)
+    (memory.init $passive (local.get 0) (i32.const 0) (i32.const 8))
+    (memory.copy (local.get 1) (local.get 0) (local.get 2))
+    (memory.fill (local.get 0) (i32.const 255) (local.get 2))
+    (data.drop $passive))
+  (func (export "grow") (param i32) (result i32) (drop (memory.grow (local.get 0))) (memory.size))
+  (func (export "wide") (param i32) (result f64)
+    (f64.store (local.get 0) (f64.const 0x1.8p+4))
+    (f32.store offset=8 (local.get 0) (f32.demote_f64 (f64.load (local.get 0))))
+    (i64.store16 offset=12 align=1 (local.get 0) (i64.const -2))
+    (i32.store8 offset=15 (local.get 0) (i32.load16_s offset=12 (local.get 0)))
+    (f64.promote_f32 (f32.load offset=8 (local.get 0)))))
