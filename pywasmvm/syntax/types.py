@@ -17,6 +17,7 @@ __all__ = [
     "ArrayType",
     "CompType",
     "DefType",
+    "Exact",
     "ExternType",
     "FieldType",
     "FuncType",
@@ -91,7 +92,16 @@ class Rec:
         return f"rec.{self.index}"
 
 
-HeapType = Union[AbsHeapType, int, Rec, "DefType"]
+class Exact(NamedTuple):
+    """A heap type that stands for exactly one defined type (proposal custom-descriptors)."""
+
+    heaptype: HeapType
+
+    def __str__(self) -> str:
+        return f"(exact {self.heaptype})"
+
+
+HeapType = Union[AbsHeapType, int, Rec, "DefType", Exact]
 
 
 class RefType(NamedTuple):
@@ -161,11 +171,16 @@ CompType = Union[FuncType, StructType, ArrayType]
 
 
 class SubType(NamedTuple):
-    """A composite type with its declared supertypes (at most one in 3.0)."""
+    """A composite type with its declared supertypes (at most one in 3.0).
+
+    describes, descriptor   the type it describes and the one that describes it (proposal custom-descriptors).
+    """
 
     final: bool
     supers: tuple[HeapType, ...]
     comptype: CompType
+    describes: HeapType | None = None
+    descriptor: HeapType | None = None
 
 
 class RecType(NamedTuple):
@@ -240,9 +255,13 @@ class TagType(NamedTuple):
 
 
 class FuncExtern(NamedTuple):
-    """The external type of a function; `type` is a type index, after validation a DefType."""
+    """The external type of a function; `type` is a type index, after validation a DefType.
+
+    exact   whether subtypes are refused (proposal custom-descriptors).
+    """
 
     type: HeapType
+    exact: bool = False
 
 
 ExternType = Union[FuncExtern, TableType, MemType, GlobalType, TagType]

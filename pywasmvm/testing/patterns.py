@@ -103,6 +103,7 @@ class Either:
         return f"either of {', '.join(map(str, self.options))}"
 
 
+KindOf = Callable[[RefType, object], "HostRef | str"]
 Value = Number | Null | HostRef
 Pattern = Number | Null | HostRef | Nan | VectorPattern | RefPattern | Either
 
@@ -121,15 +122,15 @@ def _lane_matches(bits: int, width: int, want: int | bool) -> bool:
     return bits == want
 
 
-def matches(pattern: Pattern, t: ValType, raw: object, kind_of: Callable[[object], HostRef | str]) -> bool:
+def matches(pattern: Pattern, t: ValType, raw: object, kind_of: KindOf) -> bool:
     """Tell whether the raw value of type `t` is what the pattern asks for.
 
-    `kind_of` maps a reference that is not null to the kind of heap value it is, or to its host reference.
+    `kind_of` maps a reference of type `t` that is not null to its kind of heap value or its host number.
     """
     if isinstance(pattern, Either):
         return any(matches(option, t, raw, kind_of) for option in pattern.options)
     if isinstance(t, RefType):
-        return _ref_matches(pattern, raw, kind_of)
+        return _ref_matches(pattern, t, raw, kind_of)
     if not isinstance(raw, int):
         return False
     if isinstance(pattern, Number):
@@ -159,10 +160,10 @@ _ACCEPTS: dict[str, frozenset[str]] = {
 }
 
 
-def _ref_matches(pattern: Pattern, raw: object, kind_of: Callable[[object], HostRef | str]) -> bool:
+def _ref_matches(pattern: Pattern, t: RefType, raw: object, kind_of: KindOf) -> bool:
     if raw is None or isinstance(pattern, Null):
         return raw is None and isinstance(pattern, Null)
-    found = kind_of(raw)
+    found = kind_of(t, raw)
     if isinstance(pattern, HostRef):
         return found == pattern
     if isinstance(pattern, RefPattern):

@@ -128,7 +128,7 @@ class Assertion(Command):
 
 @dataclass(frozen=True)
 class Refusal(Command):
-    """A module that must be refused: malformed, invalid, unlinkable, trap, malformed_custom, invalid_custom."""
+    """A module that must be refused: malformed, invalid, both also _custom, unlinkable, or trap."""
 
     kind: str
     source: ModuleSource

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..isa import BY_NAME
+from ..isa.model import Feature
 from ..syntax.instructions import Expr, InstrList
 from ..syntax.module import Data, Elem, Export, ExternKind, Func, Global, Import, Mode, Module, Table
 from ..syntax.types import (
@@ -187,9 +188,15 @@ class FieldParser(AnnotationParser, BodyParser):
 
     def _func_import(self, funcidx: int) -> FuncExtern:
         self.annotated("locals")
+        exact = self.sees("exact")
+        if exact:
+            self.need(Feature.CUSTOM_DESCRIPTORS)
+            self.pos += 2
         use = self.typeuse()
+        if exact:
+            self.expect(")")
         self._name_locals(funcidx, Space("local"), use.param_names)
-        return FuncExtern(use.typeidx)
+        return FuncExtern(use.typeidx, exact)
 
     def _func(self) -> None:
         funcidx, imported = self._header("func")
@@ -337,12 +344,13 @@ class FieldParser(AnnotationParser, BodyParser):
         if self.accept("declare"):
             self.module.elems.append(self._elem_list(Mode.DECLARATIVE, 0, None, bare=False))
             return
+        worded = self.sees("table")
         table = self._target("table")
         if table is None and not (self.toks[self.pos] == "(" and not self.sees("ref")):
             self.module.elems.append(self._elem_list(Mode.PASSIVE, 0, None, bare=False))
             return
         offset = self._offset()
-        self.module.elems.append(self._elem_list(Mode.ACTIVE, table or 0, offset, bare=table is None))
+        self.module.elems.append(self._elem_list(Mode.ACTIVE, table or 0, offset, bare=not worded))
 
     def _elem_list(self, mode: Mode, table: int, offset: Expr | None, *, bare: bool) -> Elem:
         if self.accept("func") or bare and not self.at_valtype():

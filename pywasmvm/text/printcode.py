@@ -12,7 +12,7 @@ from typing import Any
 from ..isa import BY_NAME, OPS
 from ..isa.model import Imm, Op
 from ..syntax.instructions import CastTarget, Catch, Instr, MemArg
-from ..syntax.types import FuncType, HeapType, RefType, StorageType
+from ..syntax.types import Exact, FuncType, HeapType, RefType, StorageType
 from .keywords import ROWS_BY_TEXT, twin_rows
 from .literals import float_text, string_text
 from .printnames import SpaceNames, identifier_text
@@ -38,11 +38,13 @@ class CodePrinter:
 
     def heaptype(self, heaptype: HeapType) -> str:
         """Return the text of a heap type."""
+        if isinstance(heaptype, Exact):
+            return f"(exact {self.heaptype(heaptype.heaptype)})"
         return self.spaces["types"].use(heaptype) if isinstance(heaptype, int) else str(heaptype)
 
     def storage(self, t: StorageType) -> str:
         """Return the text of a storage or value type."""
-        if isinstance(t, RefType) and isinstance(t.heaptype, int):
+        if isinstance(t, RefType) and isinstance(t.heaptype, (int, Exact)):
             return f"(ref {'null ' if t.nullable else ''}{self.heaptype(t.heaptype)})"
         return str(t)
 
@@ -106,7 +108,7 @@ class CodePrinter:
 
     def _block(self, instr: Instr, label: str) -> str:
         op, blocktype = instr[:2]
-        text = op.text + (f" {identifier_text(label)}" if label else f" (;@{len(self.labels) + 1};)")
+        text: str = op.text + (f" {identifier_text(label)}" if label else f" (;@{len(self.labels) + 1};)")
         if isinstance(blocktype, int):
             text += self.typeuse(blocktype)
         elif blocktype is not None:

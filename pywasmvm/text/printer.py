@@ -18,6 +18,7 @@ from ..syntax.types import (
     CompType,
     ExternType,
     FieldType,
+    FuncExtern,
     FuncType,
     GlobalType,
     Limits,
@@ -120,6 +121,8 @@ class Printer(CodePrinter):
         indent = "" if len(group.subtypes) == 1 else "  "
         for typeidx, sub in enumerate(group.subtypes, first):
             text = self._comptype(sub.comptype, typeidx)
+            for word, other in (("descriptor", sub.descriptor), ("describes", sub.describes)):
+                text = text if other is None else f"({word} {self.heaptype(other)}) {text}"
             if sub.supers or not sub.final:
                 supers = "".join(f" {self.heaptype(super_)}" for super_ in sub.supers)
                 text = f"(sub{' final' if sub.final else ''}{supers} {text})"
@@ -147,6 +150,8 @@ class Printer(CodePrinter):
         if isinstance(t, GlobalType):
             text = self.storage(t.valtype)
             return f" (mut {text})" if t.mutable else f" {text}"
+        if isinstance(t, FuncExtern) and t.exact:
+            return f" (exact{self.typeuse(t.type)})"
         return self.typeuse(t.type)
 
     # -- functions

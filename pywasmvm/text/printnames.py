@@ -1,6 +1,6 @@
 """Identifiers for printing: names made into `$identifiers` that are unique in their space.
 
-Rule 1: the text must read back to the same names, so one that cannot be the identifier follows as `(@name "...")`.
+Rule 1: the text reads back to the same names, so what cannot be the identifier follows as `(@name "...")`.
 """
 
 from __future__ import annotations

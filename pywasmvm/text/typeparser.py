@@ -12,6 +12,7 @@ from ..isa.model import Feature
 from ..syntax.types import (
     ArrayType,
     CompType,
+    Exact,
     FieldType,
     FuncType,
     GlobalType,
@@ -98,7 +99,13 @@ class TypeParser(Cursor):
         if found is not None:
             self.pos += 1
             return found
-        return self.index(self.spaces["types"])
+        if not self.sees("exact"):
+            return self.index(self.spaces["types"])
+        self.need(Feature.CUSTOM_DESCRIPTORS)
+        self.pos += 2
+        exact = Exact(self.index(self.spaces["types"]))
+        self.expect(")")
+        return exact
 
     def reftype(self) -> RefType:
         """Read a reference type."""
@@ -206,14 +213,29 @@ class TypeParser(Cursor):
     def subtype(self, typeidx: int) -> SubType:
         """Read what stands in a type definition behind its identifier."""
         if not self.opens("sub"):
-            return SubType(True, (), self.comptype(typeidx))
+            return self._described(typeidx, True, ())
         final = self.accept("final")
-        supers = []
+        supers: list[HeapType] = []
         while self.toks[self.pos] != "(":
             supers.append(self.index(self.spaces["types"]))
-        result = SubType(final, tuple(supers), self.comptype(typeidx))
+        result = self._described(typeidx, final, tuple(supers))
         self.expect(")")
         return result
+
+    def _described(self, typeidx: int, final: bool, supers: tuple[HeapType, ...]) -> SubType:
+        """Read a composite type and what the proposal custom-descriptors puts in front of it."""
+        describes = self._type_clause("describes")
+        descriptor = self._type_clause("descriptor")
+        return SubType(final, supers, self.comptype(typeidx), describes, descriptor)
+
+    def _type_clause(self, word: str) -> HeapType | None:
+        if not self.sees(word):
+            return None
+        self.need(Feature.CUSTOM_DESCRIPTORS)
+        self.pos += 2
+        typeidx = self.index(self.spaces["types"])
+        self.expect(")")
+        return typeidx
 
     # -- type uses
 
@@ -248,8 +270,10 @@ class TypeParser(Cursor):
 
     def limits(self) -> Limits:
         """Read limits; the validator compares them with what is allowed."""
-        minimum = self.natural(U64, "i64")
-        return Limits(minimum, self.natural(U64, "i64") if self.at_natural() else None)
+        # spec: limits are u64 since memory64; before, they were u32, whatever the validator thought of them.
+        most, width = (U64, "i64") if Feature.MEMORY64 in self.features else (U32, "i32")
+        minimum = self.natural(most, width)
+        return Limits(minimum, self.natural(most, width) if self.at_natural() else None)
 
     def pagesize(self) -> int:
         """Read an optional custom page size."""

@@ -1,0 +1,44 @@
+"""The official test suite: one test per script and engine, no list of exceptions.
+
+WASM_SPEC_SUITE names the folder with the scripts (`download.py` fetches it). The manifest pins every script:
+a missing or altered one fails.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from pywasmvm.testing.pool import run_scripts
+from pywasmvm.testing.suite import Script, check_pins, find_scripts, read_manifest
+
+HERE = Path(__file__).parent
+PINS = read_manifest(HERE / "manifest.tsv")
+SUITE = Path(os.environ.get("WASM_SPEC_SUITE") or HERE.parent.parent / "shared" / "spec")
+SCRIPTS = find_scripts(SUITE, PINS) if SUITE.is_dir() else []
+TIMEOUT_SECONDS = float(os.environ.get("WASM_SPEC_TIMEOUT", "60"))
+CORE_SCRIPTS, CORE_COMMANDS = 258, 65_294
+
+
+def test_manifest_is_the_whole_suite() -> None:
+    core = [pin for name, pin in PINS.items() if name.startswith("core/")]
+    assert (len(core), sum(pin.commands for pin in core)) == (CORE_SCRIPTS, CORE_COMMANDS)
+
+
+def test_suite_is_there() -> None:
+    assert SUITE.is_dir(), "set WASM_SPEC_SUITE to the folder that spec-tests/download.py filled"
+    assert {script.name for script in SCRIPTS} == PINS.keys()
+
+
+@pytest.mark.parametrize("engine", ["python", "cython"])
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_script(script: Script, engine: str) -> None:
+    if engine == "cython" and find_spec("pywasmvm.engine.fast") is None:
+        pytest.skip("the compiled engine is not built")
+    assert check_pins([script], PINS) == []
+    (result,) = run_scripts([script], [engine], jobs=1, timeout=TIMEOUT_SECONDS)
+    shown = [f"line {failure.line}: {failure.what}: {failure.problem}" for failure in result.failures[:20]]
+    assert result.clean, "\n".join([f"{result.passed} of {result.total} passed. {result.problem}", *shown])
