@@ -1,6 +1,7 @@
 """The instruction table: one row per instruction of WebAssembly 3.0 and of the proposals we know.
 
-`OPS` holds all rows in order of opcode, `BY_CODE` and `BY_NAME` find one. Nothing here imports anything of ours.
+`OPS` holds all rows in order of opcode, `BY_CODE` and `BY_NAME` find one. Nothing here imports anything else
+of ours.
 """
 
 from __future__ import annotations

@@ -64,13 +64,33 @@ def cvtop(name: str, code: int, source: str, target: str, **columns: Any) -> Op:
 def load(name: str, code: int, t: str, access: int, **columns: Any) -> Op:
     """Make a row that reads `access` bytes and pushes a t."""
     columns.setdefault("py", "x")
-    return Op(name, code, (Imm.MEMARG,), (ADDR,), (t,), access=access, traps=OUT_OF_BOUNDS, kind=Kind.LOAD, **columns)
+    return Op(
+        name,
+        code,
+        (Imm.MEMARG,),
+        (ADDR,),
+        (t,),
+        access=access,
+        traps=OUT_OF_BOUNDS,
+        kind=Kind.LOAD,
+        **columns,
+    )
 
 
 def store(name: str, code: int, t: str, access: int, **columns: Any) -> Op:
     """Make a row that writes `access` bytes of a t."""
     columns.setdefault("py", "b")
-    return Op(name, code, (Imm.MEMARG,), (ADDR, t), (), access=access, traps=OUT_OF_BOUNDS, kind=Kind.STORE, **columns)
+    return Op(
+        name,
+        code,
+        (Imm.MEMARG,),
+        (ADDR, t),
+        (),
+        access=access,
+        traps=OUT_OF_BOUNDS,
+        kind=Kind.STORE,
+        **columns,
+    )
 
 
 def vector(name: str, code: int, params: tuple[str, ...], results: tuple[str, ...], **columns: Any) -> Op:
@@ -145,7 +165,9 @@ def lane_store(name: str, code: int, access: int, **columns: Any) -> Op:
     )
 
 
-def atomic(name: str, code: int, params: tuple[str, ...], results: tuple[str, ...], access: int, **columns: Any) -> Op:
+def atomic(
+    name: str, code: int, params: tuple[str, ...], results: tuple[str, ...], access: int, **columns: Any
+) -> Op:
     """Make an atomic row: it must be aligned exactly and traps otherwise."""
     columns.setdefault("traps", UNALIGNED)
     return Op(

@@ -1,6 +1,6 @@
 """What a row of the instruction table is, and the words its columns may hold.
 
-Standard library only: the generator loads this folder alone, so it still works when everything else is broken.
+Standard library only: the generator loads this folder alone, so it works when everything else is broken.
 Rule 1: a fact about an instruction stands in its row and nowhere else.
 Rule 2: a row with a signature is typed by it; a row without one (`params is None`) is typed by the
         validator's rule of the same name.
@@ -84,9 +84,10 @@ PROPOSALS = frozenset(
 
 
 class Fuel(IntEnum):
-    """Fuel classes. The value is the cost in units; PER_UNIT adds one unit per byte or element moved.
+    """Fuel classes. The value is the cost in units; PER_UNIT adds one unit per byte, element or
+    page (memory.grow) that the instruction is asked for.
 
-    Source: the defaults follow what wasmtime 50 was measured to charge.
+    Source: what wasmtime 50 charges; tests/isa/test_fuel.py measures it again.
     """
 
     FREE = 0
@@ -198,11 +199,11 @@ class Op:
     kind      the family, see `Kind`.
     nan       the NaN rule, see `Nan`.
 
-    The meaning, in four columns; None for instructions whose meaning is a small emitter or handler of the same
-    name in each engine. Integer operands and results are unsigned. Names in them: the operands `a b c d` in
-    push order; `x`, the number in memory (little-endian, unsigned, `access` bytes wide), for instructions that
-    touch memory; `lane`, the lane immediate; `imm`, any other immediate; all further names are constants and
-    functions of `engine/python/numeric.py` (`py`, `pyf`) and `_fast/numeric.pxd` (`c`, `check`).
+    The meaning, in four columns; None for instructions whose meaning is a small emitter or handler of the
+    same name in each engine. Integer operands and results are unsigned. Names in them: the operands `a b c d`
+    in push order; `x`, the number in memory (little-endian, unsigned, `access` bytes wide), for instructions
+    that touch memory; `lane`, the lane immediate; `imm`, any other immediate; all further names are constants
+    and functions of `engine/python/numeric.py` (`py`, `pyf`) and `_fast/numeric.pxd` (`c`, `check`).
 
     py        Python expression, floats and v128 as unsigned ints of their bits. An operand may occur twice.
               Put names or parenthesised expressions in, and parentheses around it. TESTOP and RELOP give a

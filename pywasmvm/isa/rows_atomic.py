@@ -1,7 +1,7 @@
 """The proposal threads (prefix FE).
 
 RMW and CMPXCHG rows: the expression is what is written, from `x` (what was there) and the operands; the old
-number, zero-extended, is pushed. Operands of the narrow forms are cut to the width first, as the spec's wrap does.
+number, zero-extended, is pushed. Operands of the narrow forms are cut to the width first.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def _loads_and_stores() -> tuple[Op, ...]:
         store = shape.format("atomic.store")
         rows.append(atomic(load, 0x10 + i, (), (t,), access, kind=Kind.LOAD, py="x", c="x"))
         rows.append(
-            atomic(store, 0x17 + i, (t,), (), access, kind=Kind.STORE, py=f"b & {MASKS[access]}", c="b", lazy="b")
+            atomic(
+                store, 0x17 + i, (t,), (), access, kind=Kind.STORE, py=f"b & {MASKS[access]}", c="b", lazy="b"
+            )
         )
     return tuple(rows)
 
@@ -54,7 +56,9 @@ def _read_modify_writes() -> tuple[Op, ...]:
         for op, first, meaning in RMW_OPS:
             name = f"{shape.format('atomic.rmw')}.{op}{_narrow(t, access)}"
             py = f"({meaning}) & {MASKS[access]}"
-            rows.append(atomic(name, first + i, (t,), (t,), access, kind=Kind.RMW, py=py, c=meaning, lazy="b"))
+            rows.append(
+                atomic(name, first + i, (t,), (t,), access, kind=Kind.RMW, py=py, c=meaning, lazy="b")
+            )
         name = f"{shape.format('atomic.rmw')}.cmpxchg{_narrow(t, access)}"
         # spec: `expected` is wrapped to the width before it is compared.
         py = f"(c & {MASKS[access]}) if x == (b & {MASKS[access]}) else x"

@@ -45,7 +45,9 @@ def _convert(target: str, source: str, sign: str, code: int) -> Op:
     else:
         pyf = f"fround_int({value})" if source == I64 else f"fround({value})"
     helper = f"convert{s}_{sign}_f{t}(a)"
-    return cvtop(f"{target}.convert_{source}_{sign}", code, source, target, nan=Nan.NONE, py=helper, pyf=pyf, c=helper)
+    return cvtop(
+        f"{target}.convert_{source}_{sign}", code, source, target, nan=Nan.NONE, py=helper, pyf=pyf, c=helper
+    )
 
 
 _PAIRS = ((I32, F32, "s"), (I32, F32, "u"), (I32, F64, "s"), (I32, F64, "u")) + (
@@ -77,7 +79,11 @@ ROWS: tuple[Op, ...] = (
     cvtop("f64.promote_f32", 0xBB, F32, F64, py="promote32(a)", pyf="a", c="promote32(a)"),
     cvtop("i32.reinterpret_f32", 0xBC, F32, I32, nan=BITS, py="a", pyf="f32_to_bits(a)", c="f32_to_bits(a)"),
     cvtop("i64.reinterpret_f64", 0xBD, F64, I64, nan=BITS, py="a", pyf="f64_to_bits(a)", c="f64_to_bits(a)"),
-    cvtop("f32.reinterpret_i32", 0xBE, I32, F32, nan=BITS, py="a", pyf="f32_from_bits(a)", c="f32_from_bits(a)"),
-    cvtop("f64.reinterpret_i64", 0xBF, I64, F64, nan=BITS, py="a", pyf="f64_from_bits(a)", c="f64_from_bits(a)"),
+    cvtop(
+        "f32.reinterpret_i32", 0xBE, I32, F32, nan=BITS, py="a", pyf="f32_from_bits(a)", c="f32_from_bits(a)"
+    ),
+    cvtop(
+        "f64.reinterpret_i64", 0xBF, I64, F64, nan=BITS, py="a", pyf="f64_from_bits(a)", c="f64_from_bits(a)"
+    ),
     *(_trunc_sat(t, s, sign, i) for i, (t, s, sign) in enumerate(_PAIRS)),
 )

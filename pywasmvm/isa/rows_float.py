@@ -1,7 +1,7 @@
 """Float arithmetic and comparison.
 
 Spec: 4.3.3. `py` works on bits through a helper named like the instruction; `pyf` works on Python floats. An
-f32 result is computed as a double and rounded once more, which is exact for + - * / sqrt because 53 >= 2 * 24 + 2.
+f32 result is computed as a double and rounded once more, which is exact for + - * / sqrt as 53 >= 2 * 24 + 2.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _binop(t: str, name: str, code: int, pyf: str, c: str) -> Op:
 
 
 def _arithmetic(t: str, first: int) -> tuple[Op, ...]:
-    """Make the fourteen operations of one type; f32 differs by its width and by rounding what is not exact."""
+    """Make the fourteen operations of one type; f32 differs by width and by rounding what is not exact."""
     n = t[1:]
     sign, rest = f"S{n}", f"M{int(n) - 1}"
     rounded = "fround({})" if t == F32 else "{}"

@@ -16,7 +16,9 @@ SIGN = Feature.SIGN_EXTENSION
 def wideop(name: str, code: int, nparams: int, py: str) -> Op:
     """Make a row that takes i64 operands and gives the low and the high half."""
     results = (I64, I64)
-    return Op(name, FC | code, (), (I64,) * nparams, results, Feature.WIDE_ARITHMETIC, kind=Kind.WIDEOP, py=py)
+    return Op(
+        name, FC | code, (), (I64,) * nparams, results, Feature.WIDE_ARITHMETIC, kind=Kind.WIDEOP, py=py
+    )
 
 
 def _comparisons(t: str, first: int, bits: int) -> tuple[Op, ...]:
@@ -44,8 +46,18 @@ ROWS: tuple[Op, ...] = (
     binop("i32.add", 0x6A, I32, py="(a + b) & M32", c="a + b", lazy="ab", const=True),
     binop("i32.sub", 0x6B, I32, py="(a - b) & M32", c="a - b", lazy="ab", const=True),
     binop("i32.mul", 0x6C, I32, py="(a * b) & M32", c="a * b", lazy="ab", const=True),
-    binop("i32.div_s", 0x6D, I32, py="div_s32(a, b)", c="div_s32(a, b)", check="check_div_s32(a, b)", traps=DIV_S),
-    binop("i32.div_u", 0x6E, I32, py="a // (b or div_zero())", c="a / b", check="check_div_u32(b)", traps=DIV),
+    binop(
+        "i32.div_s",
+        0x6D,
+        I32,
+        py="div_s32(a, b)",
+        c="div_s32(a, b)",
+        check="check_div_s32(a, b)",
+        traps=DIV_S,
+    ),
+    binop(
+        "i32.div_u", 0x6E, I32, py="a // (b or div_zero())", c="a / b", check="check_div_u32(b)", traps=DIV
+    ),
     binop("i32.rem_s", 0x6F, I32, py="rem_s32(a, b)", c="rem_s32(a, b)", check="check_div_u32(b)", traps=DIV),
     binop("i32.rem_u", 0x70, I32, py="a % (b or div_zero())", c="a % b", check="check_div_u32(b)", traps=DIV),
     binop("i32.and", 0x71, I32, py="a & b", c="a & b"),
@@ -62,8 +74,18 @@ ROWS: tuple[Op, ...] = (
     binop("i64.add", 0x7C, I64, py="(a + b) & M64", c="a + b", lazy="ab", const=True),
     binop("i64.sub", 0x7D, I64, py="(a - b) & M64", c="a - b", lazy="ab", const=True),
     binop("i64.mul", 0x7E, I64, py="(a * b) & M64", c="a * b", lazy="ab", const=True),
-    binop("i64.div_s", 0x7F, I64, py="div_s64(a, b)", c="div_s64(a, b)", check="check_div_s64(a, b)", traps=DIV_S),
-    binop("i64.div_u", 0x80, I64, py="a // (b or div_zero())", c="a / b", check="check_div_u64(b)", traps=DIV),
+    binop(
+        "i64.div_s",
+        0x7F,
+        I64,
+        py="div_s64(a, b)",
+        c="div_s64(a, b)",
+        check="check_div_s64(a, b)",
+        traps=DIV_S,
+    ),
+    binop(
+        "i64.div_u", 0x80, I64, py="a // (b or div_zero())", c="a / b", check="check_div_u64(b)", traps=DIV
+    ),
     binop("i64.rem_s", 0x81, I64, py="rem_s64(a, b)", c="rem_s64(a, b)", check="check_div_u64(b)", traps=DIV),
     binop("i64.rem_u", 0x82, I64, py="a % (b or div_zero())", c="a % b", check="check_div_u64(b)", traps=DIV),
     binop("i64.and", 0x83, I64, py="a & b", c="a & b"),
@@ -74,7 +96,15 @@ ROWS: tuple[Op, ...] = (
     binop("i64.shr_u", 0x88, I64, py="a >> (b & 63)", c="a >> (b & 63)", lazy="b"),
     binop("i64.rotl", 0x89, I64, py="(a << (b & 63) | a >> (-b & 63)) & M64", c="rotl64(a, b)", lazy="b"),
     binop("i64.rotr", 0x8A, I64, py="(a >> (b & 63) | a << (-b & 63)) & M64", c="rotr64(a, b)", lazy="b"),
-    unop("i32.extend8_s", 0xC0, I32, feature=SIGN, py="(((a & 0xFF) ^ 0x80) - 0x80) & M32", c="extend8_s32(a)", lazy="a"),
+    unop(
+        "i32.extend8_s",
+        0xC0,
+        I32,
+        feature=SIGN,
+        py="(((a & 0xFF) ^ 0x80) - 0x80) & M32",
+        c="extend8_s32(a)",
+        lazy="a",
+    ),
     unop(
         "i32.extend16_s",
         0xC1,
@@ -84,7 +114,15 @@ ROWS: tuple[Op, ...] = (
         c="extend16_s32(a)",
         lazy="a",
     ),
-    unop("i64.extend8_s", 0xC2, I64, feature=SIGN, py="(((a & 0xFF) ^ 0x80) - 0x80) & M64", c="extend8_s64(a)", lazy="a"),
+    unop(
+        "i64.extend8_s",
+        0xC2,
+        I64,
+        feature=SIGN,
+        py="(((a & 0xFF) ^ 0x80) - 0x80) & M64",
+        c="extend8_s64(a)",
+        lazy="a",
+    ),
     unop(
         "i64.extend16_s",
         0xC3,
@@ -94,7 +132,15 @@ ROWS: tuple[Op, ...] = (
         c="extend16_s64(a)",
         lazy="a",
     ),
-    unop("i64.extend32_s", 0xC4, I64, feature=SIGN, py="(((a & M32) ^ S32) - S32) & M64", c="extend32_s64(a)", lazy="a"),
+    unop(
+        "i64.extend32_s",
+        0xC4,
+        I64,
+        feature=SIGN,
+        py="(((a & M32) ^ S32) - S32) & M64",
+        c="extend32_s64(a)",
+        lazy="a",
+    ),
     wideop("i64.add128", 19, 4, "split128((b << 64 | a) + (d << 64 | c))"),
     wideop("i64.sub128", 20, 4, "split128((b << 64 | a) - (d << 64 | c))"),
     wideop("i64.mul_wide_s", 21, 2, "split128(((a ^ S64) - S64) * ((b ^ S64) - S64))"),

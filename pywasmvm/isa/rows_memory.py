@@ -37,7 +37,7 @@ ROWS: tuple[Op, ...] = (
     store("i64.store16", 0x3D, I64, 2, py="b & 0xFFFF", c="b", lazy="b"),
     store("i64.store32", 0x3E, I64, 4, py="b & M32", c="b", lazy="b"),
     special("memory.size", 0x3F, Imm.MEMIDX, params=(), results=(ADDR,)),
-    special("memory.grow", 0x40, Imm.MEMIDX, params=(ADDR,), results=(ADDR,)),
+    special("memory.grow", 0x40, Imm.MEMIDX, params=(ADDR,), results=(ADDR,), fuel=Fuel.PER_UNIT),
     special(
         "memory.init",
         FC | 8,
@@ -50,7 +50,9 @@ ROWS: tuple[Op, ...] = (
         traps=OUT_OF_BOUNDS,
     ),
     special("data.drop", FC | 9, Imm.DATAIDX, params=(), results=(), feature=BULK),
-    special("memory.copy", FC | 10, Imm.MEMIDX, Imm.MEMIDX, feature=BULK, fuel=Fuel.PER_UNIT, traps=OUT_OF_BOUNDS),
+    special(
+        "memory.copy", FC | 10, Imm.MEMIDX, Imm.MEMIDX, feature=BULK, fuel=Fuel.PER_UNIT, traps=OUT_OF_BOUNDS
+    ),
     special(
         "memory.fill",
         FC | 11,

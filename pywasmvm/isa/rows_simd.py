@@ -34,7 +34,13 @@ def _replace(shape: str, code: int, t: str, lanes: int) -> Op:
     pyf = None
     if nan:
         pyf = py.format(mask, width, f"{t}_to_bits(b)", width)
-    columns = {"imms": LANE, "lanes": lanes, "py": py.format(mask, width, value, width), "pyf": pyf, "nan": nan}
+    columns = {
+        "imms": LANE,
+        "lanes": lanes,
+        "py": py.format(mask, width, value, width),
+        "pyf": pyf,
+        "nan": nan,
+    }
     return vector(f"{shape}.replace_lane", code, (V128, t), (V128,), **columns)
 
 

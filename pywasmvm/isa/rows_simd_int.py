@@ -1,6 +1,6 @@
 """SIMD on integer lanes: comparison, arithmetic, widening and narrowing, i8x16 to i64x2.
 
-Spec: 5.4.8. The codes of the shapes run in parallel blocks of 0x20 with holes where a shape lacks an operation.
+Spec: 5.4.8. The codes of the shapes run in parallel blocks of 0x20, with holes.
 """
 
 from __future__ import annotations

@@ -27,9 +27,19 @@ ROWS: tuple[Op, ...] = (
     special("global.set", 0x24, Imm.GLOBALIDX),
     special("table.get", 0x25, Imm.TABLEIDX, feature=REFS, traps=TABLE_BOUNDS),
     special("table.set", 0x26, Imm.TABLEIDX, feature=REFS, traps=TABLE_BOUNDS),
-    special("table.init", FC | 12, Imm.ELEMIDX, Imm.TABLEIDX, feature=BULK, fuel=Fuel.PER_UNIT, traps=TABLE_BOUNDS),
+    special(
+        "table.init", FC | 12, Imm.ELEMIDX, Imm.TABLEIDX, feature=BULK, fuel=Fuel.PER_UNIT, traps=TABLE_BOUNDS
+    ),
     special("elem.drop", FC | 13, Imm.ELEMIDX, params=(), results=(), feature=BULK),
-    special("table.copy", FC | 14, Imm.TABLEIDX, Imm.TABLEIDX, feature=BULK, fuel=Fuel.PER_UNIT, traps=TABLE_BOUNDS),
+    special(
+        "table.copy",
+        FC | 14,
+        Imm.TABLEIDX,
+        Imm.TABLEIDX,
+        feature=BULK,
+        fuel=Fuel.PER_UNIT,
+        traps=TABLE_BOUNDS,
+    ),
     special("table.grow", FC | 15, Imm.TABLEIDX, feature=REFS, fuel=Fuel.PER_UNIT),
     special("table.size", FC | 16, Imm.TABLEIDX, params=(), results=(ADDR,), feature=REFS),
     special("table.fill", FC | 17, Imm.TABLEIDX, feature=REFS, fuel=Fuel.PER_UNIT, traps=TABLE_BOUNDS),

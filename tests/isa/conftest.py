@@ -17,8 +17,8 @@ INTS = {
 INTS[32] += [0x80000001, 0xFFFFFF01, 0xFFFFFFFE, 0xFFFFFFFF]
 INTS[64] += [0x123456789ABCDEF0, 0x7FFFFF4000000001, 0x8000008000000001, 0xFFFFFE8000000001]
 INTS[64] += [0x7FFFFFBFFFFFFFFF, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 2, (1 << 64) - 1]
-# 0, least subnormal, greatest subnormal, least normal, 0.5 and neighbours, 1, 1.5, 2.5, 2^23 - 0.5, 2^31 and 2^32
-# and 2^63 and 2^64 with their lower neighbours, greatest, infinity, four NaNs: canonical, quiet, signalling, all ones
+# 0, least and greatest subnormal, least normal, 0.5 and neighbours, 1, 1.5, 2.5, 2^23 - 0.5; 2^31, 2^32,
+# 2^63 and 2^64 with lower neighbours; greatest, infinity, four NaNs: canonical, quiet, signalling, all ones
 F32 = [
     0,
     1,

@@ -28,7 +28,12 @@ PURE = {Kind.UNOP, Kind.BINOP, Kind.TESTOP, Kind.RELOP, Kind.CVTOP, Kind.LOAD, K
 ROWS = [op for op in OPS if op.c is not None and op.kind in PURE]
 C_TYPES = {"i32": "u32", "i64": "u64", "f32": "float", "f64": "double"}
 FROM_BITS = {"i32": "<u32>{}", "i64": "{}", "f32": "f32_from_bits(<u32>{})", "f64": "f64_from_bits({})"}
-TO_BITS = {"i32": "<u64><u32>({})", "i64": "<u64>({})", "f32": "<u64>f32_to_bits({})", "f64": "f64_to_bits({})"}
+TO_BITS = {
+    "i32": "<u64><u32>({})",
+    "i64": "<u64>({})",
+    "f32": "<u64>f32_to_bits({})",
+    "f64": "f64_to_bits({})",
+}
 DIRECTIVES = "# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False\n"
 HEAD = "from pack.numeric cimport *\n"
 SETUP = """
@@ -41,7 +46,7 @@ setup(name="pack", packages=[], ext_modules=cythonize([Extension("pack.rows", ["
 
 
 def _names(op: Op) -> list[tuple[str, str]]:
-    """Return (name, type) of what the row's expression reads: `x` for what memory holds, then the operands."""
+    """Return (name, type) of what the row's expression reads: `x`, what memory holds, then operands."""
     if op.kind is Kind.LOAD:
         return [("x", "i64")]
     if op.kind is Kind.RMW:
@@ -85,7 +90,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> Mo
         pytest.skip("no C compiler here")
     assert built.returncode == 0, built.stdout + built.stderr
     library = next(path for suffix in EXTENSION_SUFFIXES for path in package.glob(f"rows*{suffix}"))
-    spec = spec_from_file_location("pack.rows", library, loader=ExtensionFileLoader("pack.rows", str(library)))
+    spec = spec_from_file_location(
+        "pack.rows", library, loader=ExtensionFileLoader("pack.rows", str(library))
+    )
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -111,15 +118,19 @@ def test_c_gives_what_py_gives(
     meaning = eval(f"lambda {', '.join(name for name, _ in names)}: ({op.py})", dict(expression_names()))
     results = array("Q", bytes(8 * len(operands)))
     traps = array("i", bytes(4 * len(operands)))
-    getattr(compiled, op.ident)(array("Q", [value for values in operands for value in values]), results, traps)
+    getattr(compiled, op.ident)(
+        array("Q", [value for values in operands for value in values]), results, traps
+    )
     # why: a narrow atomic is cut when it is written, so only that many bits count.
     mask = (1 << 8 * op.access) - 1 if op.kind is Kind.RMW else (1 << 64) - 1
     for values, trap, result in zip(operands, traps, results, strict=True):
-        assert (trap, result & mask) == _wanted(meaning, values), f"{op.name} {[hex(value) for value in values]}"
+        assert (trap, result & mask) == _wanted(meaning, values), (
+            f"{op.name} {[hex(value) for value in values]}"
+        )
 
 
 def test_every_scalar_row_has_c() -> None:
-    """The rows with both a signature and no vector; the two-result and compare-and-exchange rows have handlers."""
+    """Rows without vectors; those with two results and compare-and-exchange have handlers."""
     scalar = [op for op in OPS if op.py and "v128" not in (*(op.params or ()), *(op.results or ()))]
     without = {op.kind for op in scalar if op.c is None}
     assert without == {Kind.WIDEOP, Kind.CMPXCHG}

@@ -1,7 +1,7 @@
 """What the `py` column computes, against wasmtime, bit for bit, on the corners of every type.
 
-wasmtime is told to make NaNs canonical and relaxed SIMD deterministic, which is our rule too. One module holds a
-function per row, which walks over many operands in memory in one call. A trap is tried on its own.
+wasmtime is told to make NaNs canonical and relaxed SIMD deterministic, which is our rule too. One module
+holds a function per row, which walks over many operands in memory in one call. A trap is tried on its own.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ wasmtime = pytest.importorskip("wasmtime", reason="the package wasmtime (extra `
 # A record in memory: four places for operands, two for results, one for what memory held.
 PLACE, RESULTS, RECORD = 16, 64, 96
 SHUFFLES = (bytes(range(16)), bytes([31, 0, 16, 15, 17, 1, 30, 2, 29, 3, 28, 4, 27, 5, 26, 31]))
-# spec: the deterministic profile rounds relaxed multiply-add twice; wasmtime's always fuses, so here it is told what
-# the profile means.
+# spec: the deterministic profile rounds relaxed multiply-add twice; wasmtime's always fuses, so here
+# it is told what the profile means.
 UNFUSED = {
-    f"{shape}.relaxed_{sign}madd": f"({shape}.{op} (local.get $c) ({shape}.mul (local.get $a) (local.get $b)))"
+    f"{shape}.relaxed_{sign}madd": f"(local.get $c) ({shape}.mul (local.get $a) (local.get $b)) {shape}.{op}"
     for shape in ("f32x4", "f64x2")
     for sign, op in (("", "add"), ("n", "sub"))
 }
@@ -97,7 +97,8 @@ def _function(case: Case) -> str:
     local = " ".join(f"(local $r{i} {t})" for i, t in enumerate(results))
     unfused = "(local $a v128) (local $b v128) (local $c v128)" if case.op.name in UNFUSED else ""
     return (
-        f'(func (export "{case.export}") (param $p i32) (param $n i32) {local} {unfused} (loop $next {_instruction(case)}'
+        f'(func (export "{case.export}") (param $p i32) (param $n i32) {local} {unfused} '
+        f"(loop $next {_instruction(case)}"
         f"(local.set $p (i32.add (local.get $p) (i32.const {RECORD})))"
         "(br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))"
     )
@@ -163,7 +164,7 @@ def _expected(case: Case, record: bytes, value: Any) -> bytes:
 def _try_all(
     case: Case, operands: list[tuple[int, ...]]
 ) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, Trap]]]:
-    """Apply `py` to all operands: (record, expected record) where it has a result, (record, trap) where not."""
+    """Apply `py` to all operands: (record, record afterwards) where it has a result, else (record, trap)."""
     meaning = _meaning(case)
     fine: list[tuple[bytes, bytes]] = []
     trapped: list[tuple[bytes, Trap]] = []

@@ -30,7 +30,8 @@ _pack_d, _unpack_d = Struct("<d").pack, Struct("<d").unpack
 _pack_i, _unpack_i = Struct("<I").pack, Struct("<I").unpack
 _pack_q, _unpack_q = Struct("<Q").pack, Struct("<Q").unpack
 
-# From here on a float has no fraction, so adding and subtracting it rounds to the nearest integer, ties to even.
+# From here on a float has no fraction, so adding and subtracting it rounds to
+# the nearest integer, ties to even.
 _INTEGRAL = 2.0**52
 
 
@@ -113,7 +114,7 @@ def f64_to_bits(x: float) -> int:
 
 
 def f32_from_bits(bits: int) -> float:
-    """Return the float of the f32 with these bits; a NaN keeps sign, quiet bit and payload in the upper bits."""
+    """Return the float of the f32 with these bits; a NaN keeps its payload in the upper bits."""
     if bits & 0x7F80_0000 == 0x7F80_0000 and bits & 0x7F_FFFF:
         # why: converting a signalling NaN from float to double would make it quiet.
         return f64_from_bits((bits & S32) << 32 | 0x7FF << 52 | (bits & 0x7F_FFFF) << 29)
@@ -143,8 +144,8 @@ def fround_int(x: int) -> float:
     """Round an integer of up to 64 bits to the nearest f32."""
     magnitude = abs(x)
     if magnitude >> 53:
-        # why: float() would round once and fround again. Folding the low bits into a sticky one keeps at least
-        # 42 significant bits, enough for the one rounding that remains.
+        # why: float() would round once and fround again. Folding the low bits into a sticky one keeps
+        # at least 42 significant bits, enough for the one rounding that remains.
         magnitude = magnitude >> 11 << 11 | (0x800 if magnitude & 0x7FF else 0)
         return fround(-float(magnitude) if x < 0 else float(magnitude))
     return fround(float(x))
@@ -240,7 +241,7 @@ def _make_trunc_sat(low: float, high: float, mask: int) -> Callable[[float], int
     return trunc_sat
 
 
-# Open intervals. why: the float below -2**63 differs by 2048, so that bound is one step wider than the integers.
+# Open intervals. why: the float below -2**63 differs by 2048, so that bound is further out.
 _BELOW_S64 = -(2.0**63) - 2048.0
 ftrunc_s32, ftrunc_sat_s32 = (make(-(2.0**31) - 1.0, 2.0**31, M32) for make in (_make_trunc, _make_trunc_sat))
 ftrunc_u32, ftrunc_sat_u32 = (make(-1.0, 2.0**32, M32) for make in (_make_trunc, _make_trunc_sat))

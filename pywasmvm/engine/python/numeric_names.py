@@ -25,7 +25,7 @@ def words_of(expression: str) -> set[str]:
 
 @lru_cache(maxsize=1)
 def expression_names() -> dict[str, Any]:
-    """Return the namespace; copy it before adding to it. Raise KeyError if a row names what does not exist."""
+    """Return the namespace; copy it before adding to it. Raise KeyError if a row names what is not there."""
     # why: not imported above, since most modules hold neither vectors nor floats that are handled as bits.
     from . import _generated_numeric_bits, numeric, simd, simd_float, simd_lanes
 

@@ -6,6 +6,7 @@ A NaN lane that arithmetic makes becomes the canonical NaN here, since the resul
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 from struct import Struct
 
@@ -56,7 +57,7 @@ def make_unary(lanes: Struct, function: Callable[[float], float]) -> Unary:
     """Apply a function to every lane."""
 
     def unary(a: int) -> int:
-        return _join(lanes, [function(x) for x in lanes.unpack(a.to_bytes(16, "little"))])
+        return _join(lanes, list(map(function, lanes.unpack(a.to_bytes(16, "little")))))
 
     return unary
 
@@ -66,7 +67,7 @@ def make_binary(lanes: Struct, function: Callable[[float, float], float]) -> Bin
 
     def binary(a: int, b: int) -> int:
         xs, ys = lanes.unpack(a.to_bytes(16, "little")), lanes.unpack(b.to_bytes(16, "little"))
-        return _join(lanes, [function(x, y) for x, y in zip(xs, ys)])
+        return _join(lanes, list(map(function, xs, ys)))
 
     return binary
 
@@ -78,7 +79,7 @@ def make_comparison(lanes: Struct, function: Callable[[float, float], bool]) -> 
 
     def comparison(a: int, b: int) -> int:
         xs, ys = lanes.unpack(a.to_bytes(16, "little")), lanes.unpack(b.to_bytes(16, "little"))
-        return sum(mask for mask, x, y in zip(masks, xs, ys) if function(x, y))
+        return sum(compress(masks, map(function, xs, ys)))
 
     return comparison
 
@@ -130,7 +131,9 @@ def _fill() -> None:
     for shape, lanes in SHAPES.items():
         HELPERS.update({f"{shape}_{name}": make_unary(lanes, function) for name, function in unary.items()})
         HELPERS.update({f"{shape}_{name}": make_binary(lanes, function) for name, function in binary.items()})
-        HELPERS.update({f"{shape}_{name}": make_comparison(lanes, function) for name, function in compare.items()})
+        HELPERS.update(
+            {f"{shape}_{name}": make_comparison(lanes, function) for name, function in compare.items()}
+        )
         # spec: pmin(a, b) is b if b < a, else a; pmax(a, b) is b if a < b, else a.
         HELPERS[f"{shape}_pmin"] = make_choice(HELPERS[f"{shape}_gt"])
         HELPERS[f"{shape}_pmax"] = make_choice(HELPERS[f"{shape}_lt"])

@@ -7,6 +7,7 @@ Rule 1: every maker returns the function for one shape; `HELPERS` holds them by 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import add, mul
 from struct import Struct
 
 M64 = 0xFFFF_FFFF_FFFF_FFFF
@@ -34,12 +35,12 @@ def make_mul(width: int) -> Binary:
     """Multiply modulo 2**width."""
     lanes, mask = lanes_of("u", width), (1 << width) - 1
 
-    def mul(a: int, b: int) -> int:
+    def lanes_mul(a: int, b: int) -> int:
         xs = lanes.unpack(a.to_bytes(16, "little"))
         ys = lanes.unpack(b.to_bytes(16, "little"))
-        return _int(lanes.pack(*[x * y & mask for x, y in zip(xs, ys)]))
+        return _int(lanes.pack(*[x & mask for x in map(mul, xs, ys)]))
 
-    return mul
+    return lanes_mul
 
 
 def _i64x2_mul(a: int, b: int) -> int:
@@ -66,7 +67,7 @@ def make_extmul(width: int, high: bool, sign: str) -> Binary:
     def extmul(a: int, b: int) -> int:
         xs = narrow.unpack((a >> shift & M64).to_bytes(8, "little"))
         ys = narrow.unpack((b >> shift & M64).to_bytes(8, "little"))
-        return _int(wide.pack(*[x * y for x, y in zip(xs, ys)]))
+        return _int(wide.pack(*map(mul, xs, ys)))
 
     return extmul
 
@@ -77,7 +78,7 @@ def make_extadd_pairwise(width: int, sign: str) -> Unary:
 
     def extadd_pairwise(a: int) -> int:
         xs = narrow.unpack(a.to_bytes(16, "little"))
-        return _int(wide.pack(*[x + y for x, y in zip(xs[::2], xs[1::2])]))
+        return _int(wide.pack(*map(add, xs[::2], xs[1::2])))
 
     return extadd_pairwise
 
@@ -104,28 +105,28 @@ _U32 = lanes_of("u", 32)
 def _i16x8_q15mulr_sat_s(a: int, b: int) -> int:
     """Multiply as fractions of 2**15 and round; only -1 times -1 does not fit and gives the greatest."""
     xs, ys = _I16.unpack(a.to_bytes(16, "little")), _I16.unpack(b.to_bytes(16, "little"))
-    return _int(_I16.pack(*[min((x * y + 0x4000) >> 15, 0x7FFF) for x, y in zip(xs, ys)]))
+    return _int(_I16.pack(*[min((x + 0x4000) >> 15, 0x7FFF) for x in map(mul, xs, ys)]))
 
 
 def _i32x4_dot_i16x8_s(a: int, b: int) -> int:
     """Multiply and add neighbours; the sum of two greatest products wraps."""
     xs, ys = _I16.unpack(a.to_bytes(16, "little")), _I16.unpack(b.to_bytes(16, "little"))
-    products = [x * y for x, y in zip(xs, ys)]
-    return _int(_U32.pack(*[x + y & 0xFFFF_FFFF for x, y in zip(products[::2], products[1::2])]))
+    products = list(map(mul, xs, ys))
+    return _int(_U32.pack(*[x & 0xFFFF_FFFF for x in map(add, products[::2], products[1::2])]))
 
 
 def _i16x8_relaxed_dot_i8x16_i7x16_s(a: int, b: int) -> int:
     """Multiply signed bytes and add neighbours, wrapping."""
     xs, ys = _I8.unpack(a.to_bytes(16, "little")), _I8.unpack(b.to_bytes(16, "little"))
-    products = [x * y for x, y in zip(xs, ys)]
-    return _int(_U16.pack(*[x + y & 0xFFFF for x, y in zip(products[::2], products[1::2])]))
+    products = list(map(mul, xs, ys))
+    return _int(_U16.pack(*[x & 0xFFFF for x in map(add, products[::2], products[1::2])]))
 
 
 def _i32x4_relaxed_dot_i8x16_i7x16_add_s(a: int, b: int, c: int) -> int:
     """Do the same, add neighbours once more, and add c."""
     pairs = _I16.unpack(_i16x8_relaxed_dot_i8x16_i7x16_s(a, b).to_bytes(16, "little"))
-    sums = _U32.unpack(c.to_bytes(16, "little"))
-    return _int(_U32.pack(*[x + y + z & 0xFFFF_FFFF for x, y, z in zip(pairs[::2], pairs[1::2], sums)]))
+    fours = map(add, pairs[::2], pairs[1::2])
+    return _int(_U32.pack(*[x & 0xFFFF_FFFF for x in map(add, fours, _U32.unpack(c.to_bytes(16, "little")))]))
 
 
 def _fill() -> None:
