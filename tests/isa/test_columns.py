@@ -117,8 +117,8 @@ def test_operands_that_are_not_lazy_would_notice() -> None:
         function, width = _compile(op, op.py or ""), BITS[(op.params or ("",))[0]]
         eager = [name for name in "ab" if name not in op.lazy]
         if eager:
-            # why: both at once, since `and` with one unreduced operand is still right; by different amounts, since
-            # `xor` with equal ones is.
+            # why: both at once, since `and` with one unreduced operand is still right; by different amounts,
+            # since `xor` with equal ones is.
             reduced = {"a": 0x55, "b": 0x33}
             amounts = {"a": 1 << width, "b": 3 << width}
             unreduced = {name: value - amounts[name] * (name in eager) for name, value in reduced.items()}
