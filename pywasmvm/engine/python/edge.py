@@ -1,0 +1,235 @@
+"""Where raw values meet the engine's own convention, and where Python errors of guest code become traps.
+
+Generated code pays nothing for traps: it lets IndexError and AttributeError happen. Here the traceback tells which
+instruction it was and how much fuel the innermost frame had left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import TracebackType
+from typing import Any
+
+from ...errors import Frame, Trap
+from ...isa import BY_NAME
+from ...isa.model import Op, TrapKind
+from . import numeric
+from .modulecode import ModuleCode, find_module
+from .support import Tail, empty
+
+__all__ = ["Depth", "frames_of", "make_adapter", "make_edge", "make_frame_guard", "make_trampoline", "translate"]
+
+_CALLS = frozenset(op for name, op in BY_NAME.items() if "call" in name)
+_INDEX_TRAPS: dict[str, TrapKind] = {
+    "table.get": TrapKind.TABLE_OUT_OF_BOUNDS,
+    "table.set": TrapKind.TABLE_OUT_OF_BOUNDS,
+    "call_indirect": TrapKind.UNDEFINED_ELEMENT,
+    "return_call_indirect": TrapKind.UNDEFINED_ELEMENT,
+}
+_INDEX_TRAPS |= {name: TrapKind.ARRAY_OUT_OF_BOUNDS for name in BY_NAME if name.startswith("array.")}
+_NULL_TRAPS: dict[str, TrapKind] = {
+    "call_indirect": TrapKind.UNINITIALIZED_ELEMENT,
+    "return_call_indirect": TrapKind.UNINITIALIZED_ELEMENT,
+    "i31.get_s": TrapKind.NULL_I31_REFERENCE,
+    "i31.get_u": TrapKind.NULL_I31_REFERENCE,
+}
+_NULL_TRAPS |= {name: TrapKind.NULL_STRUCTURE_REFERENCE for name in BY_NAME if name.startswith("struct.")}
+_NULL_TRAPS |= {name: TrapKind.NULL_ARRAY_REFERENCE for name in BY_NAME if name.startswith("array.")}
+
+# A trap's frames are for reading: of a runaway recursion the innermost ones say it all.
+MOST_FRAMES = 200
+
+
+class Depth:
+    """How many more frames may be nested, per store. Generated code passes it on as D; this is for the way in."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+class _Place:
+    """The instruction a generated frame was at."""
+
+    __slots__ = ("funcidx", "module", "pos", "special")
+
+    def __init__(self, module: ModuleCode, funcidx: int, entry: int) -> None:
+        self.module = module
+        self.funcidx = funcidx
+        self.special = entry < 0
+        self.pos = ~entry if entry < 0 else entry
+
+    @property
+    def op(self) -> Op:
+        op: Op = self.module.definition(self.funcidx).body.instrs()[self.pos][0]
+        return op
+
+    def frame(self) -> Frame:
+        syntax = self.module.module
+        offset = self.module.definition(self.funcidx).body.offset_of(self.pos)
+        return Frame(self.funcidx, syntax.func_name(self.funcidx), syntax.names.module, offset)
+
+
+def _place(tb: TracebackType) -> _Place | None:
+    """Return where a traceback entry was in guest code, None if it is no translated function."""
+    code = tb.tb_frame.f_code
+    if not code.co_filename.startswith("<wasm module"):
+        return None
+    module = find_module(code.co_filename)
+    if module is None or not code.co_name[1:].isdigit() or code.co_name[0] != "f":
+        return None
+    funcidx = int(code.co_name[1:])
+    found = module.funcs.get(funcidx)
+    return None if found is None else _Place(module, funcidx, found.lines[tb.tb_lineno - 1])
+
+
+def frames_of(exc: BaseException) -> tuple[Frame, ...]:
+    """Return the guest frames an exception passed, innermost first."""
+    places: list[_Place] = []
+    tb = exc.__traceback__
+    while tb is not None:
+        place = _place(tb)
+        if place is not None:
+            places.append(place)
+        tb = tb.tb_next
+    return tuple(place.frame() for place in places[: -MOST_FRAMES - 1 : -1])
+
+
+def translate(exc: BaseException, meter: Any) -> BaseException:
+    """Return what to raise for an exception that left guest code: a Trap for the errors that mean one.
+
+    Also writes back the fuel that the innermost frame had left, unless it was in a call: then the callee has.
+    """
+    last: TracebackType | None = None
+    tb = exc.__traceback__
+    while tb is not None:
+        if tb.tb_frame.f_code.co_filename.startswith("<wasm module"):
+            last = tb
+        tb = tb.tb_next
+    place = _place(last) if last is not None else None
+    if place is None or last is None:
+        return exc
+    inner = last.tb_next
+    if inner is None or (inner.tb_frame.f_code is not empty.__code__ and place.op not in _CALLS):
+        fuel = last.tb_frame.f_locals.get("F")
+        if fuel is not None:
+            meter.fuel = fuel
+    if inner is not None:
+        return exc
+    kind = _kind_of(exc, place)
+    return exc if kind is None else Trap(kind).with_traceback(exc.__traceback__)
+
+
+def _kind_of(exc: BaseException, place: _Place) -> TrapKind | None:
+    """Return which trap a Python error in guest code means."""
+    if isinstance(exc, IndexError):
+        default = TrapKind.MEMORY_OUT_OF_BOUNDS
+        return _INDEX_TRAPS.get(place.op.name, default) if place.special else default
+    if isinstance(exc, AttributeError) and place.special:
+        return _NULL_TRAPS.get(place.op.name)
+    return None
+
+
+# -- small functions made from text, by signature ----------------------------------------------------
+
+Letters = tuple[str, ...]
+
+
+def _made(source: str, **names: Any) -> Any:
+    """Run source of ours that defines `make` and return that."""
+    scope: dict[str, Any] = {**vars(numeric), **names}
+    exec(compile(source, "<wasm edge>", "exec"), scope)  # noqa: S102 - text from below, built of numbers only
+    return scope["make"]
+
+
+def _results(results: Letters, convert: str) -> str:
+    """Return the text that turns the results `r` from one form into the other."""
+    if not any(t in ("f32", "f64") for t in results):
+        return "r"
+    each = [f"{t}_{convert}_bits({{}})" if t in ("f32", "f64") else "{}" for t in results]
+    if len(results) == 1:
+        return each[0].format("r")
+    return "(" + ", ".join(text.format(f"r[{i}]") for i, text in enumerate(each)) + ")"
+
+
+def _arguments(params: Letters, convert: str) -> str:
+    return "".join(
+        f", {t}_{convert}_bits(p{i})" if t in ("f32", "f64") else f", p{i}" for i, t in enumerate(params)
+    )
+
+
+def _names(params: Letters) -> str:
+    return "".join(f", p{i}" for i in range(len(params)))
+
+
+@lru_cache(maxsize=None)
+def make_edge(params: Letters, results: Letters) -> Callable[..., Callable[..., Any]]:
+    """Return make(func, depth, meter) -> `Func.code` for functions of this signature that this engine runs."""
+    return _made(  # type: ignore[no-any-return]
+        f"""def make(func, depth, meter):
+ def code({_names(params)[2:]}):
+  d = depth.left
+  try:
+   r = func.entry(d{_arguments(params, "from")})
+  except BaseException as exc:
+   depth.left = d
+   found = translate(exc, meter)
+   if found is exc: raise
+   raise found from None
+  depth.left = d
+  return {_results(results, "to")}
+ return code
+""",
+        translate=translate,
+    )
+
+
+@lru_cache(maxsize=None)
+def make_adapter(params: Letters, results: Letters) -> Callable[..., Callable[..., Any]]:
+    """Return make(code, depth) -> a function in our convention that calls a host function's `code`."""
+    arguments = _arguments(params, "to")[2:]
+    return _made(  # type: ignore[no-any-return]
+        f"""def make(code, depth):
+ def entry(D{_names(params)}):
+  depth.left = D
+  r = code({arguments})
+  return {_results(results, "from")}
+ return entry
+"""
+    )
+
+
+@lru_cache(maxsize=None)
+def make_trampoline(nparams: int) -> Callable[..., Callable[..., Any]]:
+    """Return make(body) -> the function that runs a chain of tail calls that starts with `body`."""
+    names = _names(("",) * nparams)
+    return _made(  # type: ignore[no-any-return]
+        f"""def make(body):
+ def run(D{names}):
+  r = body(D{names})
+  while r.__class__ is Tail: r = r.callee(D, *r.args)
+  return r
+ run.tail = body
+ return run
+""",
+        Tail=Tail,
+    )
+
+
+@lru_cache(maxsize=None)
+def make_frame_guard(nparams: int) -> Callable[..., Callable[..., Any]]:
+    """Return make(body, stack, nbytes, exhausted) -> `body`, counted against the store's value stack."""
+    names = _names(("",) * nparams)
+    return _made(  # type: ignore[no-any-return]
+        f"""def make(body, stack, nbytes, exhausted):
+ def run(D{names}):
+  stack.left -= nbytes
+  try:
+   if stack.left < 0: exhausted()
+   return body(D{names})
+  finally: stack.left += nbytes
+ return run
+"""
+    )

@@ -1,0 +1,224 @@
+"""One instance's side of the translated code: the globals of its functions, filled with what each function names.
+
+Rule 1: a name is resolved when the first function that uses it is installed; after that it costs a dictionary look-up.
+Rule 2: everything here is reached from the instance only; a memory that outlives the instance does not hold it.
+"""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+from ...errors import InternalError, WasmException
+from ...runtime.refs import I31, ExceptionRef
+from . import numeric, support
+from .edge import Depth, make_adapter, make_edge, make_frame_guard, make_trampoline
+from .lower import letter
+from .lower_memory import VIEWS
+from .modulecode import FuncCode, ModuleCode
+from .numeric_names import expression_names
+
+__all__ = ["InstanceCode", "StoreState", "helper_names"]
+
+_NAME = re.compile(r"(TT|MM|FN|[A-Zfg])(\d+)")
+# Frames up to this size are covered by the limit on call depth; larger ones count against value_stack_bytes.
+PLAIN_FRAME_BYTES = 4096
+SLOT_BYTES = {"v128": 16}
+
+
+def helper_names() -> dict[str, Any]:
+    """Return what generated code sees as builtins: the helpers, and of Python's own only what it uses."""
+    names: dict[str, Any] = {"__name__": "builtins", "len": len, "abs": abs, "float": float}
+    names |= expression_names()
+    names |= {name: value for name, value in vars(support).items() if not name.startswith("_")}
+    names |= {"WasmException": WasmException, "I31": I31, "ExceptionRef": ExceptionRef}
+    names |= {"entry_of": entry_of, "tail_of": tail_of}
+    return names
+
+
+class StoreState:
+    """What the Python engine keeps per store: the frames and the value-stack bytes that are left."""
+
+    _states: weakref.WeakKeyDictionary[Any, StoreState] = weakref.WeakKeyDictionary()
+
+    def __init__(self, store: Any) -> None:
+        self.depth = Depth(store.limits.call_depth)
+        self.stack = Depth(store.limits.value_stack_bytes)
+
+    @classmethod
+    def of(cls, store: Any) -> StoreState:
+        """Return the state of a store."""
+        state = cls._states.get(store)
+        if state is None:
+            state = cls._states[store] = cls(store)
+        return state
+
+
+def entry_of(func: Any) -> Callable[..., Any]:
+    """Return a function in our convention for any Func, making one for a host function."""
+    entry: Callable[..., Any] | None = func.entry
+    if entry is None:
+        functype = func.deftype.comptype
+        params, results = tuple(map(letter, functype.params)), tuple(map(letter, functype.results))
+        entry = func.entry = make_adapter(params, results)(func.code, StoreState.of(func.store).depth)
+    return entry
+
+
+def tail_of(func: Any) -> Callable[..., Any]:
+    """Return what a tail call of a Func should run: the form that may return a Tail, if there is one."""
+    entry = entry_of(func)
+    found: Callable[..., Any] = getattr(entry, "tail", entry)
+    return found
+
+
+class InstanceCode:
+    """The functions of one instance."""
+
+    def __init__(self, instance: Any, module: ModuleCode, builtins: dict[str, Any]) -> None:
+        self.instance = instance
+        self.module = module
+        self.state = StoreState.of(instance.store)
+        self.globals: dict[str, Any] = {"__builtins__": builtins, "S": instance.store.meter}
+        self.viewed: set[int] = set()
+
+    # -- functions ----------------------------------------------------------------------------------
+
+    def bind(self) -> None:
+        """Give every defined function its code, translated on its first call."""
+        meter, depth, func_letters = self.instance.store.meter, self.state.depth, self.module.func_letters
+        funcs = self.instance.funcs
+        for funcidx in range(self.module.imported, len(funcs)):
+            func = funcs[funcidx]
+            func.entry = self._stub(funcidx)
+            func.code = make_edge(*func_letters(funcidx))(func, depth, meter)
+
+    def _stub(self, funcidx: int) -> Callable[..., Any]:
+        def stub(depth: int, *args: Any) -> Any:
+            return self.install(funcidx)(depth, *args)
+
+        return stub
+
+    def install(self, funcidx: int) -> Callable[..., Any]:
+        """Translate a function if need be and put it where its callers look for it. Return it."""
+        found = self.globals.get(f"f{funcidx}")
+        func = self.instance.funcs[funcidx]
+        if found is not None and found is func.entry and not self._is_stub(found):
+            return found  # type: ignore[no-any-return]
+        code = self.module.func_code(funcidx)
+        made: Any = self.function(code.code)
+        made = self._guarded(funcidx, code, made)
+        body = made
+        if code.has_tail_calls:
+            made = make_trampoline(len(self.module.func_letters(funcidx)[0]))(body)
+        self.globals[f"f{funcidx}"] = made
+        self.globals[f"g{funcidx}"] = body
+        func.entry = made
+        return made  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _is_stub(function: Any) -> bool:
+        return getattr(function, "__name__", "") == "stub"
+
+    def _guarded(self, funcidx: int, code: FuncCode, made: Any) -> Any:
+        """Count the frame against the value stack if it is large."""
+        func = self.module.definition(funcidx)
+        count = sum(n for n, _ in func.locals) + code.code.co_argcount
+        nbytes = 16 * count if any(letter(t) == "v128" for _, t in func.locals) else 8 * count
+        if nbytes <= PLAIN_FRAME_BYTES:
+            return made
+        params = len(self.module.func_letters(funcidx)[0])
+        return make_frame_guard(params)(made, self.state.stack, nbytes, support.exhausted)
+
+    def function(self, code: CodeType) -> FunctionType:
+        """Return a code object as a function of this instance, with the names it uses resolved."""
+        known = self.globals
+        for name in code.co_names:
+            if name not in known:
+                self._resolve(name)
+        return FunctionType(code, known)
+
+    def evaluate(self, code: CodeType, result: str) -> Any:
+        """Run the code of a constant expression and return the raw value."""
+        value = self.function(code)(1)
+        return getattr(numeric, f"{result}_to_bits")(value) if result in ("f32", "f64") else value
+
+    # -- names --------------------------------------------------------------------------------------
+
+    def _resolve(self, name: str) -> None:
+        instance = self.instance
+        if name == "HEAP":
+            self.globals[name] = instance.store.heap
+        elif name == "DATAS":
+            self.globals[name] = instance.datas
+        elif name == "ELEMS":
+            self.globals[name] = instance.elems
+        else:
+            found = _NAME.fullmatch(name)
+            if found is not None:
+                kind, index = found[1], int(found[2])
+                if kind in VIEWS or kind in ("M", "MM"):
+                    self._view_memory(index)
+                else:
+                    self.globals[name] = self._item(kind, index)
+
+    def _item(self, kind: str, index: int) -> Any:
+        """Return what a name of this kind stands for."""
+        instance = self.instance
+        if kind in "fg":
+            return self._callee(kind, index)
+        if kind == "Z":
+            return support.make_type_test(instance.checked.types[index])
+        if kind == "T":
+            return instance.tables[index].elems
+        spaces = {"G": instance.globals, "TT": instance.tables, "X": instance.tags, "FN": instance.funcs}
+        spaces["Y"] = instance.checked.types
+        if kind not in spaces:
+            raise InternalError(f"the translator used an unknown name: {kind}{index}")
+        return spaces[kind][index]
+
+    def _callee(self, kind: str, funcidx: int) -> Callable[..., Any]:
+        func = self.instance.funcs[funcidx]
+        home = func.instance
+        if home is not None and home is not self.instance and isinstance(home.code, InstanceCode):
+            # fast: a function of another instance is bound once, so it must not be a stub.
+            home.code.install(func.funcidx)
+        return tail_of(func) if kind == "g" else entry_of(func)
+
+    # -- memories -----------------------------------------------------------------------------------
+
+    def _view_memory(self, memidx: int) -> None:
+        """Make the views of a memory, and make them again after each growth."""
+        if memidx in self.viewed:
+            return
+        self.viewed.add(memidx)
+        memory = self.instance.mems[memidx]
+        names = self.globals
+        names[f"MM{memidx}"] = memory
+        for letter_, (_, width) in VIEWS.items():
+            names[f"{letter_}{memidx}"] = [None] * width
+        fill_views(names, memidx, memory)
+        this = weakref.ref(self)
+
+        def grown() -> None:
+            code = this()
+            if code is not None:
+                fill_views(code.globals, memidx, memory)
+
+        memory.on_grow.append(grown)
+
+
+def fill_views(names: dict[str, Any], memidx: int, memory: Any) -> None:
+    """Point the views at the current bytes. The lists stay the same objects."""
+    buf = memory.buf
+    nbytes = len(buf)
+    names[f"M{memidx}"] = buf
+    for letter_, (fmt, width) in VIEWS.items():
+        views = names[f"{letter_}{memidx}"]
+        for shift in range(width):
+            end = shift + max(nbytes - shift, 0) // width * width
+            views[shift] = buf[shift:end].cast(fmt)
+
+

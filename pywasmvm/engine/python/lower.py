@@ -1,0 +1,321 @@
+"""From one wasm function to the source of one Python function: the state and the main loop.
+
+The bodies of the instructions stand in the `lower_*` modules, one small function per special row; rows with a `py` column
+go through lower_numeric. A body is called as `body(f, instr)`, where `f` is the Lowering.
+Rule 1: values stay text on a symbolic stack until something needs them in a variable; the operand at height h is kept
+        in the Python local `s<h>`, wasm local i in `l<i>`.
+Rule 2: a pending text at height h reads only `s` variables of height h or more, and locals.
+Rule 3: nothing from the module but numbers enters the source.
+Names in the source: D frames left, F fuel left, S the store's meter, J a branch on its way out of several loops,
+B<n> a dispatcher's position, E the flat try_table we are in; others are set up by namespace.py.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import InternalError
+from ...syntax.instructions import Instr
+from ...syntax.types import NumType, RefType
+from ..fuel import segment_costs
+from .plan import Node, Plan, make_plan
+from .values import ATOM, COND, DIRTY, MEM, TRAP, Val, name_of, reduced
+from .writer import Writer
+
+__all__ = ["BODIES", "Frame", "Lowering", "Source", "body", "letter"]
+
+MOST_TEXT = 300
+MOST_DEPTH = 12
+
+Body = Callable[["Lowering", Instr], None]
+# Op -> what lowers it; filled by the lower_* modules.
+BODIES: dict[Any, Body] = {}
+
+_LETTERS = {NumType.I32: "i32", NumType.I64: "i64", NumType.F32: "f32", NumType.F64: "f64", NumType.V128: "v128"}
+
+
+def letter(valtype: NumType | RefType) -> str:
+    """Return the short name of a type: the letters of the table, "ref" for every reference."""
+    return _LETTERS.get(valtype, "ref")  # type: ignore[arg-type]
+
+
+def body(*ops: Any) -> Callable[[Body], Body]:
+    """Register the decorated function as what lowers these rows."""
+
+    def register(function: Body) -> Body:
+        for op in ops:
+            BODIES[op] = function
+        return function
+
+    return register
+
+
+class Source:
+    """The result: text, the position per line, and what the caller must know."""
+
+    __slots__ = ("has_tail_calls", "lines", "text")
+
+    def __init__(self, text: str, lines: array[int], has_tail_calls: bool) -> None:
+        self.text = text
+        self.lines = lines
+        self.has_tail_calls = has_tail_calls
+
+
+class Loop:
+    """A Python `while True` that is open. `exits` are jumps that leave it for an outer one: {code: (level, action)}."""
+
+    __slots__ = ("exits", "frame")
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.exits: dict[int, tuple[int, str]] = {}
+
+
+class Frame:
+    """A wasm block that is open.
+
+    base      operand height below its parameters.
+    level     index of its Python loop in `loops`, -1 if it has none (or is flat: then its region's).
+    reached   whether its end is reached by some way other than falling into it.
+    """
+
+    __slots__ = ("base", "guards", "level", "node", "params", "reached", "region", "results", "saved", "then_live")
+    __slots__ += ("clauses",)
+
+    def __init__(self, node: Node, base: int, params: tuple[str, ...], results: tuple[str, ...]) -> None:
+        self.node = node
+        self.base = base
+        self.params = params
+        self.results = results
+        self.level = -1
+        self.guards = 0
+        self.reached = False
+        self.region: Any = None
+        self.saved: list[Val] = []
+        self.then_live = False
+        self.clauses: Any = ()
+
+    @property
+    def label(self) -> tuple[str, ...]:
+        """Return the types that a branch to its label carries."""
+        return self.params if self.node.kind == "loop" else self.results
+
+
+class Lowering:
+    """One function on its way."""
+
+    def __init__(self, module: Any, params: tuple[str, ...], results: tuple[str, ...], locals_: list[Any]) -> None:
+        """`module` is a ModuleCode (names, types, metering); `locals_` are the closed types, parameters first."""
+        self.module = module
+        self.params = params
+        self.results = results
+        self.local_types = locals_
+        self.local_letters = [letter(t) for t in locals_]
+        self.w = Writer()
+        self.stack: list[Val] = []
+        self.frames: list[Frame] = []
+        self.loops: list[Loop] = []
+        self.local_vals: list[Val] = []
+        self.dirty_locals: set[int] = set()
+        self.uses_jump = False
+        self.has_tail_calls = False
+        self.live = True
+        self.reload = False
+        self.region_count = 0
+        self.temps = 0
+        # flat try_tables: (value of E, frames around it, clauses)
+        self.flat_tries: list[tuple[int, list[Frame], Any]] = []
+        self.instrs: list[Instr] = []
+        self.plan: Plan
+        self.costs: dict[int, int] = {}
+        self.known: dict[int, int] = {}
+
+    # -- the operand stack -------------------------------------------------------------------------
+
+    def push(self, val: Val) -> None:
+        """Push a value, in a variable if its text has grown too long to go on."""
+        if val.depth > MOST_DEPTH or len(val.text) > MOST_TEXT:
+            self.stack.append(val)
+            self.spill(len(self.stack) - 1)
+        else:
+            self.stack.append(val)
+
+    def push_name(self, t: str) -> str:
+        """Push the variable of the new top and return its name, which the caller assigns at once."""
+        height = len(self.stack)
+        name = f"s{height}"
+        self.before_assign(name, height)
+        self.stack.append(name_of(name, t))
+        return name
+
+    def pop(self) -> Val:
+        """Pop a value as it is."""
+        return self.stack.pop()
+
+    def pop_int(self) -> Val:
+        """Pop an integer in its unsigned range."""
+        return reduced(self.stack.pop())
+
+    def pop_raw(self) -> str:
+        """Pop a value as text of its raw form: floats as bits."""
+        return self.raw(self.stack.pop())
+
+    def pop_internal(self) -> str:
+        """Pop a value as text in the form that variables hold: reduced, NaNs made canonical."""
+        return self.settled(self.stack.pop()).text
+
+    def raw(self, val: Val) -> str:
+        """Return the text of a value's raw form."""
+        val = self.settled(val)
+        if val.t in ("f32", "f64"):
+            return f"{val.t}_to_bits({val.text})"
+        return val.text
+
+    def settled(self, val: Val) -> Val:
+        """Return the value as variables hold it."""
+        if val.flags & DIRTY:
+            return Val(f"canon({val.text})", val.t, 0, 0, val.flags & (TRAP | MEM) | ATOM, val.reads, val.depth + 1)
+        return reduced(val)
+
+    def spill(self, height: int) -> None:
+        """Put the operand at `height` into its variable, unless it is there or a constant."""
+        val = self.stack[height]
+        name = f"s{height}"
+        if val.const is not None or val.text == name:
+            return
+        flags = val.flags & DIRTY
+        val = reduced(val)
+        self.before_assign(name, height)
+        self.w.put(f"{name} = {val.text}")
+        self.stack[height] = name_of(name, val.t, flags)
+
+    def before_assign(self, name: str, skip: int = -1) -> None:
+        """Spill what still reads `name`, which is about to change."""
+        for height, val in enumerate(self.stack):
+            if height != skip and name in val.reads:
+                self.spill_away(height, name)
+
+    def spill_away(self, height: int, name: str) -> None:
+        """Save an operand whose text reads `name`. An operand that is `s<height>` itself cannot be meant: rule 2."""
+        if self.stack[height].text == name == f"s{height}":
+            raise InternalError(f"operand variable {name} would be overwritten")
+        self.spill(height)
+
+    def spill_flagged(self, flags: int) -> None:
+        """Evaluate every pending operand that has one of these flags, lowest first."""
+        for height, val in enumerate(self.stack):
+            if val.flags & flags:
+                self.spill(height)
+
+    def before_effect(self) -> None:
+        """Evaluate what must not be evaluated after an effect."""
+        self.spill_flagged(TRAP | MEM)
+
+    def before_branch(self) -> None:
+        """Evaluate what could trap: it must not be skipped."""
+        self.spill_flagged(TRAP)
+
+    def spill_all(self) -> None:
+        """Put every operand where joining paths agree on it: canonical floats in variables, constants as they are."""
+        for height, val in enumerate(self.stack):
+            if val.flags & DIRTY:
+                self.settle_height(height)
+            else:
+                self.spill(height)
+
+    def settle_height(self, height: int) -> None:
+        """Put the operand at `height` into its variable in settled form."""
+        val = self.stack[height]
+        name = f"s{height}"
+        if val.flags & DIRTY:
+            self.assign_float(name, val, height)
+            self.stack[height] = name_of(name, val.t)
+        else:
+            self.spill(height)
+
+    def assign_float(self, name: str, val: Val, height: int = -1) -> None:
+        """Assign a float whose NaN must be the canonical one."""
+        self.before_assign(name, height)
+        if val.text != name:
+            self.w.put(f"{name} = {val.text}")
+        if val.flags & DIRTY:
+            self.w.put(f"if {name} != {name}: {name} = NAN")
+
+    def effect(self, text: str) -> None:
+        """Write a statement with an effect."""
+        self.before_effect()
+        self.w.put(text)
+
+    def fresh(self) -> str:
+        """Return a scratch variable that nothing on the stack reads."""
+        if not self.stack:
+            self.temps = 0
+        self.temps += 1
+        return f"t{self.temps}"
+
+    def named(self, val: Val) -> Val:
+        """Return the value as something that may be written twice: a variable or a constant."""
+        if val.flags & ATOM and (val.const is not None or val.text.isidentifier()):
+            return val
+        self.before_branch()
+        name = self.fresh()
+        self.w.put(f"{name} = {val.text}")
+        return Val(name, val.t, val.lo, val.hi, ATOM | val.flags & DIRTY, frozenset((name,)))
+
+    # -- fuel ----------------------------------------------------------------------------------------
+
+    def charge(self, pos: int) -> None:
+        """Write the charge of the segment that starts at `pos`."""
+        cost = self.costs.get(pos, 0)
+        w = self.w
+        if self.reload:
+            self.reload = False
+            if not cost:
+                w.put("F = S.fuel")
+                return
+            w.put(f"F = S.fuel - {cost}")
+        elif cost:
+            w.put(f"F -= {cost}")
+        if cost:
+            w.put(f"if F < 0: F = empty(S, F, {cost})")
+
+    def charge_units(self, count: str) -> None:
+        """Write the charge of a PER_UNIT instruction for `count` units, a name or constant."""
+        if self.module.metered:
+            self.w.put(f"F -= {count}")
+            self.w.put(f"if F < 0: F = empty(S, F, {count})")
+
+    def save_fuel(self) -> None:
+        """Write fuel back before something else may look at it."""
+        if self.module.metered:
+            self.w.put("S.fuel = F")
+
+    # -- the main loop -------------------------------------------------------------------------------
+
+    def lower(self, instrs: list[Instr], name: str) -> Source:
+        """Translate a body, its final `end` included."""
+        from .lower_control import close_function, open_function, skip_dead
+
+        self.instrs = instrs
+        self.plan = make_plan(instrs)
+        if self.module.metered:
+            self.costs = segment_costs(instrs)
+        open_function(self)
+        bodies, w, costs = BODIES, self.w, self.costs
+        pos, end = 0, len(instrs)
+        while pos < end:
+            instr = instrs[pos]
+            w.pos = pos
+            if not self.live:
+                pos = skip_dead(self, pos)
+                continue
+            if pos in costs or self.reload:
+                self.charge(pos)
+            bodies[instr[0]](self, instr)
+            pos += 1
+        close_function(self)
+        arguments = "".join(f", l{i}" for i in range(len(self.params)))
+        text, lines = w.finish(f"def {name}(D{arguments}):")
+        return Source(text, lines, self.has_tail_calls)

@@ -1,0 +1,379 @@
+"""Bodies of the control instructions: blocks, branches, return. Calls and exceptions have modules of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...isa import BY_NAME
+from ...syntax.instructions import Instr
+from .jumps import branch, close_loop, deliver, emit_return, jump, jump_flat, open_loop
+from .lower import Frame, Lowering, body
+from .lower_variables import local_values
+from .values import condition, name_of, negation
+
+__all__ = ["close_function", "conditional_branch", "open_function", "skip_dead"]
+
+ZERO_OF = {"i32": "0", "i64": "0", "v128": "0", "f32": "0.0", "f64": "0.0", "ref": "None"}
+NAMES_PER_LINE = 200
+
+
+class RegionInfo:
+    """What a jump into a dispatcher needs: its variable, the level of its loop, its code for J."""
+
+    __slots__ = ("code", "level", "var")
+
+    def __init__(self, var: str, level: int, code: int) -> None:
+        self.var = var
+        self.level = level
+        self.code = code
+
+
+def _declare_locals(f: Lowering) -> None:
+    """Write the zeros of the locals that are no parameters."""
+    local_values(f)
+    by_zero: dict[str, list[str]] = {}
+    for i in range(len(f.params), len(f.local_letters)):
+        by_zero.setdefault(ZERO_OF[f.local_letters[i]], []).append(f"l{i}")
+    for zero, names in by_zero.items():
+        for i in range(0, len(names), NAMES_PER_LINE):
+            f.w.put(" = ".join(names[i : i + NAMES_PER_LINE]) + f" = {zero}")
+
+
+def _open_region(f: Lowering, frame: Frame, pos: int) -> None:
+    f.region_count += 1
+    open_loop(f, frame)
+    frame.region = RegionInfo(f"B{f.region_count}", frame.level, -f.region_count)
+    if frame.node.kind == "func" and f.plan.has_flat_try:
+        f.w.put(f"{frame.region.var} = {pos}")
+        f.w.put("E = 0")
+        f.w.open("while True:")
+        f.w.open("try:")
+    f.w.open_region(frame.region.var, pos)
+
+
+def open_function(f: Lowering) -> None:
+    """Write the prologue."""
+    f.w.put("if D < 1: exhausted()")
+    _declare_locals(f)
+    f.reload = f.module.metered
+    frame = Frame(f.plan.function, 0, (), f.results)
+    f.frames.append(frame)
+    if f.plan.function.flat:
+        if f.reload:
+            f.charge(0)
+            f.costs.pop(0, None)
+        _open_region(f, frame, 0)
+
+
+def close_function(f: Lowering) -> None:
+    """Write what stands behind the last instruction and declare J if it was used."""
+    if f.plan.function.flat:
+        f.w.close_region(None, declare=not f.plan.has_flat_try)
+        if f.plan.has_flat_try:
+            from .lower_exceptions import close_flat_tries
+
+            f.w.close()
+            close_flat_tries(f)
+            f.w.close()
+        f.loops.pop()
+    if f.uses_jump:
+        f.w.lines.insert(0, (1, "J = 0", 0))
+
+
+def skip_dead(f: Lowering, pos: int) -> int:
+    """Skip dead code up to the `else` or `end` of the open block, lower that, and return the next position."""
+    frame = f.frames[-1]
+    node = frame.node
+    pos = node.otherwise if node.otherwise >= pos else node.end
+    del f.stack[frame.base :]
+    f.w.pos = pos
+    if pos == node.end:
+        end(f, f.instrs[pos])
+    else:
+        else_(f, f.instrs[pos])
+    return pos + 1
+
+
+def begin_chunk(f: Lowering, pos: int) -> None:
+    """Begin a chunk of the innermost region and say in which flat try_table it stands."""
+    f.w.begin_chunk(pos)
+    if f.plan.has_flat_try:
+        inside = [frame.node.start + 1 for frame in f.frames if frame.node.kind == "try" and frame.node.flat]
+        f.w.put(f"E = {inside[-1] if inside else 0}")
+
+
+def open_frame(f: Lowering, blocktype: Any) -> Frame:
+    """Make and push the frame of the block that opens at the current position."""
+    params, results = f.module.blocktype(blocktype)
+    frame = Frame(f.plan.nodes[f.w.pos], len(f.stack) - len(params), params, results)
+    if frame.node.flat and not frame.node.root:
+        frame.region = f.frames[-1].region
+    f.frames.append(frame)
+    return frame
+
+
+def _force_params(f: Lowering, frame: Frame) -> None:
+    """Put the parameters into their variables, constants too."""
+    for i, t in enumerate(frame.params):
+        name = f"s{frame.base + i}"
+        val = f.stack[frame.base + i]
+        if val.text != name:
+            f.before_assign(name, frame.base + i)
+            f.w.put(f"{name} = {f.settled(val).text}")
+            f.stack[frame.base + i] = name_of(name, t)
+
+
+@body(BY_NAME["block"])
+def block(f: Lowering, instr: Instr) -> None:
+    """Open a block."""
+    node = f.plan.nodes[f.w.pos]
+    if node.targeted or node.flat:
+        f.spill_all()
+    frame = open_frame(f, instr[1])
+    if node.targeted and not node.flat and not node.guard:
+        f.w.open("while True:")
+        open_loop(f, frame)
+
+
+@body(BY_NAME["loop"])
+def loop(f: Lowering, instr: Instr) -> None:
+    """Open a loop."""
+    node = f.plan.nodes[f.w.pos]
+    if not node.targeted and not node.flat:
+        open_frame(f, instr[1])
+        return
+    f.spill_all()
+    frame = open_frame(f, instr[1])
+    _force_params(f, frame)
+    if node.root:
+        _open_region(f, frame, node.start + 1)
+    elif node.flat:
+        begin_chunk(f, node.start + 1)
+    else:
+        f.w.open("while True:")
+        open_loop(f, frame)
+    if f.module.metered and node.targeted:
+        f.w.put("if S.interrupted: F = empty(S, F, 0)")
+
+
+@body(BY_NAME["if"])
+def if_(f: Lowering, instr: Instr) -> None:
+    """Open an if."""
+    cond = f.pop()
+    f.before_branch()
+    f.spill_all()
+    frame = open_frame(f, instr[1])
+    node = frame.node
+    if node.otherwise < 0:
+        _force_params(f, frame)
+    frame.saved = f.stack[frame.base :]
+    if node.flat:
+        frame.reached = node.otherwise < 0
+        f.w.open(f"if {negation(cond)}:")
+        jump_flat(f, frame, (node.otherwise if node.otherwise >= 0 else node.end) + 1)
+        f.w.close()
+        return
+    if node.targeted:
+        f.w.open("while True:")
+        open_loop(f, frame)
+    f.w.open(f"if {condition(cond)}:")
+
+
+@body(BY_NAME["else"])
+def else_(f: Lowering, instr: Instr) -> None:
+    """Go over to the other arm of an if."""
+    frame = f.frames[-1]
+    frame.then_live = f.live
+    if f.live:
+        deliver(f, frame)
+    if frame.node.flat:
+        if f.live:
+            frame.reached = True
+            jump_flat(f, frame, frame.node.end + 1)
+        begin_chunk(f, frame.node.otherwise + 1)
+    else:
+        f.w.close()
+        f.w.open("else:")
+    f.stack[frame.base :] = frame.saved
+    f.live = True
+
+
+@body(BY_NAME["end"])
+def end(f: Lowering, instr: Instr) -> None:
+    """Close a block, or the function."""
+    frame = f.frames[-1]
+    node = frame.node
+    if node.kind == "func":
+        if f.live:
+            emit_return(f)
+        f.frames.pop()
+        return
+    if not node.targeted and not node.flat and node.kind in ("block", "loop"):
+        f.frames.pop()
+        return
+    if f.live:
+        for i in range(len(frame.results)):
+            _deliver_in_place(f, frame.base + i)
+    if node.kind == "try":
+        from .lower_exceptions import end_try
+
+        end_try(f, frame)
+        return
+    f.frames.pop()
+    if node.flat:
+        _end_flat(f, frame)
+    else:
+        _end_structured(f, frame)
+    f.stack[frame.base :] = [name_of(f"s{frame.base + i}", t) for i, t in enumerate(frame.results)]
+
+
+def _deliver_in_place(f: Lowering, height: int) -> None:
+    val, name = f.stack[height], f"s{height}"
+    if val.const is not None:
+        f.before_assign(name, height)
+        f.w.put(f"{name} = {val.text}")
+    else:
+        f.settle_height(height)
+
+
+def _end_flat(f: Lowering, frame: Frame) -> None:
+    node = frame.node
+    if node.root:
+        f.w.close_region("break" if f.live else None)
+        close_loop(f)
+        f.live = f.live or frame.reached
+    elif node.kind != "loop":
+        f.live = f.live or frame.reached
+        if node.targeted or node.kind == "if":
+            begin_chunk(f, node.end + 1)
+
+
+def _end_structured(f: Lowering, frame: Frame) -> None:
+    node = frame.node
+    if node.guard:
+        for _ in range(frame.guards):
+            f.w.close()
+        f.live = f.live or frame.reached
+        return
+    if node.kind == "if":
+        f.w.close()
+        f.live = f.live or frame.then_live or node.otherwise < 0
+        if not node.targeted:
+            return
+    if f.live:
+        f.w.put("break")
+    f.w.close()
+    close_loop(f)
+    f.live = f.live or frame.reached
+
+
+@body(BY_NAME["nop"])
+def nop(f: Lowering, instr: Instr) -> None:
+    """Do nothing."""
+
+
+@body(BY_NAME["unreachable"])
+def unreachable(f: Lowering, instr: Instr) -> None:
+    """Trap."""
+    f.before_effect()
+    f.w.put("trap_unreachable()")
+    f.live = False
+
+
+@body(BY_NAME["br"])
+def br(f: Lowering, instr: Instr) -> None:
+    """Branch."""
+    f.before_branch()
+    branch(f, instr[1])
+    f.live = False
+
+
+@body(BY_NAME["return"])
+def return_(f: Lowering, instr: Instr) -> None:
+    """Return."""
+    f.before_branch()
+    emit_return(f)
+    f.live = False
+
+
+@body(BY_NAME["br_if"])
+def br_if(f: Lowering, instr: Instr) -> None:
+    """Branch if the operand is not zero."""
+    cond = f.pop()
+    f.before_branch()
+    conditional_branch(f, condition(cond), negation(cond), instr[1])
+
+
+def conditional_branch(f: Lowering, test: str, inverse: str, depth: int) -> None:
+    """Write a branch under a condition, given as text both ways; control goes on where it does not hold."""
+    target = f.frames[-1 - depth]
+    w = f.w
+    if not target.node.guard:
+        w.open(f"if {test}:")
+        branch(f, depth)
+        w.close()
+        return
+    target.reached = True
+    target.guards += 1
+    if not target.label:
+        w.open(f"if {inverse}:")
+        return
+    w.open(f"if {test}:")
+    deliver(f, target)
+    w.close()
+    w.open("else:")
+
+
+@body(BY_NAME["br_table"])
+def br_table(f: Lowering, instr: Instr) -> None:
+    """Branch to the label that the operand selects."""
+    index = f.pop_int()
+    f.before_branch()
+    labels, default = instr[1], instr[2]
+    f.live = False
+    name = index.text
+    if not name.isidentifier():
+        f.w.put(f"t0 = {name}")
+        name = "t0"
+    targets = [f.frames[-1 - depth] for depth in (*labels, default)]
+    if labels and all(t.node.flat and not t.label and t.region is targets[0].region for t in targets):
+        _flat_switch(f, name, targets)
+        return
+    runs: list[tuple[int, int]] = []
+    for number, depth in enumerate((*labels, default)):
+        if not runs or runs[-1][1] != depth:
+            runs.append((number, depth))
+    _switch(f, name, runs)
+
+
+def _flat_switch(f: Lowering, name: str, targets: list[Frame]) -> None:
+    places = []
+    for target in targets:
+        forward = target.node.kind != "loop"
+        target.reached = target.reached or forward
+        places.append((target.node.end if forward else target.node.start) + 1)
+    var = targets[0].region.var
+    table = ", ".join(map(str, places[:-1]))
+    f.w.put(f"{var} = ({table},)[{name}] if {name} < {len(places) - 1} else {places[-1]}")
+    jump_to_region(f, targets[0])
+
+
+def jump_to_region(f: Lowering, target: Frame) -> None:
+    """Write the way back to the dispatcher whose variable has just been set."""
+    jump(f, target.region.level, "continue", target.region.code)
+
+
+def _switch(f: Lowering, name: str, runs: list[tuple[int, int]]) -> None:
+    """Write a binary decision over runs of (first number, depth)."""
+    if len(runs) == 1:
+        saved = list(f.stack)
+        branch(f, runs[0][1])
+        f.stack = saved
+        return
+    middle = len(runs) // 2
+    f.w.open(f"if {name} < {runs[middle][0]}:")
+    _switch(f, name, runs[:middle])
+    f.w.close()
+    f.w.open("else:")
+    _switch(f, name, runs[middle:])
+    f.w.close()

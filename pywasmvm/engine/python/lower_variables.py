@@ -1,0 +1,123 @@
+"""Bodies of the parametric and variable instructions: locals, globals, drop, select."""
+
+from __future__ import annotations
+
+from ...isa import BY_NAME
+from ...isa.model import Nan
+from ...syntax.instructions import Instr
+from .lower import Lowering, body
+from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Val, condition, name_of, number, reduced
+
+__all__ = ["find_dirty_locals"]
+
+_LOCAL_SET, _LOCAL_TEE, _LOCAL_GET = BY_NAME["local.set"], BY_NAME["local.tee"], BY_NAME["local.get"]
+_FLOAT_CONSTS = (BY_NAME["f32.const"], BY_NAME["f64.const"])
+
+
+def find_dirty_locals(f: Lowering) -> set[int]:
+    """Return the float locals that only ever hold what arithmetic has just made, so that any NaN in them may be any NaN.
+
+    fast: such a local needs no test for NaN at each assignment, only where its bits are looked at.
+    """
+    first = len(f.params)
+    found = {i for i, t in enumerate(f.local_letters) if i >= first and t in ("f32", "f64")}
+    if not found:
+        return found
+    before = None
+    for instr in f.instrs:
+        op = instr[0]
+        if (op is _LOCAL_SET or op is _LOCAL_TEE) and instr[1] in found:
+            plain = before is not None and (before[0].nan is Nan.ARITH or before[0] in _FLOAT_CONSTS)
+            if not plain:
+                found.discard(instr[1])
+        before = instr
+    return found
+
+
+@body(_LOCAL_GET)
+def local_get(f: Lowering, instr: Instr) -> None:
+    """Push a local by name."""
+    f.stack.append(f.local_vals[instr[1]])
+
+
+def _assign_local(f: Lowering, localidx: int) -> None:
+    val = f.stack.pop()
+    name = f"l{localidx}"
+    if val.text == name:
+        return
+    if val.flags & TRAP:
+        f.before_branch()
+    if val.flags & DIRTY:
+        if localidx in f.dirty_locals:
+            f.before_assign(name)
+            f.w.put(f"{name} = {val.text}")
+        else:
+            f.assign_float(name, val)
+        return
+    val = reduced(val)
+    f.before_assign(name)
+    f.w.put(f"{name} = {val.text}")
+
+
+@body(_LOCAL_SET)
+def local_set(f: Lowering, instr: Instr) -> None:
+    """Assign a local."""
+    _assign_local(f, instr[1])
+
+
+@body(_LOCAL_TEE)
+def local_tee(f: Lowering, instr: Instr) -> None:
+    """Assign a local and push it."""
+    _assign_local(f, instr[1])
+    f.stack.append(f.local_vals[instr[1]])
+
+
+@body(BY_NAME["global.get"])
+def global_get(f: Lowering, instr: Instr) -> None:
+    """Push a global's value; globals hold raw ones."""
+    t, mutable = f.module.global_type(instr[1])
+    text = f"G{instr[1]}.raw"
+    if t in ("f32", "f64"):
+        text = f"{t}_from_bits({text})"
+    f.stack.append(Val(text, t, 0, MAX_OF.get(t, 0), ATOM | (MEM if mutable else 0)))
+
+
+@body(BY_NAME["global.set"])
+def global_set(f: Lowering, instr: Instr) -> None:
+    """Assign a global."""
+    text = f.pop_raw()
+    f.effect(f"G{instr[1]}.raw = {text}")
+
+
+@body(BY_NAME["drop"])
+def drop(f: Lowering, instr: Instr) -> None:
+    """Forget a value; what could trap is evaluated."""
+    val = f.pop()
+    if val.flags & TRAP:
+        f.before_branch()
+        f.w.put(val.text)
+
+
+@body(BY_NAME["select"], BY_NAME["select_t"])
+def select(f: Lowering, instr: Instr) -> None:
+    """Choose one of two values, both of which have been evaluated."""
+    top = len(f.stack) - 1
+    if (f.stack[top - 1].flags | f.stack[top - 2].flags) & TRAP:
+        f.before_branch()
+    cond = f.pop()
+    b, a = f.pop(), f.pop()
+    if (a.flags ^ b.flags) & DIRTY:
+        a, b = f.settled(a), f.settled(b)
+    a, b = number(a), number(b)
+    flags = (a.flags | b.flags | cond.flags) & (TRAP | MEM | DIRTY)
+    text = f"{a.pasted} if {condition(cond)} else {b.pasted}"
+    depth = max(a.depth, b.depth, cond.depth) + 1
+    f.push(Val(text, a.t, min(a.lo, b.lo), max(a.hi, b.hi), flags & ~COND, a.reads | b.reads | cond.reads, depth))
+
+
+def local_values(f: Lowering) -> None:
+    """Make the values that `local.get` pushes."""
+    f.dirty_locals = find_dirty_locals(f)
+    f.local_vals = [
+        name_of(f"l{i}", t, DIRTY if i in f.dirty_locals else 0) for i, t in enumerate(f.local_letters)
+    ]

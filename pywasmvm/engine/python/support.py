@@ -1,0 +1,333 @@
+"""What the generated code calls besides the numeric helpers: traps, fuel, calls, bulk operations, type tests.
+
+Everything public here is visible to generated code by its own name, together with numeric and simd (link.py).
+Rule 1: nothing here keeps state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ...errors import CallStackExhausted, Trap, WasmException
+from ...isa.model import TrapKind
+from ...runtime.refs import I31, ArrayRef, ExceptionRef, StructRef
+from ...syntax.types import ArrayType, DefType, NumType, PackedType
+
+MEMORY_OUT_OF_BOUNDS = TrapKind.MEMORY_OUT_OF_BOUNDS
+TABLE_OUT_OF_BOUNDS = TrapKind.TABLE_OUT_OF_BOUNDS
+ARRAY_OUT_OF_BOUNDS = TrapKind.ARRAY_OUT_OF_BOUNDS
+
+
+# -- limits -----------------------------------------------------------------------------------------
+
+
+def exhausted() -> NoReturn:
+    """Refuse a call that nests too deeply."""
+    raise CallStackExhausted("call stack exhausted")
+
+
+def empty(meter: Any, fuel: int, cost: int) -> int:
+    """Deal with an overdrawn tank or an interrupt; `fuel` is what is left after `cost` was taken. Return what is left then.
+
+    Generated code keeps the fuel in a local, so an interrupt, which takes a large debt out of the meter, may have been
+    overwritten: then the debt is taken again, for the meter gives it back.
+    """
+    if meter.interrupted:
+        debt = meter.remaining - meter.fuel
+        if fuel > -(debt >> 1):
+            fuel -= debt
+    elif fuel >= 0:
+        return fuel
+    meter.fuel = fuel
+    meter.empty(cost)
+    left: int = meter.fuel
+    return left
+
+
+# -- traps ------------------------------------------------------------------------------------------
+
+
+def trap_unreachable() -> NoReturn:
+    """Raise the trap of `unreachable`."""
+    raise Trap(TrapKind.UNREACHABLE)
+
+
+def trap_unaligned() -> NoReturn:
+    """Raise the trap of a misaligned atomic access."""
+    raise Trap(TrapKind.UNALIGNED_ATOMIC)
+
+
+def trap_null_function() -> NoReturn:
+    """Raise the trap of calling null."""
+    raise Trap(TrapKind.NULL_FUNCTION_REFERENCE)
+
+
+def trap_null_reference() -> NoReturn:
+    """Raise the trap of ref.as_non_null."""
+    raise Trap(TrapKind.NULL_REFERENCE)
+
+
+def trap_cast() -> NoReturn:
+    """Raise the trap of ref.cast."""
+    raise Trap(TrapKind.CAST_FAILURE)
+
+
+# -- calls ------------------------------------------------------------------------------------------
+
+
+class Tail:
+    """A call that is to be made in place of the frame that returned it."""
+
+    __slots__ = ("args", "callee")
+
+    def __init__(self, callee: Callable[..., Any], *args: Any) -> None:
+        self.callee = callee
+        self.args = args
+
+
+def check_callee(func: Any, deftype: DefType) -> None:
+    """Trap unless a function out of a table has the wanted type or a subtype of it."""
+    supers, depth = func.deftype.supers, len(deftype.supers)
+    if len(supers) < depth or supers[depth - 1] is not deftype:
+        raise Trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)
+
+
+def rethrow(exn: ExceptionRef | None) -> NoReturn:
+    """Throw an exception by reference."""
+    if exn is None:
+        raise Trap(TrapKind.NULL_EXCEPTION_REFERENCE)
+    raise WasmException(exn.tag, exn.values)
+
+
+# -- memory -----------------------------------------------------------------------------------------
+
+
+def _past_end(kind: TrapKind, start: int, count: int, size: int) -> NoReturn:
+    raise Trap(kind, f"{count} at {start} of {size}")
+
+
+def load128(memory: memoryview, addr: int) -> int:
+    """Read 16 bytes as an unsigned number."""
+    if addr + 16 > len(memory):
+        _past_end(MEMORY_OUT_OF_BOUNDS, addr, 16, len(memory))
+    return int.from_bytes(memory[addr : addr + 16], "little")
+
+
+def store128(memory: memoryview, addr: int, value: int) -> None:
+    """Write an unsigned number as 16 bytes."""
+    if addr + 16 > len(memory):
+        _past_end(MEMORY_OUT_OF_BOUNDS, addr, 16, len(memory))
+    memory[addr : addr + 16] = value.to_bytes(16, "little")
+
+
+def memory_fill(memory: memoryview, addr: int, value: int, count: int) -> None:
+    """Fill a range with the low byte of `value`."""
+    if addr + count > len(memory):
+        _past_end(MEMORY_OUT_OF_BOUNDS, addr, count, len(memory))
+    memory[addr : addr + count] = bytes((value & 0xFF,)) * count
+
+
+def memory_copy(target: memoryview, source: memoryview, to: int, start: int, count: int) -> None:
+    """Copy a range; the memories may be the same and the ranges overlap."""
+    if to + count > len(target):
+        _past_end(MEMORY_OUT_OF_BOUNDS, to, count, len(target))
+    if start + count > len(source):
+        _past_end(MEMORY_OUT_OF_BOUNDS, start, count, len(source))
+    target[to : to + count] = source[start : start + count]
+
+
+def memory_init(memory: memoryview, data: Any, to: int, start: int, count: int) -> None:
+    """Copy from a data segment."""
+    if start + count > len(data):
+        _past_end(MEMORY_OUT_OF_BOUNDS, start, count, len(data))
+    if to + count > len(memory):
+        _past_end(MEMORY_OUT_OF_BOUNDS, to, count, len(memory))
+    memory[to : to + count] = data[start : start + count]
+
+
+def memory_atomic_notify(memory: Any, addr: int, count: int) -> int:
+    """Wake waiters: on one thread there are none."""
+    if addr + 4 > len(memory.buf):
+        _past_end(MEMORY_OUT_OF_BOUNDS, addr, 4, len(memory.buf))
+    return 0
+
+
+def _wait(memory: Any, addr: int, expected: int, timeout: int, width: int) -> int:
+    if addr + width > len(memory.buf):
+        _past_end(MEMORY_OUT_OF_BOUNDS, addr, width, len(memory.buf))
+    if not memory.memtype.shared:
+        raise Trap(TrapKind.EXPECTED_SHARED_MEMORY)
+    if int.from_bytes(memory.buf[addr : addr + width], "little") != expected:
+        return 1
+    if timeout >> 63:
+        raise Trap("deadlock: a wait without a timeout, and no other thread could end it")
+    # why: nobody can wake us, so the answer after any time is the same.
+    return 2
+
+
+def memory_atomic_wait32(memory: Any, addr: int, expected: int, timeout: int) -> int:
+    """Wait: 1 if the value differs, 2 for a time-out, which is certain on one thread."""
+    return _wait(memory, addr, expected, timeout, 4)
+
+
+def memory_atomic_wait64(memory: Any, addr: int, expected: int, timeout: int) -> int:
+    """Wait, see `memory_atomic_wait32`."""
+    return _wait(memory, addr, expected, timeout, 8)
+
+
+# -- tables -----------------------------------------------------------------------------------------
+
+
+def table_fill(table: list[Any], index: int, value: Any, count: int) -> None:
+    """Fill a range."""
+    if index + count > len(table):
+        _past_end(TABLE_OUT_OF_BOUNDS, index, count, len(table))
+    table[index : index + count] = [value] * count
+
+
+def table_copy(target: list[Any], source: list[Any], to: int, start: int, count: int) -> None:
+    """Copy a range; the tables may be the same and the ranges overlap."""
+    if to + count > len(target):
+        _past_end(TABLE_OUT_OF_BOUNDS, to, count, len(target))
+    if start + count > len(source):
+        _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(source))
+    target[to : to + count] = source[start : start + count]
+
+
+def table_init(table: list[Any], elem: list[Any] | None, to: int, start: int, count: int) -> None:
+    """Copy from an element segment, None once dropped."""
+    elem = elem or []
+    if start + count > len(elem):
+        _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(elem))
+    if to + count > len(table):
+        _past_end(TABLE_OUT_OF_BOUNDS, to, count, len(table))
+    table[to : to + count] = elem[start : start + count]
+
+
+# -- type tests: on references that are statically of the right hierarchy ---------------------------
+
+
+def ref_eq(a: Any, b: Any) -> bool:
+    """Tell whether two references are the same; i31 compares by value."""
+    return a is b or (a.__class__ is I31 and a == b)
+
+
+def is_present(value: Any) -> bool:
+    """Test for the top of a hierarchy."""
+    return value is not None
+
+
+def is_nothing(value: Any) -> bool:
+    """Test for the bottom of a hierarchy: no value has that type."""
+    return False
+
+
+def is_i31(value: Any) -> bool:
+    """Test for i31."""
+    return value.__class__ is I31
+
+
+def is_struct(value: Any) -> bool:
+    """Test for a structure."""
+    return value.__class__ is StructRef
+
+
+def is_array(value: Any) -> bool:
+    """Test for an array."""
+    return value.__class__ is ArrayRef
+
+
+def is_eq(value: Any) -> bool:
+    """Test for what ref.eq compares."""
+    return value.__class__ in (I31, StructRef, ArrayRef)
+
+
+def make_type_test(deftype: DefType) -> Callable[[Any], bool]:
+    """Return the test for a concrete type."""
+    depth = len(deftype.supers)
+
+    def has_type(value: Any) -> bool:
+        actual = getattr(value, "deftype", None)
+        if actual is deftype:
+            return True
+        return actual is not None and len(actual.supers) >= depth and actual.supers[depth - 1] is deftype
+
+    return has_type
+
+
+# -- arrays -----------------------------------------------------------------------------------------
+
+_WIDTHS = {PackedType.I8: 1, PackedType.I16: 2, NumType.I32: 4, NumType.F32: 4, NumType.I64: 8, NumType.F64: 8}
+_WIDTHS_ALL: dict[Any, int] = {**_WIDTHS, NumType.V128: 16}
+
+
+def _width(deftype: DefType) -> int:
+    """Return how many bytes of a data segment an element takes."""
+    comptype = deftype.comptype
+    return _WIDTHS_ALL[comptype.field.storage] if isinstance(comptype, ArrayType) else 1
+
+
+def _check_array(array: ArrayRef | None, index: int, count: int) -> ArrayRef:
+    if array is None:
+        raise Trap(TrapKind.NULL_ARRAY_REFERENCE)
+    if index + count > len(array.elems):
+        _past_end(ARRAY_OUT_OF_BOUNDS, index, count, len(array.elems))
+    return array
+
+
+def array_new(heap: Any, deftype: DefType, value: Any, count: int) -> Any:
+    """Make an array of one value."""
+    heap.check_room(heap.array_nbytes(deftype, count))
+    return heap.new_array(deftype, [value] * count)
+
+
+def _from_data(deftype: DefType, data: Any, start: int, count: int) -> list[int]:
+    width = _width(deftype)
+    end = start + width * count
+    if end > len(data):
+        _past_end(MEMORY_OUT_OF_BOUNDS, start, width * count, len(data))
+    return [int.from_bytes(data[i : i + width], "little") for i in range(start, end, width)]
+
+
+def _from_elem(elem: list[Any] | None, start: int, count: int) -> list[Any]:
+    elem = elem or []
+    if start + count > len(elem):
+        _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(elem))
+    return elem[start : start + count]
+
+
+def array_new_data(heap: Any, deftype: DefType, data: Any, start: int, count: int) -> Any:
+    """Make an array from a data segment."""
+    return heap.new_array(deftype, _from_data(deftype, data, start, count))
+
+
+def array_new_elem(heap: Any, deftype: DefType, elem: list[Any] | None, start: int, count: int) -> Any:
+    """Make an array from an element segment."""
+    return heap.new_array(deftype, _from_elem(elem, start, count))
+
+
+def array_fill(array: ArrayRef | None, index: int, value: Any, count: int) -> None:
+    """Fill a range."""
+    _check_array(array, index, count).elems[index : index + count] = [value] * count
+
+
+def array_copy(target: ArrayRef | None, to: int, source: ArrayRef | None, start: int, count: int) -> None:
+    """Copy a range; the arrays may be the same and the ranges overlap."""
+    target = _check_array(target, to, 0 if source is None else count)
+    source = _check_array(source, start, count)
+    target.elems[to : to + count] = source.elems[start : start + count]
+
+
+def array_init_data(deftype: DefType, array: ArrayRef | None, to: int, data: Any, start: int, count: int) -> None:
+    """Copy from a data segment."""
+    target = _check_array(array, to, count)
+    target.elems[to : to + count] = _from_data(deftype, data, start, count)
+
+
+def array_init_elem(
+    deftype: DefType, array: ArrayRef | None, to: int, elem: list[Any] | None, start: int, count: int
+) -> None:
+    """Copy from an element segment."""
+    target = _check_array(array, to, count)
+    target.elems[to : to + count] = _from_elem(elem, start, count)
