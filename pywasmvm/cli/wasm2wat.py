@@ -31,7 +31,7 @@ def wasm2wat(file: BinaryIO, output: Path | None) -> None:
         decode_names(module)
         text = print_module(module)
         if any(section.name == "name" for section in module.customs):
-            if encode_module(parse_module(text, features)) != module.binary:
+            if encode_module(parse_module(text, features), names=True) != module.binary:
                 text = print_module(module, raw_names=True)
     if output is None:
         click.echo(text, nl=False)

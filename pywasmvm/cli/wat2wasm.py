@@ -26,7 +26,7 @@ def wat2wasm(file: BinaryIO, output: Path | None) -> None:
     output. The module is not validated.
     """
     with loading(file.name):
-        data = encode_module(parse_module(file.read(), Features(frozenset(Feature))))
+        data = encode_module(parse_module(file.read(), Features(frozenset(Feature))), names=True)
     if output is None and file.name not in ("-", "<stdin>"):
         output = Path(file.name).with_suffix(".wasm")
     if output is None:

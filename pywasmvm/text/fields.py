@@ -59,8 +59,6 @@ class FieldParser(AnnotationParser, BodyParser):
                 self.expect(")")
         self.pos = end
         module.types = self.types.groups
-        if self.needs_data_count:
-            module.data_count = len(module.datas)
         self.finish_annotations([start for start, _ in starts])
         return module
 

@@ -36,7 +36,6 @@ class ImmediateParser(TypeParser):
         self.labels: list[str | None] = []
         self.label_names: dict[int, str] = {}
         self.label_count = 0
-        self.needs_data_count = False
         self.pending_hint: bytes | None = None
         self._constants: dict[tuple[str, str], int] = {}
         self._memargs: dict[tuple[str, str, int], MemArg] = {}
@@ -266,14 +265,7 @@ def _segment(segments: str, targets: str, self: ImmediateParser, op: Op) -> Inst
     """Read the optional table or memory before the segment; the binary has them the other way round."""
     following = self.toks[self.pos + 1]
     target = self.index(self.spaces[targets]) if following[:1] == "$" or is_nat(following) else 0
-    if segments == "datas":
-        self.needs_data_count = True
     return (op, self.index(self.spaces[segments]), target)
-
-
-def _data(kinds: tuple[Imm, ...], self: ImmediateParser, op: Op) -> Instr:
-    self.needs_data_count = True
-    return _in_order(kinds, self, op)
 
 
 def _call_indirect(self: ImmediateParser, op: Op) -> Instr:
@@ -341,7 +333,7 @@ def _complete() -> None:
             continue
         if any(kind not in _SINGLE and kind not in _INDEX_SPACES for kind in op.imms):
             raise InternalError(f"the text parser cannot read the immediates of {op.name}")
-        READERS[op.imms] = partial(_data if Imm.DATAIDX in op.imms else _in_order, op.imms)
+        READERS[op.imms] = partial(_in_order, op.imms)
 
 
 _complete()
