@@ -17,7 +17,9 @@ import pytest
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)(?:#[^)]*)?\)|<img[^>]*\ssrc=\"(?!https?:)([^\"]+)\"")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-NAMED_FILE = re.compile(r"(?<![\w./<*{-])((?:[\w.-]+/)*[\w-]+\.(?:pyx|pxd|pyi|py|md|toml|in|svg))(?![\w*>-])")
+NAMED_FILE = re.compile(
+    r"(?<![\w./<*{-])(?:\.\./)*((?:[\w-][\w.-]*/)*[\w-]+\.(?:pyx|pxd|pyi|py|md|toml|in|svg))(?![\w*>-])"
+)
 # Names that look like files of ours and are not: name -> reason.
 NOT_OURS: dict[str, str] = {
     "sitecustomize.py": "a file of Python's own",

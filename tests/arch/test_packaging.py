@@ -40,6 +40,7 @@ def build(kind: str, source: Path, out: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sdist(project_root: Path, project_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("setuptools", minversion="77")
     tree = tmp_path_factory.mktemp("tree")
     for path in project_files:
         place = tree / path.relative_to(project_root)

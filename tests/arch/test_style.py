@@ -12,6 +12,13 @@ from pathlib import Path
 import pytest
 
 BLIND = {"Exception", "BaseException"}
+# File -> why it may catch everything.
+BLIND_ALLOWED = {
+    "pywasmvm/testing/pool.py": "a script that cannot be read fails as a whole; the other scripts run",
+    "pywasmvm/testing/runner.py": "an error nobody expected fails its command, whatever it is; it passes none",
+}
+# Folder -> what describes its public functions instead of a docstring each.
+DESCRIBED_ELSEWHERE = {"host/pywasmvm_host/calls/": "the rows of the host calls, in abi/hostcalls.py"}
 TEXT_SUFFIXES = {
     ".py",
     ".pyx",
@@ -40,9 +47,12 @@ def asserts(tree: ast.Module) -> Iterator[int]:
 
 
 def blind_excepts(tree: ast.Module) -> Iterator[int]:
-    """Yield the lines of handlers that catch everything."""
+    """Yield the lines of handlers that catch everything and do not end by raising."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler):
+            last = node.body[-1]
+            if isinstance(last, ast.Raise):
+                continue
             kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             if any(kind is None or (isinstance(kind, ast.Name) and kind.id in BLIND) for kind in kinds):
                 yield node.lineno
@@ -73,11 +83,15 @@ def test_no_assert_in_the_packages(project_root: Path, package_files: list[Path]
 
 
 def test_no_blind_except_in_the_packages(project_root: Path, package_files: list[Path]) -> None:
-    assert places(blind_excepts, project_root, package_files) == []
+    found = {place.partition(":")[0] for place in places(blind_excepts, project_root, package_files)}
+    assert found - BLIND_ALLOWED.keys() == set()
+    assert BLIND_ALLOWED.keys() - found == set(), "listed, but not needed"
 
 
 def test_everything_public_has_a_docstring(project_root: Path, package_files: list[Path]) -> None:
-    assert places(unexplained, project_root, package_files) == []
+    found = places(unexplained, project_root, package_files)
+    assert [p for p in found if not p.endswith(":1") and not p.startswith(tuple(DESCRIBED_ELSEWHERE))] == []
+    assert [p for p in found if p.endswith(":1")] == [], "modules without a docstring"
 
 
 def test_nothing_names_a_private_place(project_root: Path, project_files: list[Path]) -> None:
@@ -94,6 +108,7 @@ def test_these_tests_see_a_violation() -> None:
     tree = ast.parse(
         "def f():\n  try:\n    assert x\n  except (OSError, Exception):\n    pass\n"
         "  try: pass\n  except: pass\n"
+        "  try: pass\n  except BaseException:\n    clean()\n    raise\n"
     )
     assert list(asserts(tree)) == [3]
     assert list(blind_excepts(tree)) == [4, 7]
