@@ -179,7 +179,7 @@ class Host:
             self.add_cluster("up", [upstream])
         marks = {name: len(c.received) for name, c in world.clusters.items()}
         n_logs, n_host, n_access = len(world.logs), len(world.host_log), len(self.proxy.access_log)
-        n_records = {id(vm): len(vm.records) for vm in self.vms()}
+        n_records = len(world.records)
         stream = self.submit(request)
         in_time = world.run_while(lambda: not (stream.over or stream.view.over) or world.now_ns < stream.start_ns, request.timeout_ms)
         world.run_for(1)
@@ -194,7 +194,7 @@ class Host:
         received = {name: c.received[marks.get(name, 0) :] for name, c in world.clusters.items()}
         main = (stream.find_route() or {}).get("cluster", "up")
         cluster = world.clusters.get(main)
-        records = [r for vm in self.vms() for r in vm.records[n_records.get(id(vm), 0) :]]
+        records = world.records[n_records:]
         failure = next((r.failed for r in records if r.failed), "")
         return Exchange(
             request, received.get(main, []), cluster.pick() if cluster and cluster.received else None,

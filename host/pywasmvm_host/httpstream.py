@@ -58,6 +58,7 @@ class HttpStream:
         self.route_known = False
         self.states: dict[str, bytes] = {}
         self.state_rules: dict[str, Any] = {}
+        self.objects: dict[str, bytes] = {}
         self.metadata: dict[str, Any] = {}
         self.client_address = proxy.next_client_address()
         self.upstream_address = ""
@@ -220,8 +221,6 @@ class Router:
         self.manager: FilterManager | None = None
         self.upstream: UpstreamRequest | None = None
         self.older: list[UpstreamRequest] = []
-        self.waiting: list[tuple[str, Any, bool]] = []
-        self.connected = False
         self.responded = False
         self.timer: Any = None
 
@@ -248,8 +247,7 @@ class Router:
         self.upstream = cluster.open(_Answer(self))
         s.attempts = 1
         upstream = self.upstream
-        self.waiting = [("headers", headers, end)]
-        self.connected = False
+        upstream.waiting = [("headers", headers, end)]
         s.world.soon(lambda: self._connect(upstream))
         if end:
             self._arm()
@@ -262,16 +260,16 @@ class Router:
         if upstream.cluster.dead:
             self.on_reset("remote connection failure")
             return
-        headers = next((x for k, x, _ in self.waiting if k == "headers"), None)
+        headers = next((x for k, x, _ in upstream.waiting if k == "headers"), None)
         problem = request_problem(headers) if headers is not None else ""
         if problem:
             details = "".join("_" if c.isspace() else c for c in problem)
             m.send_local_reply(LocalReply(503, problem.encode("latin-1"), details=f"filter_removed_required_request_headers{{{details}}}", flag="DPE"))
             return
-        self.connected = True
+        upstream.connected = True
         s.upstream_address = upstream.cluster.address
         s.upstream_started_ns = s.world.now_ns
-        waiting, self.waiting = self.waiting, []
+        waiting, upstream.waiting = upstream.waiting, []
         for kind, value, end in waiting:
             self._send(upstream, kind, value, end)
 
@@ -284,10 +282,12 @@ class Router:
             upstream.send_trailers(value)
 
     def _push(self, kind: str, value: Any, end: bool) -> None:
-        if self.connected and self.upstream is not None:
+        if self.upstream is None:
+            return
+        if self.upstream.connected:
             self._send(self.upstream, kind, value, end)
         else:
-            self.waiting.append((kind, value, end))
+            self.upstream.waiting.append((kind, value, end))
         if end:
             self._arm()
 

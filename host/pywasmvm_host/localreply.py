@@ -44,7 +44,7 @@ def build_reply(reply: LocalReply, request: HeaderMap | None) -> tuple[HeaderMap
     """Return headers and body of a local reply; the body is empty for gRPC and HEAD requests."""
     headers = HeaderMap("response", [(b":status", str(reply.code).encode())])
     for key, value in reply.headers:
-        if key.lower() not in (b":status", b"content-length"):
+        if key.lower() != b":status":
             headers.add(key, value)
     if is_grpc(request):
         headers.set(b":status", b"200")

@@ -67,9 +67,8 @@ class Proxy:
     def match_route(self, headers: HeaderMap | None) -> dict[str, Any] | None:
         """Return the first route whose conditions the request meets."""
         path = headers.get(b":path") if headers is not None else None
-        if headers is None or path is None:
-            return None
-        if headers.get(b":authority") is None and any(r.get("needs_host") for r in self.routes):
+        # why: Envoy's route matcher gives up without x-forwarded-proto, which set_header_map_pairs easily removes
+        if headers is None or path is None or not headers.get(b"x-forwarded-proto"):
             return None
         for route in self.routes:
             if _route_matches(route, path, headers):

@@ -115,7 +115,7 @@ class VmMetricIds:
     def increment(self, metric_id: int, offset: int) -> Status:
         kind, name = self.ids.get(metric_id, (None, b""))
         if kind is None:
-            return Status.NOT_FOUND
+            return Status.BAD_ARGUMENT if metric_id & 3 == MetricType.HISTOGRAM else Status.NOT_FOUND
         if kind == MetricType.HISTOGRAM or (kind == MetricType.COUNTER and offset <= 0):
             return Status.BAD_ARGUMENT
         self.metrics.values[kind, name] = (self.metrics.values[kind, name] + offset) & MASK64
@@ -137,7 +137,7 @@ class VmMetricIds:
     def get(self, metric_id: int) -> tuple[Status, int]:
         kind, name = self.ids.get(metric_id, (None, b""))
         if kind is None:
-            return Status.NOT_FOUND, 0
+            return (Status.BAD_ARGUMENT if metric_id & 3 == MetricType.HISTOGRAM else Status.NOT_FOUND), 0
         if kind == MetricType.HISTOGRAM:
             return Status.BAD_ARGUMENT, 0
         return Status.OK, self.metrics.values[kind, name]

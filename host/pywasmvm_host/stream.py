@@ -176,7 +176,7 @@ class HttpStreamContext(Context):
         chain = self._direction(direction)
         if self.buffering[direction] and chain is not None:
             chain.add_data(data)
-            if self.manager is None or self.manager.ended or chain.aborted:
+            if self.manager is None or self.manager.ended:
                 return BodyAction.STOP_BUFFER
         self.chunk[direction] = data
         self.end_of_stream = end

@@ -107,6 +107,8 @@ class UpstreamRequest:
         self.answered = False
         self.finished = False
         self.head = False
+        self.connected = False
+        self.waiting: list[tuple[str, Any, bool]] = []
 
     # ---- request side
     def send_headers(self, headers: HeaderMap, end: bool) -> None:

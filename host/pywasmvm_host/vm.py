@@ -144,8 +144,6 @@ class Vm:
         self.failure = ""
         self.failure_error: BaseException | None = None
         self.stop_next = False
-        self.records: list[CallRecord] = []
-        self.trace: list[tuple[str, str]] = []
         self.hazards: dict[str, int] = {}
         self._said: set[str] = set()
         self._next_context = 0
@@ -297,8 +295,8 @@ class Vm:
             limit = (self.limits.fuel_start or self.limits.fuel) if starting or context is None else self.limits.fuel
             self._refuel(limit)
         before_fuel, before_bytes = self._fuel(), self.memory.nbytes
-        self.records.append(record)
-        self.trace.append((self.world.phase, f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})"))
+        self.world.records.append(record)
+        self._trace(f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})")
         self._stack.append(context)
         self._active.append(record)
         result: Any = None
@@ -307,7 +305,7 @@ class Vm:
             if result is not None:
                 result = int(result) & 0xFFFFFFFF
             record.result = result
-            self.trace.append((self.world.phase, f"[host<-vm] {name} return" + (f": {_signed(result)}" if result is not None else "")))
+            self._trace(f"[host<-vm] {name} return" + (f": {_signed(result)}" if result is not None else ""))
         except (RestrictedCall, *backend.engine_errors()) as e:
             result = FAILED
             self._fail(name, e, record)
@@ -321,6 +319,9 @@ class Vm:
         if outer:
             self._run_deferred()
         return result
+
+    def _trace(self, text: str) -> None:
+        self.world.trace.append((self.world.phase, self.thread, text))
 
     def _run_deferred(self) -> None:
         while self._deferred:

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from .records import HostLine, LogLine
+from .records import CallRecord, HostLine, LogLine
 from .shared import Metrics, Queues, SharedData
 
 __all__ = ["Timer", "World"]
@@ -49,8 +49,11 @@ class World:
         self.queues = Queues()
         self.metrics = Metrics()
         self.stats: dict[str, int] = {}
+        self.attributes: dict[str, Any] = {}
         self.logs: list[LogLine] = []
         self.host_log: list[HostLine] = []
+        self.records: list[CallRecord] = []
+        self.trace: list[tuple[str, str, str]] = []
         self.clusters: dict[str, Any] = {}
         self.phase = ""
         self._agenda: list[Timer] = []

@@ -1,1 +1,87 @@
-"""Host calls: foreign."""
+"""proxy_call_foreign_function: what Envoy offers by name. Functions are rows of FOREIGN; unknown names are NOT_FOUND."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from .. import protobuf
+from ..abi.enums import Status
+from . import body
+
+MAX_UNCOMPRESSED = 64 << 20
+
+
+def _compress(call: Any, data: bytes) -> Any:
+    return Status.OK, zlib.compress(data)
+
+
+def _uncompress(call: Any, data: bytes) -> Any:
+    try:
+        engine = zlib.decompressobj()
+        out = engine.decompress(data, MAX_UNCOMPRESSED)
+    except zlib.error:
+        return Status.SERIALIZATION_FAILURE
+    return (Status.OK, out) if engine.eof else Status.SERIALIZATION_FAILURE
+
+
+def _clear_route_cache(call: Any, data: bytes) -> Any:
+    if call.context.stream is not None:
+        call.context.stream.clear_route_cache()
+    return Status.OK, b""
+
+
+def _message(data: bytes) -> dict[int, Any] | None:
+    try:
+        return dict(protobuf.fields(data))
+    except protobuf.ParseError:
+        return None
+
+
+def _declare_property(call: Any, data: bytes) -> Any:
+    fields = _message(data)
+    if fields is None or not isinstance(fields.get(1, b""), bytes):
+        return Status.BAD_ARGUMENT
+    owner = call.vm.running_context()
+    declared = owner.__dict__.setdefault("declared", {})
+    name = fields.get(1, b"").decode("latin-1")
+    if name in declared:
+        return Status.BAD_ARGUMENT
+    declared[name] = {"readonly": bool(fields.get(2)), "type": fields.get(3, 0), "span": fields.get(5, 0)}
+    if owner is not owner.root:
+        call.vm.hazard("declare_property from a stream callback is accepted and ignored")
+    return Status.OK, b""
+
+
+# Filter state objects with a factory in Envoy, which set_envoy_filter_state can make.
+FACTORIES = frozenset({"envoy.tcp_proxy.cluster", "envoy.network.upstream_server_name", "envoy.network.upstream_subject_alt_names",
+                       "envoy.network.application_protocols", "envoy.tcp_proxy.disable_idle_timeout", "envoy.string"})  # fmt: skip
+
+
+def _set_filter_state(call: Any, data: bytes) -> Any:
+    fields = _message(data)
+    if fields is None:
+        return Status.BAD_ARGUMENT
+    path = fields.get(1, b"").decode("latin-1")
+    if path not in FACTORIES or call.context.stream is None:
+        return Status.NOT_FOUND
+    call.context.stream.objects[path] = fields.get(2, b"")
+    return Status.OK, b""
+
+
+FOREIGN: dict[str, Callable[[Any, bytes], Any]] = {
+    "compress": _compress,
+    "uncompress": _uncompress,
+    "clear_route_cache": _clear_route_cache,
+    "declare_property": _declare_property,
+    "set_envoy_filter_state": _set_filter_state,
+}
+
+
+@body
+def proxy_call_foreign_function(call: Any, name: bytes, arguments: bytes) -> Any:
+    function = FOREIGN.get(name.decode("latin-1"))
+    if function is None:
+        return Status.NOT_FOUND
+    return function(call, arguments)

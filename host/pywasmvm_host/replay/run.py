@@ -144,7 +144,7 @@ class _Replay:
         for name in case.get("dead_clusters", []):
             host.add_cluster(name, dead=True)
         host.proxy.envoy_headers = bool(case.get("envoy_defaults"))
-        host.proxy.attributes = stream_attributes(case)
+        host.proxy.attributes = host.world.attributes = stream_attributes(case)
         if (case.get("route") or {}).get("routes"):
             host.proxy.routes = [_route(r) for r in case["route"]["routes"]]
         elif (case.get("route") or {}).get("action"):
@@ -281,10 +281,7 @@ class _Replay:
         return out
 
     def _callbacks(self) -> list[str]:
-        out: list[str] = []
-        for vm in (self.host.pools["worker"].vms.values() if self.host else ()):
-            out += fold(vm.trace, "worker")
-        return out
+        return fold([(phase, text) for phase, thread, text in self.world.trace if thread == "worker"], "worker")
 
 
 class MetadataFilter:
