@@ -106,8 +106,8 @@ class Func(FuncRef):
         """Call it with raw values, return raw values. Only their number is checked, not their types."""
         self._check_count(len(args))
         result = self._run(args)
-        if result is None:
-            return []
+        if result is None:  # nothing, or one null reference
+            return [None] * len(functype_of(self.deftype).results)
         return list(result) if type(result) is tuple else [result]
 
     def __call__(self, store: Storelike, *params: Any) -> Any:

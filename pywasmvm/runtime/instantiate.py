@@ -17,6 +17,7 @@ from ..syntax.module import Data, Elem, Mode
 from ..syntax.types import ValType
 from .func import Func
 from .globals import Global
+from .image import constant_address
 from .imports import check_imports
 from .memory import Memory
 from .table import Table
@@ -152,6 +153,12 @@ def _copy_elem(instance: Instance, index: int, elem: Elem) -> None:
 
 
 def _run_datas(instance: Instance) -> None:
+    image = instance.module.image
+    if image is not None and image.end <= len(instance.mems[0].buf):
+        # safe: an image is only made for a memory that this very instantiation has allocated.
+        instance.mems[0].buf[image.addr : image.end] = image.block
+        instance.datas = list(image.datas)
+        return
     datas = instance.datas
     for i, data in enumerate(instance.module.syntax.datas):
         if data.mode is not Mode.ACTIVE:
@@ -168,11 +175,7 @@ def _run_datas(instance: Instance) -> None:
 
 
 def _offset(instance: Instance, segment: Data | Elem, addrtype: ValType) -> int:
-    # fast: real modules have tens of thousands of segments and nearly all say `i32.const`.
-    instrs = segment.offset.instrs()  # type: ignore[union-attr]
-    first = instrs[0]
-    if len(instrs) == 2 and (first[0] is _I32_CONST or first[0] is _I64_CONST):
-        addr: int = first[1]
-    else:
+    addr = constant_address(segment.offset)
+    if addr is None:
         addr = constant(instance, segment.offset, addrtype)  # type: ignore[arg-type]
     return addr

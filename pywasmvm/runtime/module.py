@@ -12,6 +12,7 @@ from ..errors import DecodeError, UsageError
 from ..syntax import module as syntax
 from ..valid import validate_module
 from .engine import Engine
+from .image import Image, make_image
 from .publictypes import ExportType, ImportType, wrap_externtype
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Module:
     progress  is called with (done, total, what) while a large module is read.
     """
 
-    __slots__ = ("__weakref__", "checked", "engine", "syntax")
+    __slots__ = ("__weakref__", "_image", "checked", "engine", "syntax")
 
     def __init__(self, engine: Engine, wasm: Source, *, progress: Progress | None = None) -> None:
         """Decode and validate `wasm`: the binary format, or the text format as str or bytes.
@@ -43,6 +44,7 @@ class Module:
         if not isinstance(engine, Engine):
             raise UsageError(f"expected an Engine, got {type(engine).__name__}")
         self.engine = engine
+        self._image: Any = False
         self.syntax = _read(engine, wasm, progress)
         self.checked: CheckedModule = validate_module(
             self.syntax, engine.features, engine.limits, progress=progress
@@ -76,6 +78,14 @@ class Module:
         """Return the exports in order."""
         typed = self.checked.export_type
         return [ExportType(name, wrap_externtype(typed(name))) for name in self.checked.exports]
+
+    @property
+    def image(self) -> Image | None:
+        """Return the data segments as one block where that pays; worked out on first use."""
+        if self._image is False:
+            self._image = make_image(self.syntax)
+        found: Image | None = self._image
+        return found
 
     @property
     def name(self) -> str | None:

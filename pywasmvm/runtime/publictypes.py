@@ -171,7 +171,7 @@ class Limits:
 
     __slots__ = ("max", "min")
 
-    def __init__(self, min: int, max: int | None = None) -> None:  # noqa: A002 - the names are the package's we follow
+    def __init__(self, min: int, max: int | None = None) -> None:
         self.min = min
         self.max = max
 

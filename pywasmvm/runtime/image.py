@@ -1,0 +1,69 @@
+"""The data segments of a module as one block of bytes.
+
+A Go module has tens of thousands of active segments; a run of them is what a second instance of it would
+spend its time on. So we lay them out once per module, and an instance copies the block.
+Rule 1: the block may only be used on a fresh memory that it fits in; then copying it cannot be told from
+        running the segments one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..isa import BY_NAME
+from ..syntax.instructions import Expr
+from ..syntax.module import ExternKind, Mode, Module
+
+__all__ = ["Image", "constant_address", "make_image"]
+
+FEWEST_SEGMENTS = 32
+# Gaps may make the block this much larger than what the segments hold.
+LARGEST_SPREAD = 2
+
+_I32_CONST = BY_NAME["i32.const"]
+_I64_CONST = BY_NAME["i64.const"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """Bytes for memory 0 at `addr`. `datas` is what is left of the segments afterwards."""
+
+    addr: int
+    block: bytes
+    datas: list[bytes | memoryview]
+
+    @property
+    def end(self) -> int:
+        """Return the address after the last byte."""
+        return self.addr + len(self.block)
+
+
+def constant_address(offset: Expr | None) -> int | None:
+    """Return the address that an offset names if it is a single constant, else None."""
+    instrs = offset.instrs() if offset is not None else []
+    if len(instrs) != 2 or (instrs[0][0] is not _I32_CONST and instrs[0][0] is not _I64_CONST):
+        return None
+    addr: int = instrs[0][1]
+    return addr
+
+
+def make_image(module: Module) -> Image | None:
+    """Return the image of a valid module, None if it is not worth it or its segments are not that simple."""
+    active = [data for data in module.datas if data.mode is Mode.ACTIVE]
+    if len(active) < FEWEST_SEGMENTS or module.import_count(ExternKind.MEMORY):
+        return None
+    places: list[tuple[int, bytes | memoryview]] = []
+    for data in active:
+        addr = constant_address(data.offset)
+        if data.memidx or addr is None:
+            return None
+        places.append((addr, data.init))
+    start = min(addr for addr, _ in places)
+    end = max(addr + len(init) for addr, init in places)
+    if end - start > LARGEST_SPREAD * sum(len(init) for _, init in places):
+        return None
+    block = bytearray(end - start)
+    for addr, init in places:
+        block[addr - start : addr - start + len(init)] = init
+    datas = [b"" if data.mode is Mode.ACTIVE else data.init for data in module.datas]
+    return Image(start, bytes(block), datas)
