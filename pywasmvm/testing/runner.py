@@ -271,7 +271,7 @@ class Session:
             matches(pattern, t, raw, self._kind_of) for pattern, (t, raw) in zip(wanted, found, strict=True)
         )
         if not same:
-            got = ", ".join(f"{t} {hex(raw) if isinstance(raw, int) else raw!r}" for t, raw in found)
+            got = ", ".join(f"{t} {raw:#x}" if isinstance(raw, int) else f"{t} {raw!r}" for t, raw in found)
             raise CommandFailed(f"{command.action}: wanted [{', '.join(map(str, wanted))}], got [{got}]")
 
     def _expect(self, kind: str, text: str, run: Callable[[], object]) -> None:

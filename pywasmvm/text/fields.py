@@ -13,6 +13,7 @@ from ..isa.model import Feature
 from ..syntax.instructions import Expr, InstrList
 from ..syntax.module import Data, Elem, Export, ExternKind, Func, Global, Import, Mode, Module, Table
 from ..syntax.types import (
+    FUNCREF,
     AbsHeapType,
     ExternType,
     FuncExtern,
@@ -259,10 +260,14 @@ class FieldParser(AnnotationParser, BodyParser):
         reftype = self.reftype()
         if not self.opens("elem"):
             self.unexpected()
-        offset = _zero(addrtype)
+        offset = _expr(f"{addrtype}.const", 0)
         if self.at_index() or self.toks[self.pos] == ")":
             funcidxs = self._indices()
-            elem = Elem(_FUNC, [], Mode.ACTIVE, index, offset, funcidxs)
+            if reftype == FUNCREF:
+                elem = Elem(_FUNC, [], Mode.ACTIVE, index, offset, funcidxs)
+            else:
+                # why: a segment that lists functions is of type (ref func), which such a table may not take.
+                elem = Elem(reftype, [_expr("ref.func", x) for x in funcidxs], Mode.ACTIVE, index, offset)
             size = len(funcidxs)
         else:
             exprs = self._elem_exprs()
@@ -288,7 +293,7 @@ class FieldParser(AnnotationParser, BodyParser):
         self.expect(")")
         npages = -(-len(data) // page)
         self.module.mems.append(MemType(addrtype, Limits(npages, npages), page_size=page))
-        self.module.datas.append(Data(data, Mode.ACTIVE, index, _zero(addrtype)))
+        self.module.datas.append(Data(data, Mode.ACTIVE, index, _expr(f"{addrtype}.const", 0)))
 
     def _global(self) -> None:
         _, imported = self._header("global")
@@ -383,8 +388,9 @@ class FieldParser(AnnotationParser, BodyParser):
         self.module.datas.append(Data(self.strings(), Mode.ACTIVE, memidx or 0, offset))
 
 
-def _zero(addrtype: NumType) -> InstrList:
-    return InstrList([(BY_NAME[f"{addrtype}.const"], 0), (BY_NAME["end"],)])
+def _expr(name: str, value: int) -> InstrList:
+    """Return the constant expression of one instruction."""
+    return InstrList([(BY_NAME[name], value), (BY_NAME["end"],)])
 
 
 def _done(parser: FieldParser) -> None:
