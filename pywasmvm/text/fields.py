@@ -19,7 +19,6 @@ from ..syntax.types import (
     FuncExtern,
     Limits,
     MemType,
-    NumType,
     RefType,
     SubType,
     TableType,
