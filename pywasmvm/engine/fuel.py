@@ -15,8 +15,9 @@ Rule 2 (charge). When control reaches the start of a segment, its whole cost is 
 Rule 3 (empty tank). If less is left than the segment costs, the segment does not start, nothing is taken, and OutOfFuel
   is raised with the segment's cost as `fuel_needed`. So a call has been paid when the callee starts and when a host
   function looks at the tank.
-Rule 4 (per unit). An instruction of class PER_UNIT charges, besides its share of the segment, one unit per byte or element
-  it is asked for, just before it runs and before its bounds are checked. That charge follows rule 3 too.
+Rule 4 (per unit). An instruction of class PER_UNIT charges, besides its share of the segment, one unit per byte, element or
+  page it is asked for, at most MOST_UNITS, just before it runs and before its bounds are checked. That charge follows
+  rule 3 too.
 Rule 5 (traps). A trap gives nothing back: what stands after it in its segment has been paid.
 Rule 6 (constant expressions). They are free.
 """
@@ -29,7 +30,10 @@ from ..isa import BY_NAME, OPS
 from ..isa.model import FUEL_FUNCTION_ENTRY, FUEL_UNITS, Imm, Op
 from ..syntax.instructions import Instr
 
-__all__ = ["ENDS_SEGMENT", "label_depths", "segment_costs"]
+__all__ = ["ENDS_SEGMENT", "MOST_UNITS", "label_depths", "segment_costs"]
+
+# why: a 64-bit count may pass any tank, and then the trap for its bounds is the better answer.
+MOST_UNITS = 1 << 32
 
 _ENDING = (
     "if else br br_if br_table return unreachable throw throw_ref call call_indirect call_ref return_call "

@@ -37,6 +37,9 @@ _NULL_TRAPS: dict[str, TrapKind] = {
 _NULL_TRAPS |= {name: TrapKind.NULL_STRUCTURE_REFERENCE for name in BY_NAME if name.startswith("struct.")}
 _NULL_TRAPS |= {name: TrapKind.NULL_ARRAY_REFERENCE for name in BY_NAME if name.startswith("array.")}
 
+# Calls through a table keep the index in a Python local, to be named.
+_WITH_INDEX = frozenset((TrapKind.UNDEFINED_ELEMENT, TrapKind.UNINITIALIZED_ELEMENT))
+
 # A trap's frames are for reading: of a runaway recursion the innermost ones say it all.
 MOST_FRAMES = 200
 
@@ -119,7 +122,10 @@ def translate(exc: BaseException, meter: Any) -> BaseException:
     if inner is not None:
         return exc
     kind = _kind_of(exc, place)
-    return exc if kind is None else Trap(kind).with_traceback(exc.__traceback__)
+    if kind is None:
+        return exc
+    detail = str(last.tb_frame.f_locals.get("i", "")) if kind in _WITH_INDEX else ""
+    return Trap(kind, detail).with_traceback(exc.__traceback__)
 
 
 def _kind_of(exc: BaseException, place: _Place) -> TrapKind | None:

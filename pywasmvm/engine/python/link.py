@@ -32,6 +32,7 @@ SLOT_BYTES = {"v128": 16}
 def helper_names() -> dict[str, Any]:
     """Return what generated code sees as builtins: the helpers, and of Python's own only what it uses."""
     names: dict[str, Any] = {"__name__": "builtins", "len": len, "abs": abs, "float": float}
+    names |= {"INF": numeric.INF, "NAN": numeric.NAN}
     names |= expression_names()
     names |= {name: value for name, value in vars(support).items() if not name.startswith("_")}
     names |= {"WasmException": WasmException, "I31": I31, "ExceptionRef": ExceptionRef}
@@ -135,8 +136,9 @@ class InstanceCode:
     def function(self, code: CodeType) -> FunctionType:
         """Return a code object as a function of this instance, with the names it uses resolved."""
         known = self.globals
+        builtins = known["__builtins__"]
         for name in code.co_names:
-            if name not in known:
+            if name not in known and name not in builtins:
                 self._resolve(name)
         return FunctionType(code, known)
 

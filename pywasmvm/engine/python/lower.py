@@ -19,7 +19,7 @@ from typing import Any
 from ...errors import InternalError
 from ...syntax.instructions import Instr
 from ...syntax.types import NumType, RefType
-from ..fuel import segment_costs
+from ..fuel import MOST_UNITS, segment_costs
 from .plan import Node, Plan, make_plan
 from .values import ATOM, COND, DIRTY, MEM, TRAP, Val, name_of, reduced
 from .writer import Writer
@@ -250,8 +250,6 @@ class Lowering:
 
     def fresh(self) -> str:
         """Return a scratch variable that nothing on the stack reads."""
-        if not self.stack:
-            self.temps = 0
         self.temps += 1
         return f"t{self.temps}"
 
@@ -281,11 +279,16 @@ class Lowering:
         if cost:
             w.put(f"if F < 0: F = empty(S, F, {cost})")
 
-    def charge_units(self, count: str) -> None:
+    def charge_units(self, count: Val) -> None:
         """Write the charge of a PER_UNIT instruction for `count` units, a name or constant."""
-        if self.module.metered:
-            self.w.put(f"F -= {count}")
-            self.w.put(f"if F < 0: F = empty(S, F, {count})")
+        if not self.module.metered:
+            return
+        text = count.text
+        if count.hi > MOST_UNITS:
+            self.w.put(f"t = {text} if {text} < {MOST_UNITS} else {MOST_UNITS}")
+            text = "t"
+        self.w.put(f"F -= {text}")
+        self.w.put(f"if F < 0: F = empty(S, F, {text})")
 
     def save_fuel(self) -> None:
         """Write fuel back before something else may look at it."""
@@ -313,6 +316,8 @@ class Lowering:
                 continue
             if pos in costs or self.reload:
                 self.charge(pos)
+            if not self.stack:
+                self.temps = 0
             bodies[instr[0]](self, instr)
             pos += 1
         close_function(self)

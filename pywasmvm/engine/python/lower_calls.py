@@ -66,7 +66,7 @@ def _from_table(f: Lowering, typeidx: int, tableidx: int) -> None:
     f.before_effect()
     if index.flags & TRAP:
         index = f.named(index)
-    f.w.put_special(f"c = T{tableidx}[{index.text}]")
+    f.w.put_special(f"c = T{tableidx}[(i := {index.text})]")
     f.w.put_special(f"if c.deftype is not Y{typeidx}: check_callee(c, Y{typeidx})")
 
 

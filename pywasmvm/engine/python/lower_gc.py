@@ -55,7 +55,7 @@ def _push_field(f: Lowering, storage: Any, text: str, signed: bool) -> None:
 def _pop_units(f: Lowering) -> Val:
     """Pop a count into a name and charge for it."""
     count = f.named(reduced(f.pop()))
-    f.charge_units(count.text)
+    f.charge_units(count)
     return count
 
 

@@ -271,9 +271,11 @@ def memory_size(f: Lowering, instr: Instr) -> None:
 def memory_grow(f: Lowering, instr: Instr) -> None:
     """Grow, push the old size or -1."""
     t = f.module.address_letter(f.module.mem_type(instr[1]))
-    delta = f.pop_int().text
+    delta = f.pop_int()
     f.before_effect()
-    f.w.put(f"{f.push_name(t)} = MM{instr[1]}.grow_pages({delta}) & {MAX_OF[t]}")
+    delta = f.named(delta)
+    f.charge_units(delta)
+    f.w.put(f"{f.push_name(t)} = MM{instr[1]}.grow_pages({delta.text}) & {MAX_OF[t]}")
 
 
 def bulk(f: Lowering, helper: str, count: int) -> None:
@@ -282,7 +284,7 @@ def bulk(f: Lowering, helper: str, count: int) -> None:
     operands = [f.settled(val) for val in f.stack[len(f.stack) - count :]]
     del f.stack[len(f.stack) - count :]
     operands[-1] = f.named(operands[-1])
-    f.charge_units(operands[-1].text)
+    f.charge_units(operands[-1])
     f.w.put(f"{helper}, {', '.join(val.text for val in operands)})")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import Trap
 from ...isa import BY_NAME, OPS
-from ...isa.model import Kind, Nan, Op
+from ...isa.model import Imm, Kind, Nan, Op
 from ...syntax.instructions import Instr
 from . import numeric
 from .lower import Lowering, body
@@ -189,7 +189,7 @@ def pasted(f: Lowering, op: Op, operands: list[Val], imms: tuple[Any, ...] = ())
         inserts[letter] = settled.pasted
         used.append(settled)
     if imms:
-        inserts["lane" if op.lanes else "imm"] = repr(imms[-1])
+        inserts["lane" if op.imms[-1] is Imm.LANEIDX else "imm"] = repr(imms[-1])
     flags, reads, depth = _joined(*used) if used else (0, frozenset(), 0)
     t = op.results[0] if op.results else "i32"
     if op.traps:

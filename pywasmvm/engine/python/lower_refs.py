@@ -211,7 +211,7 @@ def table_grow(f: Lowering, instr: Instr) -> None:
     t = f.module.table_letter(instr[1])
     value, delta = operands(f, 2)
     delta = f.named(delta)
-    f.charge_units(delta.text)
+    f.charge_units(delta)
     f.w.put(f"{f.push_name(t)} = TT{instr[1]}.grow_elems({delta.text}, {value.text}) & {MAX_OF[t]}")
 
 
