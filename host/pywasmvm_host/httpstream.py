@@ -206,11 +206,20 @@ class HttpStream:
 class _Answer:
     """Passes an upstream's answer to the router, which is a filter with methods of the same names."""
 
-    def __init__(self, router: Router) -> None:
-        self.on_headers = router.on_headers_from_upstream
-        self.on_data = router.on_upstream_data
-        self.on_trailers = router.on_upstream_trailers
-        self.on_reset = router.on_reset
+    def __init__(self, router: Router, attempt: int) -> None:
+        def if_mine(action: Any) -> Any:
+            def act(*args: Any) -> None:
+                # why: a filter that continues a stream twice causes two requests; the first answer counts
+                if router.winner in (None, attempt):
+                    router.winner = attempt
+                    action(*args)
+
+            return act
+
+        self.on_headers = if_mine(router.on_headers_from_upstream)
+        self.on_data = if_mine(router.on_upstream_data)
+        self.on_trailers = if_mine(router.on_upstream_trailers)
+        self.on_reset = if_mine(router.on_reset)
 
 
 class Router:
@@ -222,6 +231,7 @@ class Router:
         self.upstream: UpstreamRequest | None = None
         self.older: list[UpstreamRequest] = []
         self.responded = False
+        self.winner: int | None = None
         self.timer: Any = None
 
     def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
@@ -244,7 +254,7 @@ class Router:
             self.older.append(self.upstream)
         if s.proxy.envoy_headers:
             headers.set(b"x-envoy-expected-rq-timeout-ms", str(s.proxy.route_timeout_ms).encode())
-        self.upstream = cluster.open(_Answer(self))
+        self.upstream = cluster.open(_Answer(self, len(self.older)))
         s.attempts = 1
         upstream = self.upstream
         upstream.waiting = [("headers", headers, end)]

@@ -84,7 +84,7 @@ class VmPool:
 
     def stop(self) -> None:
         """End every plugin, in the reverse order of their start, as Envoy does when it shuts down."""
-        for vm in self.vms.values():
+        for vm in reversed(list(self.vms.values())):
             for root in reversed(list(vm.roots.values())):
                 root.stop()
 

@@ -79,8 +79,8 @@ def _value(value: Any) -> bytes:
 
 
 def struct_message(value: Mapping[str, Any]) -> bytes:
-    """Write google.protobuf.Struct, keys in order."""
-    return b"".join(tag_bytes(1, tag_bytes(1, k.encode()) + tag_bytes(2, _value(v))) for k, v in sorted(value.items()))
+    """Write google.protobuf.Struct, in the order given."""
+    return b"".join(tag_bytes(1, tag_bytes(1, k.encode()) + tag_bytes(2, _value(v))) for k, v in value.items())
 
 
 def metadata(value: Mapping[str, Any]) -> bytes:

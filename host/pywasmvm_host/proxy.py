@@ -51,9 +51,10 @@ class Proxy:
         self.access_log: list[AccessEntry] = []
         self.factories: list[Callable[[HttpStream], Any]] = []
         self.attributes: dict[str, Any] = {}
-        self.listener_address = "127.0.0.1:10000"
+        self.listener_address = "127.0.0.1:61000"
+        self.client_addresses: list[str] = []
         self.streams: list[HttpStream] = []
-        self._client_port = 40000
+        self._client_port = 63000
         self._connection_id = 0
         self._request_id = 0
 
@@ -81,7 +82,8 @@ class Proxy:
 
     def next_client_address(self) -> str:
         self._client_port += 1
-        return f"127.0.0.1:{self._client_port}"
+        self.client_addresses.append(f"127.0.0.1:{self._client_port}")
+        return self.client_addresses[-1]
 
     def next_connection_id(self) -> int:
         self._connection_id += 1

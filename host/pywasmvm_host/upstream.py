@@ -82,7 +82,7 @@ class Cluster:
         self.match_index = match_index
         self.index = 0
         self.received: list[Received] = []
-        self.address = f"127.0.0.1:{18000 + sum(map(ord, name)) % 900}"
+        self.address = f"127.0.0.1:{62000 + sum(map(ord, name)) % 900}"
 
     def pick(self) -> UpstreamResponse:
         at = self.index if self.match_index else len(self.received) - 1

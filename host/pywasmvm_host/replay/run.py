@@ -20,6 +20,7 @@ from ..host import Client, Host, HttpRequest
 from ..httpstream import HttpStream
 from ..limits import Limits
 from ..plugin import FailurePolicy, Plugin
+from ..protobuf import struct_message
 from ..upstream import Cluster, Received, UpstreamResponse
 from ..world import World
 from .attributes import stream_attributes
@@ -55,7 +56,8 @@ def show_bytes(data: bytes) -> Any:
 
 def configuration(value: Any) -> Any:
     if isinstance(value, dict):
-        return base64.b64decode(value["b64"]) if "b64" in value else value.get("struct")
+        # measured: a Struct reaches the plugin as its serialized message, not as JSON
+        return base64.b64decode(value["b64"]) if "b64" in value else struct_message(value.get("struct") or {})
     return value
 
 
@@ -264,10 +266,18 @@ class _Replay:
         golden["log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "plugin": x.plugin, "msg": x.text} for x in logs]
         golden["host_log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log]
         golden["access_log"] = [self._access(a) for a in host.proxy.access_log] if host else []
-        golden["stats"] = {k: ("present" if k.startswith("histogram:") else v) for k, v in world.metrics.as_dict().items() if not (k.startswith("histogram:") and not v)}
+        golden["stats"] = _shown_metrics(world.metrics.as_dict())
         golden["stats"].update({k: v for k, v in world.stats.items() if v})
         golden["callbacks"] = self._callbacks() if host else []
-        return _normalise(golden, self.case)
+        return _normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])
+
+    def _ports(self) -> list[tuple[str, str]]:
+        proxy = self.host.proxy if self.host else None
+        if proxy is None:
+            return []
+        named = {proxy.listener_address: "listener", **{c.address: c.name for c in self.world.clusters.values()}}
+        named.update({address: f"client{i}" for i, address in enumerate(proxy.client_addresses)})
+        return [(rf"(?<!\d){a.rsplit(':', 1)[1]}(?!\d)", f"<{name}_port>") for a, name in named.items()]
 
     def _access(self, a: Any) -> dict[str, Any]:
         out = {"cluster": a.cluster, "code": a.code, "details": a.details or None, "flags": a.flags, "method": a.method, "path": a.path, "route": a.route, "rx": a.rx, "tx": a.tx}
@@ -381,8 +391,20 @@ COMMON = (
 )
 
 
-def _normalise(value: Any, case: dict[str, Any]) -> Any:
-    rules = [(re.compile(a), b) for a, b in (*COMMON, *case.get("normalise", []))]
+def _shown_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Show metrics as the recordings' statistics do: of a counter and a gauge of one name only the gauge."""
+    out: dict[str, Any] = {}
+    for key, value in metrics.items():
+        if key.startswith("histogram:"):
+            if value:
+                out[key] = "present"
+        elif key != "wasmcustom.":
+            out[key] = value[-1] if isinstance(value, list) else value
+    return out
+
+
+def _normalise(value: Any, patterns: list[tuple[str, str]]) -> Any:
+    rules = [(re.compile(a), b) for a, b in patterns]
 
     def walk(x: Any) -> Any:
         if isinstance(x, str):
