@@ -29,13 +29,13 @@ UNBOUNDED_RESERVATION = 4 << 30
 class Memory:
     """A linear memory.
 
-    memtype   its type; the minimum is the current size.
+    memtype   its type; the minimum is the current size. `declared` is the type it was made with.
     vmem      the bytes: address and size.
     buf       memoryview('B') of the current size.
     on_grow   called without arguments after each growth, when `buf` is already the new one.
     """
 
-    __slots__ = ("__weakref__", "buf", "memtype", "on_grow", "store", "vmem")
+    __slots__ = ("__weakref__", "buf", "declared", "memtype", "on_grow", "store", "vmem")
 
     def __init__(self, store: Storelike, ty: MemoryType) -> None:
         """Make a memory that belongs to the embedder."""
@@ -52,7 +52,7 @@ class Memory:
 
     def _setup(self, store: Store, memtype: MemType) -> None:
         self.store = store
-        self.memtype = memtype
+        self.memtype = self.declared = memtype
         self.on_grow: list[Callable[[], None]] = []
         self._check_count(store)
         refusal = self._refuse_size(memtype.limits.minimum * memtype.page_size, 0)
@@ -122,9 +122,9 @@ class Memory:
         self.buf = self.vmem.view
 
     def type(self, store: Storelike) -> MemoryType:
-        """Return its type, with the current size as minimum."""
+        """Return the type it was made with; `size` says how large it is now."""
         check_store(store, self.store, self)
-        return MemoryType.of(self.memtype)
+        return MemoryType.of(self.declared)
 
     def grow(self, store: Storelike, delta: int) -> int:
         """Add pages. Return the old number of pages; raise LimitError if it cannot grow."""

@@ -6,6 +6,7 @@ Rule 1: what can change a result is honoured or refused; what can only change ho
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ..config import Features, Limits
@@ -56,12 +57,14 @@ _NO_EFFECT = frozenset(
 )
 
 ENGINES = ("auto", "cython", "python")
+# Environment variable that names the engine for programs that do not.
+ENGINE_VARIABLE = "PYWASMVM_ENGINE"
 
 
 class Config:
     """Settings of an Engine. Set attributes, then pass it on.
 
-    engine         "auto" (the fastest there is), "python" or "cython".
+    engine         "auto" (the fastest there is), "python" or "cython"; PYWASMVM_ENGINE changes the default.
     features       what a module may use; also through the switches `wasm_simd`, `wasm_gc` and their like.
     limits         `ResourceLimits`: what a module may be and what a run may use.
     consume_fuel   True: a store starts with no fuel and needs `set_fuel`. False: fuel is counted just the
@@ -70,7 +73,7 @@ class Config:
 
     def __init__(self) -> None:
         self._values: dict[str, Any] = {
-            "engine": "auto",
+            "engine": os.environ.get(ENGINE_VARIABLE, "auto"),
             "features": Features(),
             "limits": Limits(),
             "consume_fuel": False,

@@ -19,9 +19,10 @@ _MOST_ELEMENTS = {syntax.NumType.I32: (1 << 32) - 1, syntax.NumType.I64: (1 << 6
 
 
 class Table:
-    """A table. `elems` holds raw references and grows in place; `tabletype`'s minimum is the current size."""
+    """A table. `elems` holds raw references and grows in place; `tabletype`'s minimum is the current
+    size; `declared` is the type it was made with."""
 
-    __slots__ = ("__weakref__", "elems", "store", "tabletype")
+    __slots__ = ("__weakref__", "declared", "elems", "store", "tabletype")
 
     def __init__(self, store: Storelike, ty: TableType, init: Any) -> None:
         """Make a table that belongs to the embedder, filled with `init`."""
@@ -47,7 +48,7 @@ class Table:
             count, limit = store.table_count + 1, store.most_tables
             raise LimitError(f"resource limit exceeded: table count too high at {count}, limit {limit}")
         self.store = store
-        self.tabletype = tabletype
+        self.tabletype = self.declared = tabletype
         self.elems: list[Any] = [init] * minimum
         store.table_count += 1
 
@@ -67,9 +68,9 @@ class Table:
         return old
 
     def type(self, store: Storelike) -> TableType:
-        """Return its type, with the current size as minimum."""
+        """Return the type it was made with; `size` says how large it is now."""
         check_store(store, self.store, self)
-        return TableType.of(self.tabletype)
+        return TableType.of(self.declared)
 
     def size(self, store: Storelike) -> int:
         """Return the number of elements."""
