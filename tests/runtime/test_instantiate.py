@@ -33,6 +33,7 @@ from pywasmvm import (
 
 MakeEngine = Callable[..., Engine]
 I32 = ValType.i32()
+EXTERNREFS = TableType(ValType.externref(), Limits(2, None))
 
 
 @pytest.fixture
@@ -78,13 +79,13 @@ def test_fitting_imports_are_taken(store: Store) -> None:
 @pytest.mark.parametrize(
     ("place", "replace", "words"),
     [
-        (0, lambda s: Func(s, FuncType([], [I32]), lambda: 1), "env.f is func [] -> [i32], wanted func [i32] ->"),
+        (0, lambda s: Func(s, FuncType([], [I32]), lambda: 1), "env.f is func [] -> [i32], wanted func"),
         (0, lambda s: Memory(s, MemoryType(Limits(1, 3))), "env.f is memory 1 3, wanted func [i32] -> [i32]"),
         (1, lambda s: Memory(s, MemoryType(Limits(0, 3))), "env.m is memory 0 3, wanted memory 1 3"),
         (1, lambda s: Memory(s, MemoryType(Limits(1, 4))), "env.m is memory 1 4, wanted memory 1 3"),
         (1, lambda s: Memory(s, MemoryType(Limits(1, None))), "env.m is memory 1, wanted"),
         (1, lambda s: Memory(s, MemoryType(Limits(1, 3), is_64=True)), "env.m is memory i64 1 3"),
-        (2, lambda s: Table(s, TableType(ValType.externref(), Limits(2, None)), None), "env.t is table 2 externref"),
+        (2, lambda s: Table(s, EXTERNREFS, None), "env.t is table 2 externref"),
         (3, lambda s: Global(s, GlobalType(I32, False), 1), "env.g is global i32, wanted global (mut i32)"),
         (3, lambda s: Global(s, GlobalType(ValType.i64(), True), 1), "env.g is global (mut i64)"),
     ],
