@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["FAILED", "LoadedModule", "Vm", "load_module"]
 
 LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
-FULL = 1 << 62
+FULL = 1 << 60
 
 
 class _Failed:
