@@ -8,6 +8,7 @@ A subcommand is a click command. We register ours in pyproject.toml; any other d
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -22,6 +23,7 @@ from .errors import EXIT_USAGE, CommandError
 __all__ = ["COMMANDS_GROUP", "cli", "invoke"]
 
 COMMANDS_GROUP = "pywasmvm.commands"
+COMPLETION_VARIABLE = "_PYWASMVM_COMPLETE"  # click's name for it
 COMMAND_PACKAGES = ("pywasmvm.cli", "pywasmvm_host.cli")
 
 
@@ -112,8 +114,14 @@ def cli() -> None:
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run the group on `arguments`; wrong use becomes a CommandError of one line."""
+    if COMPLETION_VARIABLE in os.environ:
+        cli.main(args=list(arguments), prog_name="pywasmvm")  # answers the shell and exits
     try:
-        result = cli.main(args=list(arguments), prog_name="pywasmvm", standalone_mode=False)
+        # why: not cli.main(), which deals with Ctrl-C and closed pipes itself and would print twice.
+        with cli.make_context("pywasmvm", list(arguments)) as ctx:
+            result = cli.invoke(ctx)
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except click.exceptions.Abort as error:
         raise KeyboardInterrupt from error
     except click.UsageError as error:

@@ -96,6 +96,13 @@ def test_a_closed_pipe_is_silent(run_cli: RunCli, module_file: str) -> None:
     assert done.returncode == 141
 
 
+def test_completion_for_a_shell(run_cli: RunCli) -> None:
+    done = run_cli(
+        env={"_PYWASMVM_COMPLETE": "bash_complete", "COMP_WORDS": "pywasmvm va", "COMP_CWORD": "1"}
+    )
+    assert done.stdout.strip() == "plain,validate"
+
+
 def test_ctrl_c_is_one_line() -> None:
     command = [sys.executable, "-m", "pywasmvm", "validate", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
