@@ -114,7 +114,7 @@ def load_module(engine: Any, code: bytes, profile: Profile, *, plugin: str = "",
     if patch_abi and version == V_HIGRESS:
         version = V0_2_1
     try:
-        compiled = backend.Module(engine, code)
+        compiled = backend.Module(engine, code, progress=progress) if progress else backend.Module(engine, code)
     except backend.WasmError as e:
         raise HostError(f"Failed to load Wasm bytecode: {str(e).splitlines()[0]}", reason="Failed to load Wasm bytecode", plugin=plugin) from e
     rows = resolve_imports(facts, profile, version, plugin)

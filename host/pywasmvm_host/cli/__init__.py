@@ -1,0 +1,1 @@
+"""Subcommands of `pywasmvm` that need the Proxy-Wasm host."""

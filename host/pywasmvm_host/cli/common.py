@@ -1,0 +1,73 @@
+"""What the subcommands share: reading arguments, error lines, progress while a module loads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from ..backend import Config, Engine
+
+__all__ = ["EXIT_FAILED", "EXIT_REFUSED", "fail", "header", "loading", "make_engine", "text_or_file"]
+
+EXIT_FAILED = 1
+EXIT_REFUSED = 3
+
+
+def fail(message: str, code: int) -> None:
+    """Print one line and leave."""
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+def text_or_file(value: str | None) -> str | bytes | None:
+    """Read "@file" or, when a file of that name exists, the file; else take the text itself."""
+    if value is None:
+        return None
+    if value.startswith("@"):
+        try:
+            return Path(value[1:]).read_bytes()
+        except OSError as e:
+            raise click.UsageError(f"cannot read {value[1:]}: {e.strerror or e}") from e
+    if len(value) < 255 and "\n" not in value and not value.lstrip().startswith(("{", "[")):
+        path = Path(value)
+        if path.is_file():
+            return path.read_bytes()
+    return value
+
+
+def header(text: str) -> tuple[str, str]:
+    """Split "name: value"; a leading colon belongs to the name."""
+    at = text.find(":", 1)
+    if at < 1:
+        raise click.UsageError(f"a header is written 'name: value', not {text!r}")
+    return text[:at].strip(), text[at + 1 :].strip()
+
+
+def make_engine(which: str | None) -> Any:
+    """Return an engine that counts fuel; `which` is python, cython or None for the faster one there is."""
+    config = Config()
+    config.consume_fuel = True
+    if which is not None:
+        config.engine = which
+    return Engine(config)
+
+
+@contextmanager
+def loading(names: list[str]) -> Iterator[Callable[..., None] | None]:
+    """Show on a terminal's stderr that modules are loading; give the callback for progress."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status(f"loading {', '.join(names)}") as status:
+
+        def progress(done: int, total: int, what: str) -> None:
+            status.update(f"loading {', '.join(names)}: {what} {100 * done // max(total, 1)} %")
+
+        yield progress

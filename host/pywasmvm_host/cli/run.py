@@ -1,0 +1,255 @@
+"""`pywasmvm run FILTER.wasm ...`: send one request through filters and show what became of it.
+
+Exit status: 0 served, 1 a plugin trapped or failed the stream, 2 usage error, 3 a module or configuration refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..backend import WasmError
+from ..errors import HostError
+from ..host import Exchange, Host, HttpRequest
+from ..limits import Limits, parse_size
+from ..plugin import FailurePolicy, Plugin
+from ..profile import PROFILES
+from ..upstream import UpstreamResponse
+from .common import EXIT_FAILED, EXIT_REFUSED, fail, header, loading, make_engine, text_or_file
+
+__all__ = ["run"]
+
+BODY_SHOWN = 2000
+
+
+@click.command("run")
+@click.argument("filters", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILTER.wasm...")
+@click.option("--config", "-c", "configs", multiple=True, metavar="FILE|TEXT", help="Plugin configuration; once per filter, or once for all.")
+@click.option("--vm-config", metavar="FILE|TEXT", help="VM configuration.")
+@click.option("--request", "-r", "request_line", default="GET /", show_default=True, metavar="'METHOD PATH'")
+@click.option("-H", "--header", "headers", multiple=True, metavar="'k: v'", help="Request header.")
+@click.option("--body", metavar="TEXT|@FILE", multiple=True, help="Request body; several are chunks.")
+@click.option("--trailer", "trailers", multiple=True, metavar="'k: v'", help="Request trailer.")
+@click.option("--http2", is_flag=True, help="Speak HTTP/2 instead of HTTP/1.1.")
+@click.option("--upstream-status", type=int, default=200, show_default=True)
+@click.option("--upstream-header", "upstream_headers", multiple=True, metavar="'k: v'")
+@click.option("--upstream-body", metavar="TEXT|@FILE", multiple=True)
+@click.option("--upstream-trailer", "upstream_trailers", multiple=True, metavar="'k: v'")
+@click.option("--cluster", "clusters", multiple=True, metavar="NAME=STATUS[:BODY]", help="Another cluster, for callouts, and its answer.")
+@click.option("--profile", type=click.Choice(sorted(PROFILES)), default="envoy-1.40", show_default=True)
+@click.option("--fuel", type=int, help="Fuel a callback may spend.")
+@click.option("--memory", metavar="SIZE", help="Most linear memory of a plugin, e.g. 64M.")
+@click.option("--engine", type=click.Choice(["python", "cython"]), help="Which engine runs the guest.")
+@click.option("--name", default="", help="Plugin name.")
+@click.option("--root-id", default="")
+@click.option("--vm-id", default="")
+@click.option("--failure-policy", type=click.Choice([p.name for p in FailurePolicy if p.name.startswith("FAIL")]), default="FAIL_CLOSED")
+@click.option("--real-pause", is_flag=True, help="allow_on_headers_stop_iteration: body callbacks go on while headers are held.")
+@click.option("--env", multiple=True, metavar="K=V", help="Environment variable of the plugin.")
+@click.option("--timeout", type=float, default=6.0, show_default=True, help="Virtual seconds the client waits.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def run(**options: Any) -> None:
+    """Send one request through one filter, or through several as a chain."""
+    limits = _limits(options)
+    plugins = _plugins(options)
+    request, upstream = _request(options), _upstream(options)
+    names = [p.name for p in options["filters"]]
+    try:
+        with loading(names) as progress:
+            host = Host(plugins, profile=options["profile"], limits=limits, engine=make_engine(options["engine"]), progress=progress)
+            _add_clusters(host, options["clusters"])
+            host.start()
+        started = len(host.world.records)
+        startup = list(host.world.logs)
+        exchange = host.request(request, upstream)
+    except HostError as e:
+        fail(str(e), EXIT_REFUSED)
+        return
+    except WasmError as e:
+        fail(str(e), EXIT_REFUSED)
+        return
+    exchange.logs = startup + exchange.logs
+    exchange.records = host.world.records[:started] + exchange.records
+    failed = bool(exchange.failure) or exchange.failed_stream
+    if options["as_json"]:
+        click.echo(json.dumps(_as_json(exchange), indent=1, ensure_ascii=False))
+    else:
+        _show(exchange)
+    if failed:
+        fail(exchange.failure.splitlines()[0] if exchange.failure else "a plugin failed the stream", EXIT_FAILED)
+
+
+# ---- options
+def _limits(options: dict[str, Any]) -> Limits:
+    memory = 1 << 30
+    if options["memory"]:
+        try:
+            memory = parse_size(options["memory"])
+        except ValueError as e:
+            raise click.UsageError(str(e)) from e
+    return Limits(fuel=options["fuel"], memory_bytes=memory)
+
+
+def _plugins(options: dict[str, Any]) -> list[Plugin]:
+    configs, filters = options["configs"], options["filters"]
+    if len(configs) not in (0, 1, len(filters)):
+        raise click.UsageError(f"{len(filters)} filters and {len(configs)} --config: give none, one, or one for each")
+    environment = {}
+    for item in options["env"]:
+        key, mark, value = item.partition("=")
+        if not mark:
+            raise click.UsageError(f"--env is written K=V, not {item!r}")
+        environment[key] = value
+    out = []
+    for i, path in enumerate(filters):
+        config = configs[i] if len(configs) > 1 else configs[0] if configs else None
+        out.append(Plugin(
+            path, name=options["name"] or path.stem, root_id=options["root_id"], vm_id=options["vm_id"],
+            configuration=text_or_file(config), vm_configuration=text_or_file(options["vm_config"]),
+            failure_policy=FailurePolicy[options["failure_policy"]], environment=environment,
+            allow_on_headers_stop_iteration=options["real_pause"],
+        ))  # fmt: skip
+    return out
+
+
+def _bytes(value: str) -> bytes:
+    data = text_or_file(value) if value.startswith("@") else value
+    return data.encode() if isinstance(data, str) else data or b""
+
+
+def _request(options: dict[str, Any]) -> HttpRequest:
+    parts = options["request_line"].split()
+    if len(parts) == 1:
+        parts = ["GET", parts[0]] if parts[0].startswith("/") else [parts[0], "/"]
+    if len(parts) != 2:
+        raise click.UsageError(f"--request is written 'METHOD /path', not {options['request_line']!r}")
+    return HttpRequest(
+        parts[0], parts[1], [header(h) for h in options["headers"]], [_bytes(b) for b in options["body"]],
+        [header(t) for t in options["trailers"]], http2=options["http2"], timeout_ms=options["timeout"] * 1000,
+    )  # fmt: skip
+
+
+def _upstream(options: dict[str, Any]) -> UpstreamResponse:
+    return UpstreamResponse(
+        options["upstream_status"], [header(h) for h in options["upstream_headers"]],
+        [_bytes(b) for b in options["upstream_body"]], [header(t) for t in options["upstream_trailers"]],
+    )  # fmt: skip
+
+
+def _add_clusters(host: Host, clusters: tuple[str, ...]) -> None:
+    for item in clusters:
+        name, _, answer = item.partition("=")
+        status, _, body = answer.partition(":")
+        if status and not status.isdigit():
+            raise click.UsageError(f"--cluster is written NAME=STATUS[:BODY], not {item!r}")
+        host.add_cluster(name, [UpstreamResponse(int(status or 200), body=[body.encode()] if body else [])])
+
+
+# ---- output
+def _diff(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Mark headers: + new, - gone, ~ changed, blank the same."""
+    out: list[tuple[str, str]] = []
+    left = [(k.lower(), v) for k, v in before]
+    for key, value in [(k.lower(), v) for k, v in after]:
+        if (key, value) in left:
+            left.remove((key, value))
+            out.append((" ", f"{key}: {value}"))
+            continue
+        old = next((x for x in left if x[0] == key), None)
+        if old is not None:
+            left.remove(old)
+            out.append(("~", f"{key}: {value}   (was {old[1]})"))
+        else:
+            out.append(("+", f"{key}: {value}"))
+    out += [("-", f"{k}: {v}") for k, v in left]
+    return out
+
+
+STYLES = {"+": "green", "-": "red", "~": "yellow", " ": ""}
+
+
+def _print_diff(console: Console, before: list[tuple[str, str]], after: list[tuple[str, str]]) -> None:
+    for mark, text in _diff(before, after):
+        console.print(Text(f"  {mark} {text}", style=STYLES[mark]))
+
+
+def _print_body(console: Console, before: bytes, after: bytes) -> None:
+    mark = " " if before == after else "~"
+    if before or after:
+        shown = after[:BODY_SHOWN].decode("utf-8", "replace")
+        console.print(Text(f"  {mark} {shown}{' ...' if len(after) > BODY_SHOWN else ''}", style=STYLES[mark]))
+        if before != after:
+            console.print(Text(f"    ({len(before)} bytes became {len(after)})", style="yellow"))
+
+
+def _show(x: Exchange) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for r in x.upstream:
+        console.print(f"upstream received  {r.method} {r.path}" + ("   (incomplete)" if r.incomplete else ""))
+        _print_diff(console, [("host", "example.test"), *[(k, v) for k, v in x.sent.headers]], r.headers)
+        _print_body(console, b"".join(x.sent.body_chunks), r.body)
+        _print_diff(console, list(x.sent.trailers), r.trailers)
+    if not x.upstream:
+        console.print("upstream received  nothing")
+    for name, requests in x.callouts.items():
+        for r in requests:
+            console.print(f"callout to {name}  {r.method} {r.path}")
+    original = x.original_response if x.upstream else None
+    status = x.response.status if x.response.status is not None else "no response"
+    console.print(f"client received    {status}" + (f"   ({x.response.error})" if x.response.error else ""))
+    _print_diff(console, [(k, v) for k, v in original.headers] if original else [], [h for h in x.response.headers if not h[0].startswith(":")])
+    _print_body(console, b"".join(original.body) if original else b"", x.response.body)
+    _print_diff(console, list(original.trailers) if original else [], x.response.trailers)
+    if x.logs:
+        console.print("log")
+        for line in x.logs:
+            console.print(Text(f"  {line.level:8} {line.text}"))
+    for host_line in x.host_log:
+        console.print(Text(f"  host     {host_line.message}", style="red"))
+    for hazard in x.hazards:
+        console.print(Text(f"  note     {hazard}", style="yellow"))
+    if x.metrics:
+        console.print("metrics")
+        for name, value in x.metrics.items():
+            console.print(f"  {name} = {value}")
+    _show_costs(console, x)
+
+
+def _show_costs(console: Console, x: Exchange) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("callback", no_wrap=True)
+    for column in ("context", "result", "fuel", "peak memory", "host calls"):
+        table.add_column(column, justify="right")
+    for r in x.records:
+        if not r.nested:
+            fuel = f"{r.fuel:,}" if r.fuel is not None else "-"
+            result = "failed" if r.failed else "" if r.result is None else str(r.result)
+            table.add_row(r.callback, str(r.context_id), result, fuel, f"{r.memory_bytes:,}", str(len(r.host_calls)))
+    console.print(table)
+
+
+def _as_json(x: Exchange) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "backslashreplace")
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(v) for v in value]
+        return value
+
+    return plain(x)  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    sys.exit(run())
