@@ -12,6 +12,10 @@ import threading
 
 __all__ = ["lower_limit", "raise_limit"]
 
+# A guest function that makes tail calls, or a host function, takes two. The guest's own limit is counted by the engine.
+PYTHON_FRAMES_PER_CALL = 2
+SPARE_FRAMES = 500
+
 _lock = threading.Lock()
 _running: list[int] = []
 _before = 0
@@ -24,7 +28,7 @@ def raise_limit(call_depth: int) -> None:
         if not _running:
             _before = sys.getrecursionlimit()
         _running.append(call_depth)
-        wanted = _before + max(_running)
+        wanted = _before + PYTHON_FRAMES_PER_CALL * max(_running) + SPARE_FRAMES
         if wanted > sys.getrecursionlimit():
             sys.setrecursionlimit(wanted)
 

@@ -36,16 +36,21 @@ MOST_NESTED_CALLS = 200
 class Meter:
     """The fuel tank. Generated code does `S.fuel -= cost; if S.fuel < 0: S.empty(cost)`.
 
-    fuel     units left; UNLIMITED_FUEL and below when nothing was set.
-    filled   units put in so far, so that consumed = filled - fuel.
+    fuel     units at hand; UNLIMITED_FUEL and below when nothing was set.
+    reserve  units that come to hand when `fuel` is used up.
+    filled   units put in so far, so that consumed = filled - remaining.
+    portion  the most that is at hand at a time, None for everything. The Python engine sets it: small numbers are
+             faster, and a loop that keeps the fuel in a local comes by here, and sees an interrupt, once a portion.
     refill   called with the cost that could not be paid; returns units to add, 0 for none.
     """
 
-    __slots__ = ("filled", "fuel", "interrupted", "limited", "refill")
+    __slots__ = ("filled", "fuel", "interrupted", "limited", "portion", "refill", "reserve")
 
     def __init__(self) -> None:
         self.fuel = UNLIMITED_FUEL
+        self.reserve = 0
         self.filled = UNLIMITED_FUEL
+        self.portion: int | None = None
         self.limited = False
         self.interrupted = False
         self.refill: Callable[[int], int] | None = None
@@ -53,7 +58,8 @@ class Meter:
     @property
     def remaining(self) -> int:
         """Return the units left, also while an interrupt is pending."""
-        return self.fuel + _INTERRUPT_DEBT if self.interrupted else self.fuel
+        at_hand = self.fuel + self.reserve
+        return at_hand + _INTERRUPT_DEBT if self.interrupted else at_hand
 
     @property
     def consumed(self) -> int:
@@ -69,6 +75,20 @@ class Meter:
         """Put units in (or take them out) without changing what counts as consumed."""
         self.fuel += units
         self.filled += units
+        self._share()
+
+    def set_portion(self, portion: int | None) -> None:
+        """Set the most that is at hand at a time."""
+        self.portion = portion
+        self._share()
+
+    def _share(self, least: int = 0) -> None:
+        """Divide what there is between `fuel` and `reserve`, with at least `least` at hand if there is so much."""
+        if self.interrupted:
+            return
+        total = self.fuel + self.reserve
+        self.fuel = total if self.portion is None else min(total, max(self.portion, least))
+        self.reserve = total - self.fuel
 
     def interrupt(self) -> None:
         """Make the next block stop. May be called from another thread or a signal handler.
@@ -87,8 +107,9 @@ class Meter:
             self.interrupted = False
             self.fuel += _INTERRUPT_DEBT
             raise LimitError("epoch deadline reached: the guest was interrupted")
-        if self.refill is not None:
+        if self.refill is not None and self.remaining < cost:
             self.add(self.refill(cost))
+        self._share(cost)
         if self.fuel < cost:
             raise OutOfFuel(f"all fuel consumed: {cost} units needed, {self.fuel} left", fuel_needed=cost)
         self.fuel -= cost

@@ -26,7 +26,8 @@ __all__ = ["InstanceCode", "StoreState", "helper_names"]
 _NAME = re.compile(r"(TT|MM|FN|[A-Zfg])(\d+)")
 # Frames up to this size are covered by the limit on call depth; larger ones count against value_stack_bytes.
 PLAIN_FRAME_BYTES = 4096
-SLOT_BYTES = {"v128": 16}
+# About a tenth of a second's worth.
+FUEL_PORTION = 1 << 22
 
 
 def helper_names() -> dict[str, Any]:
@@ -46,6 +47,7 @@ class StoreState:
     _states: weakref.WeakKeyDictionary[Any, StoreState] = weakref.WeakKeyDictionary()
 
     def __init__(self, store: Any) -> None:
+        store.meter.set_portion(FUEL_PORTION)
         self.depth = Depth(store.limits.call_depth)
         self.stack = Depth(store.limits.value_stack_bytes)
 

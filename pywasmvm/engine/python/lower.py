@@ -117,7 +117,10 @@ class Lowering:
         self.stack: list[Val] = []
         self.frames: list[Frame] = []
         self.loops: list[Loop] = []
+        # What local.get pushes; between two joins of control a narrower range may be known than the type's.
         self.local_vals: list[Val] = []
+        self.base_vals: list[Val] = []
+        self.narrowed: set[int] = set()
         self.dirty_locals: set[int] = set()
         self.uses_jump = False
         self.has_tail_calls = False
@@ -130,7 +133,6 @@ class Lowering:
         self.instrs: list[Instr] = []
         self.plan: Plan
         self.costs: dict[int, int] = {}
-        self.known: dict[int, int] = {}
 
     # -- the operand stack -------------------------------------------------------------------------
 
@@ -185,11 +187,17 @@ class Lowering:
         name = f"s{height}"
         if val.const is not None or val.text == name:
             return
-        flags = val.flags & DIRTY
+        flags = val.flags & DIRTY | ATOM
         val = reduced(val)
         self.before_assign(name, height)
         self.w.put(f"{name} = {val.text}")
-        self.stack[height] = name_of(name, val.t, flags)
+        self.stack[height] = Val(name, val.t, val.lo, val.hi, flags, frozenset((name,)))
+
+    def forget_ranges(self) -> None:
+        """Forget what is known about locals: here control comes together."""
+        for localidx in self.narrowed:
+            self.local_vals[localidx] = self.base_vals[localidx]
+        self.narrowed.clear()
 
     def before_assign(self, name: str, skip: int = -1) -> None:
         """Spill what still reads `name`, which is about to change."""

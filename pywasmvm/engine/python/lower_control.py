@@ -97,6 +97,7 @@ def skip_dead(f: Lowering, pos: int) -> int:
 def begin_chunk(f: Lowering, pos: int) -> None:
     """Begin a chunk of the innermost region and say in which flat try_table it stands."""
     f.w.begin_chunk(pos)
+    f.forget_ranges()
     if f.plan.has_flat_try:
         inside = [frame.node.start + 1 for frame in f.frames if frame.node.kind == "try" and frame.node.flat]
         f.w.put(f"E = {inside[-1] if inside else 0}")
@@ -145,6 +146,7 @@ def loop(f: Lowering, instr: Instr) -> None:
     f.spill_all()
     frame = open_frame(f, instr[1])
     _force_params(f, frame)
+    f.forget_ranges()
     if node.root:
         _open_region(f, frame, node.start + 1)
     elif node.flat:
@@ -152,8 +154,6 @@ def loop(f: Lowering, instr: Instr) -> None:
     else:
         f.w.open("while True:")
         open_loop(f, frame)
-    if f.module.metered and node.targeted:
-        f.w.put("if S.interrupted: F = empty(S, F, 0)")
 
 
 @body(BY_NAME["if"])
@@ -195,6 +195,7 @@ def else_(f: Lowering, instr: Instr) -> None:
         f.w.close()
         f.w.open("else:")
     f.stack[frame.base :] = frame.saved
+    f.forget_ranges()
     f.live = True
 
 
@@ -220,6 +221,7 @@ def end(f: Lowering, instr: Instr) -> None:
         end_try(f, frame)
         return
     f.frames.pop()
+    f.forget_ranges()
     if node.flat:
         _end_flat(f, frame)
     else:

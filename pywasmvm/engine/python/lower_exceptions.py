@@ -36,6 +36,7 @@ def try_table(f: Lowering, instr: Instr) -> None:
 def end_try(f: Lowering, frame: Frame) -> None:
     """Close a try_table, whose results are in place, and write its handlers."""
     f.frames.pop()
+    f.forget_ranges()
     if frame.node.flat:
         f.live = f.live or frame.reached
         begin_chunk(f, frame.node.end + 1)

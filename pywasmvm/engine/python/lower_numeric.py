@@ -236,7 +236,10 @@ def arithmetic(f: Lowering, instr: Instr) -> None:
         sign = "-" if sign == "+" else "+"
     lo, hi = {"+": _add, "-": _sub, "*": _mul}[sign](a, b)
     flags, reads, depth = _joined(a, b)
-    f.push(Val(f"{a.pasted} {sign} {b.pasted}", a.t, lo, hi, flags, reads, depth))
+    val = Val(f"{a.pasted} {sign} {b.pasted}", a.t, lo, hi, flags, reads, depth)
+    if b.const is not None and sign != "*" and a.flags & ATOM and a.lo >= 0 and a.hi <= most and a.text.isidentifier():
+        val.offset = (a.text, b.const if sign == "+" else -b.const)
+    f.push(val)
 
 
 def bitwise(f: Lowering, instr: Instr) -> None:
@@ -322,10 +325,36 @@ def compare_signed(f: Lowering, instr: Instr) -> None:
     if all(v.flags & COND or (v.lo >= -half and v.hi < half) or v.const is not None for v in (a, b)):
         f.push(compare(sign, signed(a), signed(b)))
         return
-    if b.const == 0 and sign in ("<", ">="):
-        f.push(compare(_OPPOSITE[sign], reduced(a), constant(half, a.t)))
+    if b.const is not None:
+        f.push(_in_range(sign, reduced(a), b.const & MAX_OF[a.t], half))
         return
-    f.push(compare(sign, _biased(a, half), _biased(b, half)))
+    val = compare(sign, _biased(a, half), _biased(b, half))
+    if a.flags & b.flags & ATOM and a.text.isidentifier() and b.text.isidentifier():
+        # fast: both are below 2**(N-1) nearly always, and then no number needs to be made.
+        small_ones = f"if {a.text} < {half} > {b.text} else"
+        val.inverse = f"{a.text} {_OPPOSITE[sign]} {b.text} {small_ones} {val.inverse}"
+        val.text = f"{a.text} {sign} {b.text} {small_ones} {val.text}"
+    f.push(val)
+
+
+def _in_range(sign: str, a: Val, number: int, half: int) -> Val:
+    """Return a signed comparison with a known number as a test for a range of unsigned numbers."""
+    limit = (number ^ half) - half + (sign in ("<=", ">"))  # the least signed number that is not below
+    at_least = sign in (">", ">=")
+    if limit == half:  # nothing is larger
+        inside, outside = f"{a.pasted} < 0", f"{a.pasted} >= 0"
+    elif limit == 0:
+        inside, outside = f"{a.pasted} < {half}", f"{a.pasted} >= {half}"
+    elif limit > 0:
+        inside = f"{limit} <= {a.pasted} < {half}"
+        outside = f"not {inside}"
+    else:
+        outside = f"{half} <= {a.pasted} < {limit + 2 * half}"
+        inside = f"not {outside}"
+    flags, reads, depth = _joined(a)
+    val = Val(inside if at_least else outside, "i32", 0, 1, flags | COND, reads, depth + 1)
+    val.inverse = outside if at_least else inside
+    return val
 
 
 def _biased(val: Val, half: int) -> Val:

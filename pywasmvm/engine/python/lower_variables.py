@@ -57,6 +57,12 @@ def _assign_local(f: Lowering, localidx: int) -> None:
     val = reduced(val)
     f.before_assign(name)
     f.w.put(f"{name} = {val.text}")
+    full = f.base_vals[localidx]
+    if val.lo > full.lo or val.hi < full.hi:
+        f.local_vals[localidx] = Val(name, val.t, val.lo, val.hi, ATOM, full.reads)
+        f.narrowed.add(localidx)
+    elif localidx in f.narrowed:
+        f.local_vals[localidx] = full
 
 
 @body(_LOCAL_SET)
@@ -118,6 +124,7 @@ def select(f: Lowering, instr: Instr) -> None:
 def local_values(f: Lowering) -> None:
     """Make the values that `local.get` pushes."""
     f.dirty_locals = find_dirty_locals(f)
-    f.local_vals = [
+    f.base_vals = [
         name_of(f"l{i}", t, DIRTY if i in f.dirty_locals else 0) for i, t in enumerate(f.local_letters)
     ]
+    f.local_vals = list(f.base_vals)

@@ -32,9 +32,10 @@ class Val:
     depth   how deeply parentheses are nested in it.
     const   the number if it is known, else None.
     inverse for a COND: the text of its opposite, if that is as short.
+    offset  (name, number) where the text is a reduced variable plus a number, which may be negative.
     """
 
-    __slots__ = ("const", "depth", "flags", "hi", "inverse", "lo", "reads", "t", "text")
+    __slots__ = ("const", "depth", "flags", "hi", "inverse", "lo", "offset", "reads", "t", "text")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Val:
         self.depth = depth
         self.const = const
         self.inverse: str | None = None
+        self.offset: tuple[str, int] | None = None
 
     @property
     def pasted(self) -> str:
@@ -90,8 +92,28 @@ def reduced(val: Val) -> Val:
     most = MAX_OF.get(val.t)
     if most is None or (val.lo >= 0 and val.hi <= most):
         return val
+    if val.const is not None:
+        return constant(val.const & most, val.t)
     flags = val.flags & (TRAP | MEM)
-    return Val(f"{val.pasted} & {most}", val.t, 0, most, flags, val.reads, val.depth + 1)
+    return Val(_wrapped(val, most), val.t, 0, most, flags, val.reads, val.depth + 1)
+
+
+def _wrapped(val: Val, most: int) -> str:
+    """Return the text of a value modulo most + 1.
+
+    fast: numbers are small most of the time, and then a comparison that holds costs half of what `&` does.
+    """
+    around = most + 1
+    if val.offset is not None:
+        name, delta = val.offset
+        if delta > 0:
+            return f"{val.text} if {name} < {around - delta} else {name} - {around - delta}"
+        return f"{val.text} if {name} >= {-delta} else {name} + {around + delta}"
+    if val.lo >= 0 and val.hi < 2 * around:
+        return f"r if (r := {val.text}) < {around} else r - {around}"
+    if val.lo >= -around and val.hi <= most:
+        return f"r if (r := {val.text}) >= 0 else r + {around}"
+    return f"{val.pasted} & {most}"
 
 
 def condition(val: Val) -> str:
