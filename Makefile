@@ -8,8 +8,11 @@ PYTEST_ARGS ?=
 
 .PHONY: run test lint format dist clean
 
+# One request through a filter written in Rust: what it changed, what it logged, what each callback cost.
 run: $(VENV)/.installed-run
-	$(BIN)/python -m pywasmvm demo
+	$(BIN)/pywasmvm run host/filters/rust/header_rewrite.wasm --config docs/demo-config.json \
+	  --request 'GET /api/v1/users?x=1' -H 'user-agent: curl/8' -H 'x-internal: secret' -H 'x-old: a' \
+	  --upstream-status 302 --upstream-header 'location: http://example.test/v2/home' --upstream-header 'server: Apache'
 
 test: $(VENV)/.installed-test
 	$(BIN)/pytest --timeout=900 $(PYTEST_ARGS)

@@ -21,7 +21,7 @@ import pytest
 import pywasmvm
 from pywasmvm import errors
 
-COUNT = int(os.environ.get("PYWASMVM_MUTATIONS", "2500"))
+COUNT = int(os.environ.get("PYWASMVM_MUTATIONS", "10000"))
 ONLY = os.environ.get("PYWASMVM_MUTANT")
 CHUNKS = 10
 FUEL = 20_000
