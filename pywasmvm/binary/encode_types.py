@@ -14,6 +14,7 @@ from ..syntax.types import (
     AbsHeapType,
     ArrayType,
     CompType,
+    Exact,
     ExternType,
     FieldType,
     FuncExtern,
@@ -36,7 +37,11 @@ from .leb import encode_signed, encode_unsigned
 from .read_types import (
     ADDR_64,
     ARRAY_FORM,
+    DESCRIBES,
+    DESCRIPTOR,
     EMPTY_BLOCK,
+    EXACT,
+    EXACT_FUNC,
     FUNC_FORM,
     HAS_MAX,
     HAS_PAGE_SIZE,
@@ -89,6 +94,8 @@ def encode_heaptype(heaptype: HeapType) -> bytes:
     """Return a heap type."""
     if isinstance(heaptype, AbsHeapType):
         return bytes([heaptype.value])
+    if isinstance(heaptype, Exact):
+        return bytes([EXACT]) + encode_unsigned(_index(heaptype.heaptype))
     return encode_signed(_index(heaptype))
 
 
@@ -131,10 +138,14 @@ def _comptype(comptype: CompType) -> bytes:
 
 
 def _subtype(subtype: SubType) -> bytes:
+    body = _comptype(subtype.comptype)
+    for form, other in ((DESCRIPTOR, subtype.descriptor), (DESCRIBES, subtype.describes)):
+        if other is not None:
+            body = bytes([form]) + encode_unsigned(_index(other)) + body
     if subtype.final and not subtype.supers:
-        return _comptype(subtype.comptype)
+        return body
     supers = encode_vec(subtype.supers, lambda heaptype: encode_unsigned(_index(heaptype)))
-    return bytes([SUB_FINAL if subtype.final else SUB]) + supers + _comptype(subtype.comptype)
+    return bytes([SUB_FINAL if subtype.final else SUB]) + supers + body
 
 
 def encode_rectype(rectype: RecType) -> bytes:
@@ -193,4 +204,6 @@ _EXTERNS: dict[type, tuple[int, Callable[[Any], bytes]]] = {
 def encode_externtype(externtype: ExternType) -> bytes:
     """Return the kind and type of an import."""
     kind, encode = _EXTERNS[type(externtype)]
+    if isinstance(externtype, FuncExtern) and externtype.exact:
+        kind = EXACT_FUNC
     return bytes([kind]) + encode(externtype)

@@ -75,7 +75,7 @@ def _sections(module: Module) -> Iterator[tuple[int, bytes]]:
         (13, [encode_tagtype(tagtype) for tagtype in module.tags]),
         (6, [_global(item) for item in module.globals]),
         (7, [_export(export) for export in module.exports]),
-        (9, [_elem(elem) for elem in module.elems]),
+        (9, [encode_elem(elem) for elem in module.elems]),
         (10, [_code(func) for func in module.funcs]),
         (11, [_data(data) for data in module.datas]),
     )
@@ -125,7 +125,7 @@ def _offset(expr: Expr | None) -> bytes:
     return encode_expr(expr)
 
 
-def _elem(elem: Elem) -> bytes:
+def encode_elem(elem: Elem) -> bytes:
     """Return an element segment in the form with the smallest number that can say it."""
     init: list[Expr] = elem.init
     has_exprs = elem.funcidxs is None

@@ -10,6 +10,7 @@ from ..syntax.types import (
     AbsHeapType,
     ArrayType,
     CompType,
+    Exact,
     ExternType,
     FieldType,
     FuncExtern,
@@ -47,6 +48,7 @@ __all__ = [
 FUNC_FORM, STRUCT_FORM, ARRAY_FORM = 0x60, 0x5F, 0x5E
 SUB, SUB_FINAL, REC = 0x50, 0x4F, 0x4E
 REF, REF_NULL = 0x64, 0x63
+EXACT, DESCRIPTOR, DESCRIBES, EXACT_FUNC = 0x62, 0x4D, 0x4C, 0x20  # proposal custom-descriptors
 EMPTY_BLOCK = 0x40
 
 # Bits of the flags in front of limits.
@@ -74,6 +76,9 @@ def read_heaptype(reader: Reader) -> HeapType:
         if feature not in reader.features:
             reader.need(feature, f"heap type {abstract}", offset)
         return abstract
+    if reader.peek() == EXACT and Feature.CUSTOM_DESCRIPTORS in reader.features:
+        reader.pos += 1
+        return Exact(reader.read_u32())
     typeidx = reader.read_s33()
     if typeidx < 0:
         raise reader.fail("malformed heap type", offset)
@@ -172,11 +177,23 @@ def _read_comptype(reader: Reader) -> CompType:
 def _read_subtype(reader: Reader) -> SubType:
     form = reader.peek()
     if form not in (SUB, SUB_FINAL):
-        return SubType(True, (), _read_comptype(reader))
+        return _read_described(reader, True, ())
     reader.need(Feature.GC, "a declared subtype", reader.pos)
     reader.pos += 1
     supers = tuple(reader.read_vec(Reader.read_u32))
-    return SubType(form == SUB_FINAL, supers, _read_comptype(reader))
+    return _read_described(reader, form == SUB_FINAL, supers)
+
+
+def _read_described(reader: Reader, final: bool, supers: tuple[HeapType, ...]) -> SubType:
+    """Read a composite type and what the proposal custom-descriptors puts in front of it."""
+    if Feature.CUSTOM_DESCRIPTORS not in reader.features:
+        return SubType(final, supers, _read_comptype(reader))
+    clauses: list[int | None] = []
+    for form in (DESCRIBES, DESCRIPTOR):
+        found = reader.peek() == form
+        reader.pos += found
+        clauses.append(reader.read_u32() if found else None)
+    return SubType(final, supers, _read_comptype(reader), *clauses)
 
 
 def read_rectype(reader: Reader) -> RecType:
@@ -265,4 +282,6 @@ def read_externtype(reader: Reader) -> ExternType:
         return read_globaltype(reader)
     if kind == 4:
         return read_tagtype(reader)
+    if kind == EXACT_FUNC and Feature.CUSTOM_DESCRIPTORS in reader.features:
+        return FuncExtern(reader.read_u32(), exact=True)
     raise reader.fail(f"malformed import kind: {kind:#04x}", offset)
