@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pywasmvm import (
+    CallStackExhausted,
     Config,
     Engine,
     Func,
@@ -21,6 +22,7 @@ from pywasmvm import (
     Memory,
     MemoryType,
     Module,
+    OutOfFuel,
     ResourceLimits,
     Store,
     Table,
@@ -29,7 +31,9 @@ from pywasmvm import (
     TrapKind,
     UsageError,
     ValType,
+    wat2wasm,
 )
+from pywasmvm.runtime.image import constant_address
 
 MakeEngine = Callable[..., Engine]
 I32 = ValType.i32()
@@ -256,8 +260,6 @@ def test_limits_of_sizes_name_themselves(make_engine: MakeEngine) -> None:
 
 
 def test_fuel_of_the_start_function_is_bounded(make_engine: MakeEngine) -> None:
-    from pywasmvm import OutOfFuel
-
     store = Store(make_engine())
     store.set_fuel(1000)
     with pytest.raises(OutOfFuel):
@@ -266,8 +268,6 @@ def test_fuel_of_the_start_function_is_bounded(make_engine: MakeEngine) -> None:
 
 
 def test_instance_is_usable_after_its_stack_was_exhausted(store: Store) -> None:
-    from pywasmvm import CallStackExhausted
-
     text = """(module (func $f (export "f") (param i32) (result i32)
       (if (result i32) (local.get 0) (then
         (i32.add (call $f (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))
@@ -341,3 +341,21 @@ def test_config_of_an_engine_is_its_own() -> None:
     engine = Engine(config)
     config.limits = ResourceLimits(instances=1)
     assert engine.limits.instances != 1
+
+
+@pytest.mark.parametrize(
+    "addr", [0, 1, 63, 64, 127, 128, 8191, 8192, 65535, (1 << 31) - 1, 1 << 31, (1 << 32) - 1]
+)
+@pytest.mark.parametrize("name", ["i32.const", "i64.const"])
+def test_address_of_an_offset_reads_like_its_instruction(addr: int, name: str) -> None:
+    index = "i64" if name == "i64.const" else ""
+    binary = bytes(wat2wasm(f'(module (memory {index} 1) (data ({name} {addr}) "x"))'))
+    (data,) = Module(Engine(), binary).syntax.datas
+    assert data.offset is not None
+    assert constant_address(data.offset) == data.offset.instrs()[0][1] == addr
+
+
+def test_offset_of_two_instructions_is_no_constant() -> None:
+    text = '(module (memory 1) (data (i32.add (i32.const 1) (i32.const 2)) "x"))'
+    (data,) = Module(Engine(), bytes(wat2wasm(text))).syntax.datas
+    assert constant_address(data.offset) is None
