@@ -88,7 +88,8 @@ class Cursor:
                 if not depth:
                     break
             elif token == EOF:
-                self.unexpected(min(pos - 1, self.tokens.count))
+                # why: what was not lexed properly may be the reason that the group does not end.
+                self.unexpected(self.tokens.first_bad(start, min(pos - 1, self.tokens.count)))
         if pos - start < 2:
             self.unexpected(start)
         self.pos = pos

@@ -32,6 +32,7 @@ _TOKEN = re.compile(
     rf"(\(@(?:{_STRING}|{_ID}*)|[()]"
     rf"|{_ID}+(?:{_STRING}{_ID}*)*|{_STRING}(?:{_ID}+|{_STRING})*|[^ \t\n\r]){_SPACE}"
 )
+_ID_CHAR = re.compile(_ID)
 _LEADING = re.compile(_SPACE)
 _ONE_STRING = re.compile(_STRING)
 _COMMENT_START = re.compile(rf"{_STRING}|;;[^\n\r]*|(\(;)")
@@ -198,6 +199,14 @@ class Tokens:
             return "unclosed string"
         return "illegal escape" if stop == "\\" else "illegal control character in string literal"
 
+    def first_bad(self, start: int, end: int) -> int:
+        """Return the index of the first token between two that is one character beginning no proper token."""
+        for index in range(start, end):
+            token = self.items[index]
+            if len(token) == 1 and token not in "()" and not _ID_CHAR.match(token):
+                return index
+        return end
+
     def error_at(self, index: int, keywords: frozenset[str]) -> str:
         """Return the official message for a token that no rule accepts at its place."""
         token = self.items[index]
@@ -207,7 +216,7 @@ class Tokens:
             return "unexpected token: end of text"
         if token in keywords or token in ("(", ")") or is_number(token):
             return f"unexpected token: {token}"
-        if len(token) == 1 and token not in _RESERVED and not re.match(_ID, token):
+        if len(token) == 1 and token not in _RESERVED and not _ID_CHAR.match(token):
             return f"{self._character_problem(self._raw_index(index))}: {token!r}"
         if token[0] == '"' and _ONE_STRING.fullmatch(token):
             return f"unexpected token: {token}"

@@ -145,9 +145,11 @@ def float_text(bits: int, width: int) -> str:
             return f"{sign}inf"
         return f"{sign}nan" if payload == 1 << mantissa - 1 else f"{sign}nan:{payload:#x}"
     raw = (bits & (1 << width - 1) - 1).to_bytes(width // 8, "little")
-    value = struct.unpack("<f" if width == 32 else "<d", raw)[0]
-    digits, _, power = value.hex().partition("p")
-    return f"{sign}{digits.rstrip('0').rstrip('.') if '.' in digits else digits}p{power}"
+    value: float = struct.unpack("<f" if width == 32 else "<d", raw)[0]
+    # why: normalised first, so that a subnormal does not come out as a run of zeros.
+    fraction, power = math.frexp(value)
+    digits = (fraction * 2).hex().partition("p")[0] if value else "0x0"
+    return f"{sign}{digits.rstrip('0').rstrip('.') if '.' in digits else digits}p{power - bool(value):+d}"
 
 
 def string_bytes(token: str) -> bytes:

@@ -22,6 +22,7 @@ __all__ = ["CodePrinter"]
 _SPACES = ("types", "funcs", "tables", "mems", "globals", "tags", "elems", "datas")
 _BLOCKS = frozenset(op for op in OPS if op.imms[:1] == (Imm.BLOCKTYPE,))
 _END, _ELSE = BY_NAME["end"], BY_NAME["else"]
+_MAX_INDENT = 50  # levels; deeper code is not more readable for it, and its size would be quadratic
 _HINT = "(@metadata.code.branch_hint {}) "
 
 
@@ -76,13 +77,13 @@ class CodePrinter:
             op = instr[0]
             hint = _HINT.format(string_text(hints[index])) if index in hints else ""
             if op is _END or op is _ELSE:
-                yield "  " * (depth - 1) + op.text
+                yield "  " * min(depth - 1, _MAX_INDENT) + op.text
                 if op is _END:
                     depth -= 1
                     self.labels.pop()
                 continue
             text = hint + self.instr(instr, labels.get(opened, ""))
-            yield "  " * depth + text
+            yield "  " * min(depth, _MAX_INDENT) + text
             if op in _BLOCKS:
                 # why: clauses of try_table are written before its own label is in scope, so it enters here.
                 self.labels.append(labels.get(opened, ""))
