@@ -58,6 +58,8 @@ def _load_ours(backend: str, metered: bool) -> Callable[[bytes], Run]:
         config.consume_fuel = metered
         engine = Engine(config)
         store = Store(engine)
+        if metered:
+            store.set_fuel(1 << 60)
         run = Instance(store, Module(engine, code), []).exports(store)["run"]
         return lambda n: run(store, n) & M64
 
