@@ -82,7 +82,7 @@ def number(val: Val) -> Val:
     """Return the value as an int where it is a Python bool."""
     if not val.flags & COND:
         return val
-    return Val(f"1 if {val.text} else 0", val.t, 0, 1, val.flags & (TRAP | MEM), val.reads, val.depth + 1)
+    return Val(f"1 if {val.pasted} else 0", val.t, 0, 1, val.flags & (TRAP | MEM), val.reads, val.depth + 1)
 
 
 def reduced(val: Val) -> Val:
