@@ -141,21 +141,15 @@ EVENT = struct.Struct("<QHBxxxxxQHxxxxxx")  # userdata, errno, tag, nbytes, flag
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
+_U64_MASK = (1 << 64) - 1
 _IOVEC = struct.Struct("<II")
 
 
 def filestat(info: os.stat_result) -> bytes:
     """Return the guest's layout of what `os.stat` says."""
-    return FILESTAT.pack(
-        info.st_dev & 0xFFFFFFFFFFFFFFFF,
-        info.st_ino,
-        filetype_of_mode(info.st_mode),
-        info.st_nlink,
-        info.st_size,
-        info.st_atime_ns,
-        info.st_mtime_ns,
-        info.st_ctime_ns,
-    )
+    times = [ns & _U64_MASK for ns in (info.st_atime_ns, info.st_mtime_ns, info.st_ctime_ns)]
+    filetype = filetype_of_mode(info.st_mode)
+    return FILESTAT.pack(info.st_dev & _U64_MASK, info.st_ino, filetype, info.st_nlink, info.st_size, *times)
 
 
 class GuestMemory:
@@ -192,7 +186,7 @@ class GuestMemory:
 
     def write_u64(self, addr: int, value: int) -> None:
         """Write eight bytes."""
-        _U64.pack_into(self.slice(addr, 8), 0, value & 0xFFFFFFFFFFFFFFFF)
+        _U64.pack_into(self.slice(addr, 8), 0, value & _U64_MASK)
 
     def iovecs(self, addr: int, count: int) -> list[memoryview]:
         """Return the buffers that an array of (address, length) names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from .abi import DIRENT, FDSTAT, PRESTAT, RIGHTS_ALL, Errno, Filetype, GuestMemory, WasiError, filestat
+from .abi import DIRENT, FDSTAT, PRESTAT, RIGHTS_ALL, Errno, Filetype, GuestMemory, WasiError
 from .descriptors import Descriptor
 from .world import World
 
@@ -153,7 +153,7 @@ def fd_fdstat_set_rights(world: World, _memory: GuestMemory, fd: int, base: int,
 def fd_filestat_get(world: World, memory: GuestMemory, fd: int, result: int) -> None:
     """Write what is known of an open file."""
     descriptor = world.fd(fd)
-    memory.write(result, filestat(descriptor.stat()))
+    memory.write(result, descriptor.filestat())
 
 
 def fd_filestat_set_size(world: World, _memory: GuestMemory, fd: int, size: int) -> None:
@@ -165,8 +165,8 @@ def fd_filestat_set_times(
     world: World, _memory: GuestMemory, fd: int, atim: int, mtim: int, flags: int
 ) -> None:
     """Set the times of an open file."""
-    descriptor = world.fd(fd)
-    os.utime(descriptor.writable_fd(), ns=new_times(descriptor.stat(), atim, mtim, flags))
+    host = world.fd(fd).writable_fd()
+    os.utime(host, ns=new_times(os.fstat(host), atim, mtim, flags))
 
 
 def new_times(info: os.stat_result, atim: int, mtim: int, flags: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from .abi import (
+    FILESTAT,
     RIGHT_FD_READ,
     RIGHT_FD_WRITE,
     RIGHTS_ALL,
@@ -22,6 +23,7 @@ from .abi import (
     Filetype,
     Oflag,
     WasiError,
+    filestat,
     filetype_of_mode,
 )
 
@@ -58,9 +60,9 @@ class Descriptor:
         """Move the position and return it."""
         raise WasiError(Errno.SPIPE)
 
-    def stat(self) -> os.stat_result:
-        """Return what the system knows of the file."""
-        raise WasiError(Errno.BADF)
+    def filestat(self) -> bytes:
+        """Return what is known of the file, in the guest's layout."""
+        return FILESTAT.pack(0, 0, self.filetype, 1, 0, 0, 0, 0)
 
     def host_fd(self) -> int:
         """Return the system's number of a file or directory."""
@@ -82,9 +84,6 @@ class Descriptor:
         """Give the file back."""
 
 
-_EMPTY_STAT = os.stat_result((0o020666, 0, 0, 1, 0, 0, 0, 0, 0, 0))
-
-
 class Input(Descriptor):
     """A stream to read from; None is an empty one."""
 
@@ -101,10 +100,6 @@ class Input(Descriptor):
         read = getattr(self.stream, "read1", self.stream.read)
         data: bytes | None = read(nbytes)
         return data or b""
-
-    def stat(self) -> os.stat_result:
-        """Return the properties of a character device."""
-        return _EMPTY_STAT
 
 
 class Output(Descriptor):
@@ -124,10 +119,6 @@ class Output(Descriptor):
         if taken < 0:
             raise WasiError(Errno.IO)
         return taken
-
-    def stat(self) -> os.stat_result:
-        """Return the properties of a character device."""
-        return _EMPTY_STAT
 
 
 class File(Descriptor):
@@ -160,9 +151,9 @@ class File(Descriptor):
         """Move the position."""
         return os.lseek(self._fd, offset, whence)
 
-    def stat(self) -> os.stat_result:
+    def filestat(self) -> bytes:
         """Return what the system knows of the file."""
-        return os.fstat(self._fd)
+        return filestat(os.fstat(self._fd))
 
     def host_fd(self) -> int:
         """Return the system's number."""
@@ -209,9 +200,9 @@ class Directory(Descriptor):
         """Refuse: it is a directory."""
         raise WasiError(Errno.ISDIR)
 
-    def stat(self) -> os.stat_result:
+    def filestat(self) -> bytes:
         """Return what the system knows of the directory."""
-        return os.fstat(self._fd)
+        return filestat(os.fstat(self._fd))
 
     def host_fd(self) -> int:
         """Return the system's number."""
