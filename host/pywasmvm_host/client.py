@@ -59,6 +59,7 @@ class Http1Writer:
         self.http10 = http10
         self.chunked = False
         self.no_body = False
+        self.send = self.receive
         self._raw = b""
         self._mode = "head"
         self._need = 0
@@ -79,7 +80,7 @@ class Http1Writer:
         elif not self.http10:
             out += b"transfer-encoding: chunked\r\n"
             self.chunked = True
-        self._receive(out + b"\r\n")
+        self.send(out + b"\r\n")
         if end:
             self._finish()
 
@@ -88,9 +89,9 @@ class Http1Writer:
             pass
         elif self.chunked:
             if data:
-                self._receive(b"%x\r\n" % len(data) + data + b"\r\n")
+                self.send(b"%x\r\n" % len(data) + data + b"\r\n")
         else:
-            self._receive(data)
+            self.send(data)
         if end:
             self._finish()
 
@@ -99,7 +100,7 @@ class Http1Writer:
 
     def _finish(self, trailers: bytes = b"") -> None:
         if self.chunked and not self.head_request:
-            self._receive(b"0\r\n" + trailers + b"\r\n")
+            self.send(b"0\r\n" + trailers + b"\r\n")
 
     def close(self) -> None:
         """The connection is closed by the proxy."""
@@ -111,7 +112,8 @@ class Http1Writer:
             self.view.error = "connection closed" + (" mid-response" if self.view.status is not None else "")
 
     # ---- the client
-    def _receive(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
+        """Take bytes as the client."""
         self._raw += data
         while not self.view.complete and self._step():
             pass

@@ -22,6 +22,7 @@ from .pool import Loader, PluginHandle, VmPool, check_plugins
 from .profile import Profile, get_profile
 from .proxy import AccessEntry, Proxy
 from .records import CallRecord, HostLine, LogLine
+from .tcp import make_tcp_filter
 from .upstream import Cluster, Received, UpstreamResponse
 from .world import World
 
@@ -127,6 +128,7 @@ class Host:
         self.handles = [PluginHandle(worker, p) for p in self.plugins]
         if not self.proxy.factories:
             self.proxy.factories = [h.make_filter for h in self.handles if h.plugin.kind == "http"]
+            self.proxy.tcp_factories = [lambda c, h=h: make_tcp_filter(h, c) for h in self.handles if h.plugin.kind == "network"]
         self.started = True
         return self
 

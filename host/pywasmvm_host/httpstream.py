@@ -36,7 +36,7 @@ RESET_FLAGS = {"connection termination": "UC", "remote connection failure": "UF"
 class HttpStream:
     """See the module docstring. Fed by a client (`proxy.Client`), runs until `over`."""
 
-    def __init__(self, proxy: Proxy, *, http2: bool = False, http10: bool = False) -> None:
+    def __init__(self, proxy: Proxy, *, http2: bool = False, http10: bool = False, connection: Any = None) -> None:
         self.proxy = proxy
         self.world = proxy.world
         self.http2 = http2
@@ -54,17 +54,19 @@ class HttpStream:
         self.tx = 0
         self.request_complete = False
         self.over = False
+        self.on_over: Any = None
         self.route: dict[str, Any] | None = None
         self.route_known = False
         self.states: dict[str, bytes] = {}
         self.state_rules: dict[str, Any] = {}
         self.objects: dict[str, bytes] = {}
         self.metadata: dict[str, Any] = {}
-        self.client_address = proxy.next_client_address()
+        self.connection = connection
+        self.client_address = connection.client_address if connection else proxy.next_client_address()
         self.upstream_address = ""
         self.attempts = 0
         self.upstream_started_ns = 0
-        self.connection_id = proxy.next_connection_id()
+        self.connection_id = connection.connection_id if connection else proxy.next_connection_id()
         self.writer: Any = None
         self.filters: list[Any] = []
         self.router = Router(self)
@@ -79,6 +81,8 @@ class HttpStream:
         self.request_headers = headers
         head = headers.get(b":method") == b"HEAD"
         self.writer = Http2Writer(self.view, head) if self.http2 else Http1Writer(self.view, head, self.http10)
+        if self.connection is not None:
+            self.writer.send = self.connection.write
         self._make_filters()
         self.request_complete = end
         self.find_route()
@@ -119,6 +123,11 @@ class HttpStream:
     def trailers(self, trailers: HeaderMap) -> None:
         self.request_complete = True
         self.manager.request_trailers(trailers)
+
+    def hang_up(self) -> None:
+        """The client closes its connection, if it still has one for this stream."""
+        if not self.over and (self.view.error or not self.http2):
+            self.client_gone()
 
     def client_gone(self) -> None:
         """The client closed its connection."""
@@ -179,13 +188,18 @@ class HttpStream:
         if not self.details:
             self.details = details
         if not silent and self.writer is not None:
-            self.writer.close()
+            self._close_connection()
         self.finish()
+
+    def _close_connection(self) -> None:
+        if self.connection is not None:
+            self.world.soon(lambda: self.connection.close(local=True))
+        self.writer.close()
 
     def end(self) -> None:
         self.finish()
         if isinstance(self.writer, Http1Writer) and not self.request_complete:
-            self.writer.close()
+            self._close_connection()
 
     def finish(self) -> None:
         """Log, then take the filters down, once."""
@@ -201,6 +215,8 @@ class HttpStream:
             f.on_destroy()
         self.router.on_destroy()
         self.proxy.stream_over(self)
+        if self.on_over is not None:
+            self.on_over()
 
 
 class _Answer:

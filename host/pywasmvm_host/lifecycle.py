@@ -15,12 +15,13 @@ _EVENTS = ("request headers", "request body", "request trailers", "response head
 TABLE: dict[tuple[str, str], str] = {
     ("new", "create"): "open",
     **{("open", event): "open" for event in _EVENTS},
-    ("open", "tcp"): "open",
     # why: log twice, since a plugin that answers in proxy_on_done makes Envoy log again
     ("open", "log"): "logged",
     ("logged", "log"): "logged",
     ("open", "done"): "done",
     ("logged", "done"): "done",
+    ("open", "tcp"): "open",
+    # why: TCP logs after done, HTTP before
     ("done", "log"): "done",
     ("done", "delete"): "deleted",
 }

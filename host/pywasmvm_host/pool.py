@@ -109,12 +109,12 @@ class PluginHandle:
 
     def make_filter(self, stream: Any) -> HttpStreamContext | DeadFilter | None:
         """Return the filter for a new stream; None when the failed plugin is left out."""
-        self._revive()
+        self.revive()
         if self.vm.failed:
             return None if self.plugin.failure_policy.opens else DeadFilter()
         return HttpStreamContext(self.root, stream)
 
-    def _revive(self) -> None:
+    def revive(self) -> None:
         recover = self.plugin.failure_policy == FailurePolicy.FAIL_RELOAD or self.vm.profile.recover
         if not self.vm.failed or not recover:
             return

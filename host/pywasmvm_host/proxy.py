@@ -50,6 +50,7 @@ class Proxy:
         self.route_timeout_ms = 15000
         self.access_log: list[AccessEntry] = []
         self.factories: list[Callable[[HttpStream], Any]] = []
+        self.tcp_factories: list[Callable[[Any], Any]] = []
         self.attributes: dict[str, Any] = {}
         self.listener_address = "127.0.0.1:61000"
         self.client_addresses: list[str] = []

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..abi.enums import Status
+from ..client import ClientView
 from ..errors import HostError
 from ..host import Client, Host, HttpRequest
+from ..http1 import Http1Connection, request_bytes
 from ..httpstream import HttpStream
 from ..limits import Limits
 from ..plugin import FailurePolicy, Plugin
@@ -132,6 +134,7 @@ class _Replay:
         self.ports: dict[str, str] = {}
         self.engine = engine
         self.host: Host | None = None
+        self.connections: dict[str, Http1Connection] = {}
 
     def build(self) -> Host:
         case = self.case
@@ -166,6 +169,8 @@ class _Replay:
         golden["startup"]["ok"] = True
         self.world.run_for(self.case.get("wait_ready_ms", 120))
         self._requests(golden)
+        for connection in self.connections.values():
+            self.world.soon(lambda c=connection: c.connection.close(local=False))
         self.world.phase = "settle"
         self.world.run_for(self.case.get("settle_ms", 60))
         self.world.phase = "shutdown"
@@ -188,6 +193,12 @@ class _Replay:
             else:
                 next(handles)
         host.proxy.factories = factories
+        if host.proxy.tcp_factories:
+            # the recorder looks whether the listener answers, with a connection of its own
+            probe = Http1Connection(host.proxy)
+            host.proxy.client_addresses.clear()
+            probe.open()
+            probe.connection.close(local=False)
 
     def _requests(self, golden: dict[str, Any]) -> None:
         qs = self.case.get("requests", [])
@@ -205,10 +216,10 @@ class _Replay:
         before = {n: len(c.received) for n, c in world.clusters.items()}
         for c in world.clusters.values():
             c.index = group[0]
-        streams: list[tuple[HttpStream, dict[str, Any]]] = []
+        streams: list[tuple[Any, dict[str, Any]]] = []
         for n, g in enumerate(group):
             q = qs[g]
-            begun: list[HttpStream] = []
+            begun: list[Any] = []
             world.after((20 * n if len(group) > 1 else 0) + q.get("wait_before_ms", 0), lambda q=q, begun=begun: begun.append(self._begin(q)))
             streams.append((begun, q))  # type: ignore[arg-type]
         for begun, q in streams:
@@ -219,8 +230,8 @@ class _Replay:
             if not stream.view.over:
                 stream.view.error = "timeout"
             # the recording client closes its connection after each request
-            if stream.proxy is not None and not stream.over and (stream.view.error or not stream.http2):
-                world.soon(stream.client_gone)
+            if "conn" not in q:
+                world.soon(stream.hang_up)
         world.run_for(qs[group[-1]].get("wait_after_ms", 60))
         out = [{"response": self._response(begun[0], q)} for begun, q in streams]  # type: ignore[index]
         out[-1]["upstream"] = {n: [show_received(r) for r in c.received[before.get(n, 0) :]] for n, c in world.clusters.items() if len(c.received) > before.get(n, 0)}
@@ -233,10 +244,30 @@ class _Replay:
         if "raw" in q:
             return start_raw(host, [to_bytes(b) for b in q["raw"]])
         request = http_request(q)
+        if host.proxy.tcp_factories and not request.http2:
+            return self._begin_bytes(q, request)
         stream = HttpStream(host.proxy, http2=request.http2, http10=request.http10)
         stream.metadata = {}
         Client(self.world, stream, request).start()
         return stream
+
+    def _begin_bytes(self, q: dict[str, Any], request: HttpRequest) -> Any:
+        """Send a request as bytes through the connection's TCP plugins."""
+        host, key = self.host, q.get("conn")
+        if host is None:
+            raise HostError("the host is not running")
+        connection = self.connections.get(key) if key is not None else None
+        if connection is None or connection.connection.over:
+            connection = Http1Connection(host.proxy)
+            connection.open()
+            if key is not None:
+                self.connections[key] = connection
+        sent = ByteRequest(connection, request.method == "HEAD", self.world)
+        head, pieces = request_bytes(request)
+        connection.connection.receive(head)
+        for i, piece in enumerate(pieces):
+            self.world.after(request.pace_ms * (i + 1), lambda piece=piece: connection.connection.receive(piece))
+        return sent
 
     def _response(self, stream: HttpStream, q: dict[str, Any]) -> dict[str, Any]:
         view = stream.view
@@ -263,7 +294,7 @@ class _Replay:
         for line in world.logs:
             order.setdefault(line.phase, len(order))
         logs = sorted(world.logs, key=lambda line: (order[line.phase], line.thread != "main"))
-        golden["log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "plugin": x.plugin, "msg": x.text} for x in logs]
+        golden["log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "plugin": x.plugin, "msg": x.text.rstrip("\n")} for x in logs]
         golden["host_log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log]
         golden["access_log"] = [self._access(a) for a in host.proxy.access_log] if host else []
         golden["stats"] = _shown_metrics(world.metrics.as_dict())
@@ -292,6 +323,23 @@ class _Replay:
 
     def _callbacks(self) -> list[str]:
         return fold([(phase, text) for phase, thread, text in self.world.trace if thread == "worker"], "worker")
+
+
+class ByteRequest:
+    """A request sent as bytes: looks to the replay like a stream."""
+
+    http2 = False
+
+    def __init__(self, connection: Http1Connection, head: bool, world: World) -> None:
+        self.connection = connection
+        self.view = ClientView()
+        self.start_ns = world.now_ns
+        connection.expect(self.view, head)
+        if connection.connection.over:
+            self.view.error = "connection closed"
+
+    def hang_up(self) -> None:
+        self.connection.connection.close(local=False)
 
 
 class MetadataFilter:
