@@ -28,7 +28,6 @@ _LETTERS: dict[str, ValType] = {
 }
 # Immediates that say all there is to say: any value that decodes is right.
 _FREE_IMMS = frozenset({Imm.I32, Imm.I64, Imm.F32, Imm.F64, Imm.V128, Imm.ORDER, Imm.U32})
-SHUFFLE_LANES = 32
 
 
 def check_memarg(body: Body, op: Op, memarg: MemArg) -> NumType:
@@ -65,7 +64,7 @@ def _check_lane(body: Body, op: Op, lane: int) -> None:
 
 
 def _check_shuffle(body: Body, op: Op, lanes: bytes) -> None:
-    if max(lanes) >= SHUFFLE_LANES:
+    if max(lanes) >= op.lanes:
         body.fail(f"invalid lane index {max(lanes)}")
 
 
