@@ -1,0 +1,60 @@
+"""Recorded cases of a real Envoy 1.40, replayed: client, upstream, log, metrics, callbacks and access log must agree.
+
+The recordings are found by PYWASMVM_GOLDENS, or beside the project. Without them this module fails, unless
+PYWASMVM_GOLDENS is set to the empty text, which skips it with that reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pywasmvm import Config, Engine
+from pywasmvm_host.replay.compare import compare
+from pywasmvm_host.replay.run import load_case, run_case
+
+ROOT = Path(__file__).resolve().parents[3]
+SETTING = os.environ.get("PYWASMVM_GOLDENS")
+CORPUS = Path(SETTING) if SETTING else ROOT.parent / "shared" / "envoy-goldens"
+CASES = [] if SETTING == "" else sorted(p.stem for p in (CORPUS / "cases").glob("*.json"))
+SLOW = "hg_"  # 5 to 10 MB filters built with Go, from the package gpustack-higress-plugins
+
+
+def find(path: str) -> Path:
+    if not path.startswith("gpustack_higress_plugins/"):
+        return CORPUS / path
+    given = os.environ.get("PYWASMVM_HIGRESS")
+    if given:
+        return Path(given) / path
+    spec = importlib.util.find_spec("gpustack_higress_plugins")
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the package gpustack-higress-plugins, or PYWASMVM_HIGRESS naming its parent folder")
+    return Path(spec.origin).parent.parent / path
+
+
+@functools.cache
+def engine_named(name: str) -> Any:
+    config = Config()
+    config.consume_fuel = True
+    config.engine = name
+    return Engine(config)
+
+
+def test_corpus_is_there() -> None:
+    if SETTING == "":
+        pytest.skip("PYWASMVM_GOLDENS is empty: recorded cases are left out on purpose")
+    assert len(CASES) > 100, f"no recorded cases in {CORPUS}; set PYWASMVM_GOLDENS"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str, wasm_engine: str) -> None:
+    case = load_case(CORPUS / "cases" / f"{name}.json")
+    if wasm_engine == "python" and name.startswith(SLOW) and not os.environ.get("PYWASMVM_SLOW"):
+        pytest.skip("takes minutes on the Python engine; set PYWASMVM_SLOW=1 to run it")
+    differences = compare(case, run_case(case, find, engine_named(wasm_engine)))
+    assert not differences, "\n".join(f"{part}:\n{text}" for part, text in differences.items())
