@@ -118,8 +118,8 @@ __all__ = [
     "wat2wasm",
 ]
 
-# module -> the public names it has; "old=new" where the public name is another one. The same as the imports above
-# and as `__all__`; a test compares them.
+# module -> the public names it has; "old=new" where the public name is another one. The same as the imports
+# above and as `__all__`; a test compares them.
 _HOMES: dict[str, str] = {
     "config": "Features Limits=ResourceLimits",
     "errors": (
@@ -135,7 +135,9 @@ _HOMES: dict[str, str] = {
     "runtime.linker": "InstancePre Linker",
     "runtime.memory": "Memory",
     "runtime.module": "Module wat2wasm",
-    "runtime.publictypes": "ExportType FuncType GlobalType ImportType Limits MemoryType TableType TagType ValType",
+    "runtime.publictypes": (
+        "ExportType FuncType GlobalType ImportType Limits MemoryType TableType TagType ValType"
+    ),
     "runtime.refs": "I31 ArrayRef ExceptionRef ExternRef StructRef",
     "runtime.settings": "Config",
     "runtime.store": "Store",

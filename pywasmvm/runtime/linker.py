@@ -77,11 +77,12 @@ class Linker:
     allow_shadowing   whether a name may be defined again; the later definition then counts.
     """
 
+    allow_shadowing = False
+
     def __init__(self, engine: Engine) -> None:
         if not isinstance(engine, Engine):
             raise UsageError(f"expected an Engine, got {type(engine).__name__}")
         self.engine = engine
-        self.allow_shadowing = False
         self._items: dict[tuple[str, str], _Item] = {}
 
     def define(self, store: Storelike, module: str, name: str, item: Extern) -> None:

@@ -7,7 +7,7 @@ from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..binary import decode_module, decode_names
+from ..binary import decode_module, decode_names, encode_module
 from ..errors import DecodeError, UsageError
 from ..syntax import module as syntax
 from ..valid import validate_module
@@ -95,7 +95,9 @@ class Module:
     def serialize(self) -> bytearray:
         """Return bytes that `deserialize` takes. They hold the module itself and are read like any other."""
         binary = self.syntax.binary
-        return bytearray(_SERIALIZED + bytes(_encode(self.syntax) if binary is None else binary))
+        return bytearray(
+            _SERIALIZED + bytes(encode_module(self.syntax, names=True) if binary is None else binary)
+        )
 
     @classmethod
     def deserialize(cls, engine: Engine, encoded: bytes | bytearray) -> Module:
@@ -142,9 +144,4 @@ def wat2wasm(wat: str | bytes) -> bytearray:
     """Return the binary of a module in the text format. Raise DecodeError if it cannot be read."""
     text = wat.decode() if isinstance(wat, bytes) else wat
     parse: Callable[..., syntax.Module] = import_module("..text", __package__).parse_module
-    return bytearray(_encode(parse(text)))
-
-
-def _encode(module: syntax.Module) -> bytes:
-    encode: Callable[[syntax.Module], bytes] = import_module("..binary", __package__).encode_module
-    return encode(module)
+    return bytearray(encode_module(parse(text), names=True))
