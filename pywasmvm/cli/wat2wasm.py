@@ -30,6 +30,6 @@ def wat2wasm(file: BinaryIO, output: Path | None) -> None:
     if output is None and file.name not in ("-", "<stdin>"):
         output = Path(file.name).with_suffix(".wasm")
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        click.echo(data, nl=False)
     else:
         output.write_bytes(data)

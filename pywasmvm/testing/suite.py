@@ -60,7 +60,7 @@ def features_of(name: str) -> Features:
     parts = name.split("/")
     features = Features().with_(*(feature for feature in PROPOSALS if feature.value in parts))
     if Feature.THREADS in features:
-        # why: that proposal's scripts stand on an older standard, with one memory, one table and limits of u32.
+        # why: its scripts stand on an older standard, with one memory, one table and limits of u32.
         features = features.without(Feature.MEMORY64, Feature.MULTI_MEMORY, Feature.REFERENCE_TYPES)
     return features
 
