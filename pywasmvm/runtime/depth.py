@@ -12,7 +12,8 @@ import threading
 
 __all__ = ["lower_limit", "raise_limit"]
 
-# A guest function that makes tail calls, or a host function, takes two. The guest's own limit is counted by the engine.
+# A guest function that makes tail calls, or a host function, takes two. The guest's own limit is counted by
+# the engine.
 PYTHON_FRAMES_PER_CALL = 2
 SPARE_FRAMES = 500
 

@@ -24,7 +24,7 @@ _PREFERENCE = ("cython", "python")
 
 
 class Backend(Protocol):
-    """What an engine gives the runtime; `engine/base.py` has the full text."""
+    """What an engine gives the runtime. It may also offer `frames(exc)`, see `frames.py`."""
 
     name: str
 

@@ -99,15 +99,25 @@ class Memory:
                 return f"store_memory_bytes is {limits.store_memory_bytes}, {total} wanted"
         return ""
 
-    def grow_pages(self, delta: int) -> int:
-        """Grow as memory.grow does. Return the old number of pages, or -1 if that is not possible."""
+    def may_grow(self, delta: int) -> bool:
+        """Tell whether neither its maximum nor a limit forbids that many more pages."""
         limits = self.memtype.limits
         npages = limits.minimum + delta
         if limits.maximum is not None and npages > limits.maximum:
-            return -1
-        if delta and self._refuse_size(npages * self.memtype.page_size, self.vmem.nbytes):
+            return False
+        return not delta or not self._refuse_size(npages * self.memtype.page_size, self.vmem.nbytes)
+
+    def growth_units(self, delta: int) -> int:
+        """Return the units of fuel that growing by `delta` pages costs: nothing if it is forbidden."""
+        return delta if self.may_grow(delta) else 0
+
+    def grow_pages(self, delta: int) -> int:
+        """Grow as memory.grow does. Return the old number of pages, or -1 if that is not possible."""
+        limits = self.memtype.limits
+        if not self.may_grow(delta):
             return -1
         if delta:
+            npages = limits.minimum + delta
             if self.vmem.grow(delta) < 0:
                 return -1
             self.buf = self.vmem.view

@@ -27,8 +27,9 @@ __all__ = ["UNLIMITED_FUEL", "Meter", "Store", "Storelike", "check_store"]
 
 # Fits a signed 64-bit register with room for a block that overdraws.
 UNLIMITED_FUEL = 1 << 62
-# What an interrupt takes out of the tank, so that the next block finds it empty.
-_INTERRUPT_DEBT = 1 << 63
+# What an interrupt takes out of the tank, so that the next block finds it empty; within 64 bits, too.
+_INTERRUPT_DEBT = 3 << 61
+_SURELY_IN_DEBT = -(1 << 60)
 
 MOST_NESTED_CALLS = 200
 
@@ -39,8 +40,8 @@ class Meter:
     fuel     units at hand; UNLIMITED_FUEL and below when nothing was set.
     reserve  units that come to hand when `fuel` is used up.
     filled   units put in so far, so that consumed = filled - remaining.
-    portion  the most that is at hand at a time, None for everything. The Python engine sets it: small numbers are
-             faster, and a loop that keeps the fuel in a local comes by here, and sees an interrupt, once a portion.
+    portion  the most that is at hand at a time, None for everything. The Python engine sets it: small numbers
+             are faster, and a loop that keeps the fuel in a local comes by here once a portion.
     refill   called with the cost that could not be paid; returns units to add, 0 for none.
     """
 
@@ -58,8 +59,7 @@ class Meter:
     @property
     def remaining(self) -> int:
         """Return the units left, also while an interrupt is pending."""
-        at_hand = self.fuel + self.reserve
-        return at_hand + _INTERRUPT_DEBT if self.interrupted else at_hand
+        return self.fuel + self.reserve + (_INTERRUPT_DEBT if self.fuel < _SURELY_IN_DEBT else 0)
 
     @property
     def consumed(self) -> int:
@@ -83,7 +83,7 @@ class Meter:
         self._share()
 
     def _share(self, least: int = 0) -> None:
-        """Divide what there is between `fuel` and `reserve`, with at least `least` at hand if there is so much."""
+        """Divide what there is between `fuel` and `reserve`, `least` at hand if there is so much."""
         if self.interrupted:
             return
         total = self.fuel + self.reserve
@@ -96,8 +96,8 @@ class Meter:
         A thread that is just writing `fuel` back can lose this, so whoever interrupts repeats it: the epoch
         ticks on. In return nothing is asked of the loop.
         """
-        if not self.interrupted or self.fuel > 0:
-            self.interrupted = True
+        self.interrupted = True
+        if self.fuel >= _SURELY_IN_DEBT:
             self.fuel -= _INTERRUPT_DEBT
 
     def empty(self, cost: int) -> None:
@@ -105,7 +105,8 @@ class Meter:
         self.fuel += cost
         if self.interrupted:
             self.interrupted = False
-            self.fuel += _INTERRUPT_DEBT
+            # why: a loop that wrote its own count back has wiped the debt out; nothing is owed then.
+            self.fuel += _INTERRUPT_DEBT if self.fuel < _SURELY_IN_DEBT else 0
             raise LimitError("epoch deadline reached: the guest was interrupted")
         if self.refill is not None and self.remaining < cost:
             self.add(self.refill(cost))

@@ -52,19 +52,27 @@ class Table:
         self.elems: list[Any] = [init] * minimum
         store.table_count += 1
 
+    def may_grow(self, delta: int) -> bool:
+        """Tell whether neither its type nor a limit forbids that many more elements."""
+        bounds = (
+            _MOST_ELEMENTS[self.tabletype.addrtype],
+            self.tabletype.limits.maximum,
+            self.store.limits.table_elements,
+        )
+        return all(most is None or len(self.elems) + delta <= most for most in bounds)
+
+    def growth_units(self, delta: int) -> int:
+        """Return the units of fuel that growing by `delta` elements costs: nothing if it is forbidden."""
+        return delta if self.may_grow(delta) else 0
+
     def grow_elems(self, delta: int, init: Any) -> int:
         """Grow as table.grow does, with a raw reference. Return the old size, or -1 if it cannot."""
         old = len(self.elems)
-        size, limits = old + delta, self.tabletype.limits
-        most = self.store.limits.table_elements
-        if size > _MOST_ELEMENTS[self.tabletype.addrtype] or (
-            limits.maximum is not None and size > limits.maximum
-        ):
-            return -1
-        if most is not None and size > most:
+        if not self.may_grow(delta):
             return -1
         self.elems.extend([init] * delta)
-        self.tabletype = self.tabletype._replace(limits=syntax.Limits(size, limits.maximum))
+        maximum = self.tabletype.limits.maximum
+        self.tabletype = self.tabletype._replace(limits=syntax.Limits(old + delta, maximum))
         return old
 
     def type(self, store: Storelike) -> TableType:

@@ -212,4 +212,4 @@ def test_another_thread_stops_a_guest_by_the_epoch(make_engine: MakeEngine) -> N
         thread.join()
     assert time.monotonic() - started < 30
     store.set_epoch_deadline(1000)
-    assert store.fuel_consumed > 0
+    assert 0 < store.fuel_consumed < 1 << 40

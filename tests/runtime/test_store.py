@@ -105,6 +105,25 @@ def test_epoch_interrupts_and_leaves_the_fuel_as_it_was() -> None:
     burn(other.meter, 1)
 
 
+def test_interrupt_that_a_loop_wiped_out_does_not_give_fuel() -> None:
+    store = Store()
+    store.set_fuel(100)
+    mine = store.meter.fuel
+    store.meter.interrupt()
+    store.meter.fuel = mine - 5
+    assert store.get_fuel() == 95
+    with pytest.raises(LimitError, match="epoch deadline"):
+        burn(store.meter, 96)
+    assert store.get_fuel() == 95
+    store.meter.interrupt()
+    store.meter.interrupt()
+    assert store.get_fuel() == 95
+    with pytest.raises(LimitError, match="epoch deadline"):
+        burn(store.meter, 1)
+    with pytest.raises(OutOfFuel):
+        burn(store.meter, 96)
+
+
 def test_epoch_that_has_passed_stops_the_next_call() -> None:
     engine = Engine()
     store = Store(engine)

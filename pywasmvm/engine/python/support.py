@@ -30,14 +30,10 @@ def exhausted() -> NoReturn:
 def empty(meter: Any, fuel: int, cost: int) -> int:
     """Deal with an overdrawn tank or an interrupt; `fuel` is what is left after `cost` was taken. Return what is left then.
 
-    Generated code keeps the fuel in a local, so an interrupt, which takes a large debt out of the meter, may have been
-    overwritten: then the debt is taken again, for the meter gives it back.
+    Generated code keeps the fuel in a local, so it overwrites what an interrupt has done to the meter's fuel; the meter
+    knows that.
     """
-    if meter.interrupted:
-        debt = meter.remaining - meter.fuel
-        if fuel > -(debt >> 1):
-            fuel -= debt
-    elif fuel >= 0:
+    if fuel >= 0 and not meter.interrupted:
         return fuel
     meter.fuel = fuel
     meter.empty(cost)
