@@ -26,6 +26,7 @@ from .encode_types import (
     encode_valtype,
     encode_vec,
 )
+from .hints import branch_hint_section
 from .leb import encode_unsigned
 from .names import NAME_SECTION, encode_names
 from .read_instrs import DATA_OPS
@@ -44,6 +45,9 @@ def encode_module(module: Module, *, names: bool = False) -> bytes:
     sections = dict(_sections(module))
     out = [MAGIC, VERSION]
     customs = list(module.customs)
+    hints = branch_hint_section(module)
+    if hints is not None:
+        customs.append(hints)
     if names and not any(custom.name == NAME_SECTION for custom in customs):
         content = encode_names(module.names)
         if content:

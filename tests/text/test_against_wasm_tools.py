@@ -64,9 +64,17 @@ def pairs(wasm_tools: str, script: Path, name: str, folder: Path) -> Iterator[tu
     for command, binary in zip(commands, binaries, strict=True):
         if not isinstance(command, (DefineModule, Refusal)) or binary is None:
             continue
-        if command.source.form == "binary" or isinstance(command, Refusal) and command.kind == "malformed":
+        if command.source.form == "binary" or _is_malformed(command):
             continue
         yield command.line, encode_module(command.source.parse(), names=True), binary
+
+
+def _is_malformed(command: DefineModule | Refusal) -> bool:
+    return isinstance(command, Refusal) and command.kind in (
+        "malformed",
+        "malformed_custom",
+        "invalid_custom",
+    )
 
 
 def without_names(binary: bytes) -> bytes:
@@ -80,7 +88,8 @@ def without_names(binary: bytes) -> bytes:
 def test_same_bytes_over_the_suite(wasm_tools: str, spec_suite: Path, tmp_path: Path) -> None:
     counts: Counter[str] = Counter()
     different = []
-    for script in sorted((spec_suite / "core").rglob("*.wast")):
+    scripts = [*(spec_suite / "core").rglob("*.wast"), *(spec_suite / "custom").rglob("*.wast")]
+    for script in sorted(scripts):
         name = script.relative_to(spec_suite).as_posix()
         for line, ours, their in pairs(wasm_tools, script, name, tmp_path / name):
             counts["modules"] += 1
