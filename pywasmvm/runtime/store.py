@@ -242,6 +242,8 @@ class Store:
     def set_wasi(self, wasi: Any) -> None:
         """Give the guests of this store a WASI world; it starts when the first WASI call needs it."""
         self._check_open()
+        if self.wasi is not None:
+            self.wasi.close()
         self.wasi = wasi.build(self)
 
     def gc(self) -> None:

@@ -32,7 +32,8 @@ def load(table: dict[str, str], name: str) -> Callable[..., Any]:
     try:
         module = import_module(module_name)
     except ModuleNotFoundError as exc:
-        if exc.name is not None and module_name.startswith(exc.name):
+        # why: a missing part of ours, compiled or not, means "not installed"; a missing library is an error.
+        if (exc.name or "").partition(".")[0] == __name__.partition(".")[0]:
             raise UnsupportedError(f"part {name!r} is not installed: {exc}") from exc
         raise
     loaded: Callable[..., Any] = getattr(module, attribute)

@@ -74,3 +74,7 @@ class World:
         for descriptor in self.descriptors.values():
             descriptor.close()
         self.descriptors.clear()
+
+    def __del__(self) -> None:
+        # why: descriptors are numbers of the system, which Python does not close by itself.
+        self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pywasmvm import UsageError, WasiConfig
+from pywasmvm import Store, UsageError, WasiConfig
 
 BADF, EXIST, INVAL, ISDIR, LOOP, NOENT, NOTDIR, NOTEMPTY, PERM = 8, 20, 28, 31, 32, 44, 54, 55, 63
 CREAT, DIRECTORY, EXCL, TRUNC = 1, 2, 4, 8
@@ -239,6 +240,21 @@ def test_nothing_stays_open(make_guest: Any, tree: Path) -> None:
     for path in ("sub/deep/../inner", "sub/none", "../x", "file/x", "sub/deep"):
         guest.open(ROOT, path)
     guest.store.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_forgotten_store_closes_its_files(tree: Path) -> None:
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("counts /proc/self/fd")
+    before = len(os.listdir("/proc/self/fd"))
+    config = WasiConfig()
+    config.preopen_dir(str(tree), "/")
+    store = Store()
+    store.set_wasi(config)
+    store.set_wasi(config)
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    del store
+    gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
 
 
