@@ -73,7 +73,7 @@ class Http1Writer:
                 out += key + b": " + value + b"\r\n"
         if b"content-length" in headers:
             self.chunked = False
-        elif code == 204 or 100 <= code < 200:
+        elif code in (204, 304) or 100 <= code < 200:
             self.chunked = False
         elif end and not self.head_request:
             out += b"content-length: 0\r\n"
@@ -194,6 +194,8 @@ class Http2Writer:
 
     def __init__(self, view: ClientView, head_request: bool) -> None:
         self.view = view
+        self.head_request = head_request
+        self.length: int | None = None
 
     def headers(self, headers: HeaderMap, end: bool) -> None:
         shown = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
@@ -201,8 +203,15 @@ class Http2Writer:
         self.view.status = int(text) if text.isdigit() else 0
         self.view.headers = shown
         self.view.complete = end
+        length = headers.get(b"content-length")
+        self.length = int(length) if length and length.isdigit() and not self.head_request else None
 
     def data(self, data: bytes, end: bool) -> None:
+        got = len(self.view.body) + len(data)
+        if self.length is not None and (got > self.length or (end and got < self.length)):
+            if not self.view.over:
+                self.view.error = f"protocol error InvalidBodyLengthError: Expected {self.length} bytes, received {got}"
+            return
         self.view.body += data
         self.view.complete = end
 

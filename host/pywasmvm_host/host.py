@@ -189,7 +189,7 @@ class Host:
         if not in_time and not view.over:
             view.error = "timeout"
             stream.client_gone()
-        elif not view.over:
+        elif not view.over and not stream.close_after:
             world.run_while(lambda: not view.over, request.timeout_ms)
             if not view.over:
                 view.error = "timeout"

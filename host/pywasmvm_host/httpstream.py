@@ -54,6 +54,7 @@ class HttpStream:
         self.tx = 0
         self.request_complete = False
         self.over = False
+        self.close_after = False
         self.on_over: Any = None
         self.route: dict[str, Any] | None = None
         self.route_known = False
@@ -79,6 +80,8 @@ class HttpStream:
         self.original_headers = headers.copy()
         self._mutate_request(headers)
         self.request_headers = headers
+        if self._refused(headers):
+            return
         head = headers.get(b":method") == b"HEAD"
         self.writer = Http2Writer(self.view, head) if self.http2 else Http1Writer(self.view, head, self.http10)
         if self.connection is not None:
@@ -87,6 +90,21 @@ class HttpStream:
         self.request_complete = end
         self.find_route()
         self.manager.request_headers(headers, end)
+
+    def _refused(self, headers: HeaderMap) -> bool:
+        """Answer what the connection manager refuses before any filter."""
+        path = headers.get(b":path") or b""
+        self.request_complete = True
+        if b"#" in path:
+            self.close_after = True
+            self.route_known = True
+            self.refuse(400, b"", "path_normalization_failed")
+        elif path and not path.startswith(b"/"):
+            self.route_known = True
+            self.refuse(404, b"", "absolute_path_rejected")
+        else:
+            return False
+        return True
 
     def _make_filters(self) -> None:
         self.filters = self.proxy.make_filters(self)
@@ -103,13 +121,19 @@ class HttpStream:
         self.manager.send_local_reply(LocalReply(code, body, details=details, flag=flag))
 
     def _mutate_request(self, headers: HeaderMap) -> None:
+        connection = (headers.get(b"connection") or b"").lower()
+        self.close_after = connection == b"close" or (self.http10 and connection != b"keep-alive")
+        if (headers.get(b"expect") or b"").lower() == b"100-continue":
+            headers.remove(b"expect")
+            self.view.informational.append(100)
         for name in (*HOP, *INTERNAL_ONLY):
             headers.remove(name)
         te = headers.get(b"te")
         if te is not None and te != b"trailers":
             headers.remove(b"te")
         if b":scheme" not in headers:
-            headers.add(b":scheme", b"http")
+            forwarded = headers.get(b"x-forwarded-proto") or b""
+            headers.add(b":scheme", forwarded if forwarded in (b"http", b"https") else b"http")
         if b"x-forwarded-proto" not in headers:
             headers.add(b"x-forwarded-proto", b"http")
         if self.proxy.envoy_headers and b"x-request-id" not in headers:
@@ -170,8 +194,12 @@ class HttpStream:
             headers.add(b"date", self.proxy.date())
         if self.proxy.envoy_headers:
             headers.set(b"server", b"envoy")
-        if not self.request_complete and not self.http2:
+        if self.http10 and b"content-length" not in headers:
+            self.close_after = True  # an HTTP/1.0 body without a length ends with the connection
+        if (not self.request_complete or self.close_after) and not self.http2:
             headers.set(b"connection", b"close")
+        elif self.http10:
+            headers.set(b"connection", b"keep-alive")
         status = headers.get(b":status") or b"0"
         self.code = int(status) if status.isdigit() else 0
         self.response_headers_sent = headers
@@ -187,7 +215,7 @@ class HttpStream:
     def reset(self, details: str, silent: bool) -> None:
         if not self.details:
             self.details = details
-        if not silent and self.writer is not None:
+        if (not silent or self.http2) and self.writer is not None:
             self._close_connection()
         self.finish()
 
@@ -198,7 +226,7 @@ class HttpStream:
 
     def end(self) -> None:
         self.finish()
-        if isinstance(self.writer, Http1Writer) and not self.request_complete:
+        if isinstance(self.writer, Http1Writer) and (not self.request_complete or self.close_after):
             self._close_connection()
 
     def finish(self) -> None:
@@ -238,6 +266,14 @@ class _Answer:
         self.on_reset = if_mine(router.on_reset)
 
 
+def redirect_location(redirect: dict[str, Any], headers: HeaderMap) -> bytes:
+    """Return where a redirect route sends the client."""
+    scheme = b"https" if redirect.get("https") else headers.get(b":scheme") or b"http"
+    host = redirect["host"].encode() if redirect.get("host") else headers.get(b":authority") or b""
+    path = redirect["path"].encode() if redirect.get("path") else headers.get(b":path") or b"/"
+    return scheme + b"://" + host + path
+
+
 class Router:
     """The last filter of the request direction: chooses the cluster and speaks to it."""
 
@@ -261,6 +297,10 @@ class Router:
         if "direct_response" in route:
             direct = route["direct_response"]
             m.send_local_reply(LocalReply(direct.get("status", 200), direct.get("body", b""), details="direct_response"))
+            return HeadersAction.STOP_ITERATION
+        if "redirect" in route:
+            location = redirect_location(route["redirect"], headers)
+            m.send_local_reply(LocalReply(route["redirect"].get("code", 301), headers=[(b"location", location)], details="direct_response"))
             return HeadersAction.STOP_ITERATION
         cluster = s.proxy.clusters.get(route["cluster"])
         if cluster is None:
@@ -327,7 +367,8 @@ class Router:
         return False
 
     def _arm(self) -> None:
-        timeout = self.stream.proxy.route_timeout_ms
+        route = self.stream.find_route() or {}
+        timeout = route.get("timeout_ms", self.stream.proxy.route_timeout_ms)
         if timeout and self.timer is None:
             self.timer = self.stream.world.after(timeout, self._timeout)
 

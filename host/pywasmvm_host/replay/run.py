@@ -422,12 +422,19 @@ def _route(r: dict[str, Any]) -> dict[str, Any]:
     out.update(_action(r.get("route", {})))
     if "direct_response" in r:
         out["direct_response"] = {"status": r["direct_response"].get("status", 200), "body": ((r["direct_response"].get("body") or {}).get("inline_string") or "").encode()}
+    redirect = r.get("redirect")
+    if redirect is not None:
+        codes = {"MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}
+        out["redirect"] = {"path": redirect.get("path_redirect"), "host": redirect.get("host_redirect"), "https": redirect.get("https_redirect"), "code": codes.get(redirect.get("response_code", ""), 301)}
     out["metadata"] = r.get("metadata")
     return out
 
 
 def _action(a: dict[str, Any]) -> dict[str, Any]:
-    return {k: a[k] for k in ("cluster", "cluster_header", "timeout") if k in a}
+    out = {k: a[k] for k in ("cluster", "cluster_header") if k in a}
+    if "timeout" in a:
+        out["timeout_ms"] = float(a["timeout"].rstrip("s")) * 1000
+    return out
 
 
 COMMON = (
