@@ -95,7 +95,7 @@ def encode_heaptype(heaptype: HeapType) -> bytes:
     if isinstance(heaptype, AbsHeapType):
         return bytes([heaptype.value])
     if isinstance(heaptype, Exact):
-        return bytes([EXACT]) + encode_unsigned(_index(heaptype.heaptype))
+        return bytes([EXACT]) + encode_signed(_index(heaptype.heaptype))
     return encode_signed(_index(heaptype))
 
 

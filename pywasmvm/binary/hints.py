@@ -1,7 +1,7 @@
 """Branch hints as the custom section `metadata.code.branch_hint`: spec appendix A.5 (code metadata).
 
-The text names the instruction a hint is about, the section its byte offset from the start of the function's body
-(its locals included), so only the encoder can write it.
+The text names the instruction that a hint is about, the section its byte offset from the start of the
+function's body (locals included), so only the encoder can write it.
 """
 
 from __future__ import annotations

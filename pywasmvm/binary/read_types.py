@@ -66,8 +66,8 @@ _FEATURE[AbsHeapType.EXTERN.value] = _FEATURE[AbsHeapType.FUNC.value] = Feature.
 _FEATURE[AbsHeapType.EXN.value] = _FEATURE[AbsHeapType.NOEXN.value] = Feature.EXCEPTIONS
 
 
-def read_heaptype(reader: Reader) -> HeapType:
-    """Read a heap type: an abstract one or a type index."""
+def read_heaptype(reader: Reader, complaint: str = "malformed heap type") -> HeapType:
+    """Read a heap type: abstract, a type index, or exact; `complaint` is for one that is exact twice."""
     offset = reader.pos
     abstract = _ABSTRACT.get(reader.peek())
     if abstract is not None:
@@ -78,6 +78,8 @@ def read_heaptype(reader: Reader) -> HeapType:
         return abstract
     if reader.peek() == EXACT and Feature.CUSTOM_DESCRIPTORS in reader.features:
         reader.pos += 1
+        if reader.peek() == EXACT:
+            raise reader.fail(complaint)
         return Exact(reader.read_u32())
     typeidx = reader.read_s33()
     if typeidx < 0:
@@ -97,7 +99,7 @@ def _read_type(reader: Reader, complaint: str) -> ValType:
         return valtype
     if byte in (REF, REF_NULL):
         reader.need(Feature.FUNCTION_REFERENCES, "a typed reference", offset)
-        return RefType(byte == REF_NULL, read_heaptype(reader))
+        return RefType(byte == REF_NULL, read_heaptype(reader, complaint))
     raise reader.fail(complaint, offset)
 
 

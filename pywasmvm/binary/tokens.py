@@ -25,7 +25,8 @@ __all__ = ["Tokens", "tokens_for"]
 
 _LEB32 = rb"[\x80-\xff]{0,4}[\x00-\x7f]"
 _LEB64 = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
-_REFTYPE = rb"[\x63\x64]" + _LEB32
+_HEAPTYPE = rb"(?:\x62" + _LEB32 + rb"|" + _LEB32 + rb")"
+_REFTYPE = rb"[\x63\x64]" + _HEAPTYPE
 _INDICES = (
     Imm.LABELIDX,
     Imm.FUNCIDX,
@@ -40,12 +41,12 @@ _INDICES = (
     Imm.FIELDIDX,
     Imm.U32,
     Imm.I32,
-    Imm.HEAPTYPE,
 )
 # Immediates whose extent a regular expression can find. The vectors are not among them: instructions that
 # have one are "irregular", their token is the opcode alone.
 _PATTERNS: dict[Imm, bytes] = {
     **dict.fromkeys(_INDICES, _LEB32),
+    Imm.HEAPTYPE: _HEAPTYPE,
     Imm.I64: _LEB64,
     Imm.BLOCKTYPE: b"(?:" + _REFTYPE + b"|" + _LEB32 + b")",
     Imm.LANEIDX: rb"[\x00-\xff]",
@@ -54,7 +55,7 @@ _PATTERNS: dict[Imm, bytes] = {
     Imm.F64: rb"[\x00-\xff]{8}",
     Imm.V128: rb"[\x00-\xff]{16}",
     Imm.MEMARG: rb"(?:[\x00-\x3f]" + _LEB64 + rb"|[\x40-\x7f]" + _LEB32 + _LEB64 + b")",
-    Imm.CAST: rb"[\x00-\x03]" + _LEB32 * 3,
+    Imm.CAST: rb"[\x00-\x03]" + _LEB32 + _HEAPTYPE * 2,
     Imm.ORDER: rb"\x00",
 }
 _IRREGULAR: Instr = ()

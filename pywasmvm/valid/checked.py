@@ -11,6 +11,7 @@ from ..errors import InternalError
 from ..syntax.module import ExternKind, Func, Module
 from ..syntax.types import (
     DefType,
+    Exact,
     ExternType,
     FuncExtern,
     FuncType,
@@ -33,6 +34,7 @@ class CheckedModule:
     """A validated module. Index spaces put imports first.
 
     declared   functions that may be named by ref.func inside bodies.
+    inexact    imported functions that may turn out to be of a subtype (proposal custom-descriptors).
     imports    the types of the imports, closed: FuncExtern and TagType hold DefTypes.
     """
 
@@ -48,10 +50,13 @@ class CheckedModule:
     imports: list[ExternType] = field(default_factory=list)
     exports: dict[str, tuple[ExternKind, int]] = field(default_factory=dict)
     declared: set[int] = field(default_factory=set)
+    inexact: set[int] = field(default_factory=set)
     _reftypes: dict[RefType, RefType] = field(default_factory=dict, repr=False)
 
     def close_heaptype(self, heaptype: HeapType) -> HeapType:
         """Return the heap type, its type index (which must be in bounds) replaced by the DefType."""
+        if isinstance(heaptype, Exact):
+            return Exact(self.close_heaptype(heaptype.heaptype))
         return self.types[heaptype] if isinstance(heaptype, int) else heaptype
 
     def close_reftype(self, reftype: RefType) -> RefType:

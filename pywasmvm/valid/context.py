@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from ..config import Features
+from ..isa import Feature
 from ..syntax.types import (
     ArrayType,
     DefType,
+    Exact,
     FuncType,
     GlobalType,
     HeapType,
@@ -76,6 +78,8 @@ class Body(TypeStack):
 
     def heaptype(self, heaptype: HeapType) -> HeapType:
         """Return a heap type, closed."""
+        if isinstance(heaptype, Exact):
+            return Exact(self.heaptype(heaptype.heaptype))
         return self.deftype(heaptype) if isinstance(heaptype, int) else heaptype
 
     def reftype(self, reftype: RefType) -> RefType:
@@ -94,6 +98,16 @@ class Body(TypeStack):
         if isinstance(blocktype, RefType):
             self.reftype(blocktype)
         return self.checked.blocktype(blocktype)
+
+    def new_ref(self, deftype: DefType) -> RefType:
+        """Return the type of a fresh object: exact where the proposal custom-descriptors is on."""
+        is_exact = Feature.CUSTOM_DESCRIPTORS in self.features
+        return RefType(False, Exact(deftype) if is_exact else deftype)
+
+    def func_ref(self, funcidx: int) -> RefType:
+        """Return the type of a reference to a function."""
+        deftype = self.func(funcidx)
+        return RefType(False, deftype) if funcidx in self.checked.inexact else self.new_ref(deftype)
 
     # Index spaces
 

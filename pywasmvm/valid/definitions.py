@@ -138,8 +138,10 @@ class Definitions:
         """Add an import to its index space and return its type, closed."""
         checked = self.checked
         if isinstance(externtype, FuncExtern):
+            if not externtype.exact:
+                checked.inexact.add(len(checked.funcs))
             checked.funcs.append(self._func(externtype.type))
-            return FuncExtern(checked.funcs[-1])
+            return FuncExtern(checked.funcs[-1], externtype.exact)
         if isinstance(externtype, TagType):
             checked.tags.append(self._tag(externtype.type))
             return TagType(checked.tags[-1])
@@ -218,7 +220,7 @@ class Definitions:
             raise self._fail(f"unknown function {max(funcidxs)}")
         if funcidxs and not match_reftype(RefType(False, FUNCREF.heaptype), reftype):
             for funcidx in funcidxs:
-                if not match_reftype(RefType(False, self.checked.funcs[funcidx]), reftype):
+                if not match_reftype(self._scope.func_ref(funcidx), reftype):
                     raise self._fail(f"type mismatch: function {funcidx} does not match {reftype}")
         self.checked.declared.update(funcidxs)
 

@@ -18,6 +18,7 @@ from ..syntax.types import (
     ArrayType,
     CompType,
     DefType,
+    Exact,
     FieldType,
     FuncType,
     HeapType,
@@ -27,6 +28,7 @@ from ..syntax.types import (
     StructType,
     SubType,
 )
+from .descriptors import check_clauses, check_descriptors, has_matching_clauses
 from .match import match_comptype
 
 __all__ = ["close_group", "map_comptype"]
@@ -71,7 +73,9 @@ def map_comptype(comptype: CompType, close: Closer) -> CompType:
 
 def _map_subtype(subtype: SubType, close: Closer) -> SubType:
     supers = tuple(map(close, subtype.supers))
-    return SubType(subtype.final, supers, map_comptype(subtype.comptype, close))
+    describes = None if subtype.describes is None else close(subtype.describes)
+    descriptor = None if subtype.descriptor is None else close(subtype.descriptor)
+    return SubType(subtype.final, supers, map_comptype(subtype.comptype, close), describes, descriptor)
 
 
 def close_group(rectype: RecType, types: list[DefType]) -> tuple[DefType, ...]:
@@ -83,6 +87,8 @@ def close_group(rectype: RecType, types: list[DefType]) -> tuple[DefType, ...]:
     size = len(rectype.subtypes)
 
     def to_rec(heaptype: HeapType) -> HeapType:
+        if isinstance(heaptype, Exact):
+            return Exact(to_rec(heaptype.heaptype))
         if not isinstance(heaptype, int):
             return heaptype
         if heaptype < base:
@@ -93,6 +99,7 @@ def close_group(rectype: RecType, types: list[DefType]) -> tuple[DefType, ...]:
 
     for index, subtype in enumerate(rectype.subtypes):
         _check_supers(subtype, base + index)
+    check_descriptors(rectype, base)
     key = tuple((type(s.comptype), _map_subtype(s, to_rec)) for s in rectype.subtypes)
     with _lock:
         group = _groups.get(key)
@@ -100,7 +107,7 @@ def close_group(rectype: RecType, types: list[DefType]) -> tuple[DefType, ...]:
             group = _make_group(tuple(subtype for _, subtype in key))
             _groups[key] = group
     if not group.is_checked:
-        _check_group(group, base)
+        _check_group(group, rectype, base)
         group.is_checked = True
     return group.types
 
@@ -120,6 +127,8 @@ def _make_group(subtypes: tuple[SubType, ...]) -> Group:
     group = Group(len(subtypes))
 
     def tie(heaptype: HeapType) -> HeapType:
+        if isinstance(heaptype, Exact):
+            return Exact(tie(heaptype.heaptype))
         return group.types[heaptype.index] if isinstance(heaptype, Rec) else heaptype
 
     for deftype, subtype in zip(group.types, subtypes, strict=True):
@@ -133,14 +142,15 @@ def _make_group(subtypes: tuple[SubType, ...]) -> Group:
     return group
 
 
-def _check_group(group: Group, base: int) -> None:
+def _check_group(group: Group, rectype: RecType, base: int) -> None:
     """Check that each type matches the supertype it declares."""
-    for deftype in group.types:
-        if len(deftype.supers) < 2:
+    for deftype, subtype in zip(group.types, rectype.subtypes, strict=True):
+        if not subtype.supers:
             continue
         parent = deftype.supers[-2]
         typeidx = base + deftype.index
         if parent.subtype.final:
-            raise ValidationError(f"sub type {typeidx} has a final super type")
-        if not match_comptype(deftype.comptype, parent.comptype):
-            raise ValidationError(f"sub type {typeidx} does not match super type")
+            raise ValidationError(f"sub type {typeidx} has a final super type {subtype.supers[0]}")
+        if not match_comptype(deftype.comptype, parent.comptype) or not has_matching_clauses(deftype, parent):
+            raise ValidationError(f"sub type {typeidx} does not match super type {subtype.supers[0]}")
+        check_clauses(subtype, deftype, parent)

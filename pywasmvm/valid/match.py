@@ -12,6 +12,7 @@ from ..syntax.types import (
     ArrayType,
     CompType,
     DefType,
+    Exact,
     ExternType,
     FieldType,
     FuncExtern,
@@ -102,6 +103,10 @@ def match_heaptype(a: HeapType, b: HeapType) -> bool:
     """Match heap types."""
     if a is b or a is BOTTOM:
         return True
+    if isinstance(a, Exact):
+        return a == b if isinstance(b, Exact) else match_heaptype(a.heaptype, b)
+    if isinstance(b, Exact):
+        return isinstance(a, AbsHeapType) and match_heaptype(a, b.heaptype)
     if isinstance(a, DefType):
         if isinstance(b, DefType):
             return match_deftype(a, b)
@@ -116,6 +121,8 @@ def match_heaptype(a: HeapType, b: HeapType) -> bool:
 
 def top_of(heaptype: HeapType) -> AbsHeapType:
     """Return the top of the hierarchy a heap type belongs to."""
+    if isinstance(heaptype, Exact):
+        heaptype = heaptype.heaptype
     if isinstance(heaptype, DefType):
         return _FUNC if isinstance(heaptype.comptype, FuncType) else _ANY
     if not isinstance(heaptype, AbsHeapType):
@@ -201,7 +208,7 @@ def _match_global(a: GlobalType, b: GlobalType) -> bool:
 def match_externtype(actual: ExternType, wanted: ExternType) -> bool:
     """Return whether what is provided may be linked to an import."""
     if isinstance(actual, FuncExtern) and isinstance(wanted, FuncExtern):
-        return match_heaptype(actual.type, wanted.type)
+        return actual.type is wanted.type if wanted.exact else match_heaptype(actual.type, wanted.type)
     if isinstance(actual, TagType) and isinstance(wanted, TagType):
         return match_heaptype(actual.type, wanted.type) and match_heaptype(wanted.type, actual.type)
     if isinstance(actual, TableType) and isinstance(wanted, TableType):

@@ -5,11 +5,11 @@ Spec: chapter 3.4.1, 3.4.2. A rule's name is `rule_` and the row's identifier.
 
 from __future__ import annotations
 
-from ..isa import BY_NAME
+from ..isa import BY_NAME, Feature
 from ..syntax.instructions import CastTarget, Catch, CatchKind, Instr
 from ..syntax.types import EXNREF, FUNCREF, AbsHeapType, FuncType, NumType, RefType, ValType
 from .context import Body
-from .match import match_reftype, match_results
+from .match import match_reftype, match_results, top_of
 from .stack import describe
 
 _IF, _ELSE = BY_NAME["if"], BY_NAME["else"]
@@ -151,7 +151,12 @@ def _label_with_ref(body: Body, labelidx: int) -> tuple[tuple[ValType, ...], Ref
 def check_cast(body: Body, target: CastTarget) -> tuple[RefType, RefType, RefType]:
     """Return the operand's type, the cast's target, and what the operand is if the cast fails."""
     source, wanted = body.reftype(target.source), body.reftype(target.target)
-    if not match_reftype(wanted, source):
+    # why: the proposal custom-descriptors lets a cast go anywhere within a hierarchy.
+    if Feature.CUSTOM_DESCRIPTORS in body.features:
+        is_possible = top_of(wanted.heaptype) is top_of(source.heaptype)
+    else:
+        is_possible = match_reftype(wanted, source)
+    if not is_possible:
         body.fail(f"type mismatch: {wanted} does not match {source}")
     return source, wanted, RefType(source.nullable and not wanted.nullable, source.heaptype)
 

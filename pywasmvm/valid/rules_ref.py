@@ -27,10 +27,10 @@ def rule_ref_is_null(body: Body, instr: Instr) -> None:
 
 def rule_ref_func(body: Body, instr: Instr) -> None:
     """ref.func x: [] -> [(ref dt)], x must be named outside bodies too."""
-    deftype = body.func(instr[1])
+    reftype = body.func_ref(instr[1])
     if instr[1] not in body.checked.declared:
         body.fail(f"undeclared function reference {instr[1]}")
-    body.push(RefType(False, deftype))
+    body.push(reftype)
 
 
 def rule_ref_eq(body: Body, instr: Instr) -> None:
@@ -98,18 +98,35 @@ def unpacked(storage: StorageType) -> ValType:
     return NumType.I32 if isinstance(storage, PackedType) else storage
 
 
+def check_no_descriptor(body: Body, typeidx: int) -> None:
+    """Refuse types whose objects need a descriptor."""
+    if body.deftype(typeidx).subtype.descriptor is not None:
+        body.fail("type with descriptor requires descriptor allocation")
+
+
+def field_values(body: Body, typeidx: int) -> list[ValType]:
+    """Return the types of the operands that initialise a structure's fields."""
+    return [unpacked(field.storage) for field in body.structtype(typeidx).fields]
+
+
+def check_defaults(body: Body, typeidx: int) -> None:
+    """Check that every field of a structure has a default value."""
+    for field in body.structtype(typeidx).fields:
+        _check_default(body, field)
+
+
 def rule_struct_new(body: Body, instr: Instr) -> None:
     """struct.new x: [t*] -> [(ref x)]."""
-    structtype = body.structtype(instr[1])
-    body.pop_types([unpacked(field.storage) for field in structtype.fields])
-    body.push(RefType(False, body.deftype(instr[1])))
+    check_no_descriptor(body, instr[1])
+    body.pop_types(field_values(body, instr[1]))
+    body.push(body.new_ref(body.deftype(instr[1])))
 
 
 def rule_struct_new_default(body: Body, instr: Instr) -> None:
     """struct.new_default x: [] -> [(ref x)]."""
-    for field in body.structtype(instr[1]).fields:
-        _check_default(body, field)
-    body.push(RefType(False, body.deftype(instr[1])))
+    check_no_descriptor(body, instr[1])
+    check_defaults(body, instr[1])
+    body.push(body.new_ref(body.deftype(instr[1])))
 
 
 def _check_default(body: Body, field: FieldType) -> None:
@@ -164,14 +181,14 @@ def rule_struct_set(body: Body, instr: Instr) -> None:
 def rule_array_new(body: Body, instr: Instr) -> None:
     """array.new x: [t i32] -> [(ref x)]."""
     body.pop_types((unpacked(body.arraytype(instr[1]).field.storage), NumType.I32))
-    body.push(RefType(False, body.deftype(instr[1])))
+    body.push(body.new_ref(body.deftype(instr[1])))
 
 
 def rule_array_new_default(body: Body, instr: Instr) -> None:
     """array.new_default x: [i32] -> [(ref x)]."""
     _check_default(body, body.arraytype(instr[1]).field)
     body.pop(NumType.I32)
-    body.push(RefType(False, body.deftype(instr[1])))
+    body.push(body.new_ref(body.deftype(instr[1])))
 
 
 def rule_array_new_fixed(body: Body, instr: Instr) -> None:
@@ -183,7 +200,7 @@ def rule_array_new_fixed(body: Body, instr: Instr) -> None:
     body.pop_types([t] * min(count, here))
     if count > here:
         body.pop(t)
-    body.push(RefType(False, body.deftype(typeidx)))
+    body.push(body.new_ref(body.deftype(typeidx)))
 
 
 def rule_array_new_data(body: Body, instr: Instr) -> None:
@@ -191,7 +208,7 @@ def rule_array_new_data(body: Body, instr: Instr) -> None:
     _check_bits(body, body.arraytype(instr[1]).field)
     body.data(instr[2])
     body.pop_types((NumType.I32, NumType.I32))
-    body.push(RefType(False, body.deftype(instr[1])))
+    body.push(body.new_ref(body.deftype(instr[1])))
 
 
 def _check_bits(body: Body, field: FieldType) -> None:
@@ -203,7 +220,7 @@ def rule_array_new_elem(body: Body, instr: Instr) -> None:
     """array.new_elem x y: [i32 i32] -> [(ref x)]."""
     _check_elems(body, body.arraytype(instr[1]).field, instr[2])
     body.pop_types((NumType.I32, NumType.I32))
-    body.push(RefType(False, body.deftype(instr[1])))
+    body.push(body.new_ref(body.deftype(instr[1])))
 
 
 def _check_elems(body: Body, field: FieldType, elemidx: int) -> None:
