@@ -179,6 +179,7 @@ class UpstreamRequest:
         if self.cluster.http2:
             if not self.finished or not self.record.complete:
                 self.record.reset_by_peer = code
+                self.record.incomplete = not self.record.complete
         elif not self.record.complete and self.record.method:
             self.record.incomplete = True
 
@@ -219,6 +220,7 @@ class UpstreamRequest:
         if self.cluster.http2:
             self._send_http2(r, message, body)
             return
+        message.remove(b"keep-alive")  # the client half of the codec drops it
         length = message.get(b"content-length")
         if nobody or (length == b"0" and not chunked):
             self._finish(lambda: self.listener.on_headers(message, True))

@@ -11,7 +11,7 @@ from typing import Any
 from .. import protobuf
 from ..abi.enums import MapType, Status
 from ..headers import HeaderMap
-from ..localreply import grpc_status_of
+from ..localreply import LocalReply, build_reply, grpc_status_of
 from . import body
 
 CALL, STREAM = 1, 2
@@ -66,8 +66,13 @@ class GrpcExchange:
         headers.add(b"x-envoy-internal", b"true")
         if timeout_ms:
             headers.add(b"x-envoy-expected-rq-timeout-ms", str(timeout_ms).encode())
-            self.timer = self.world.after(timeout_ms, lambda: self._error(UNAVAILABLE, b"upstream request timeout{response_timeout}"))
+            self.timer = self.world.after(timeout_ms, self._timeout)
         self.world.soon(lambda: self._send_head(headers))
+
+    def _timeout(self) -> None:
+        if self.upstream is not None:
+            self.upstream.cancel(INTERNAL_ERROR)
+        self._answer_locally(b"upstream request timeout", "response_timeout")
 
     def _send_head(self, headers: HeaderMap) -> None:
         if self.token not in self.root.grpc_calls:
@@ -149,8 +154,21 @@ class GrpcExchange:
 
     def on_reset(self, reason: str) -> None:
         word = reason.replace(" ", "_")
+        if reason == "remote connection failure":
+            word += "|delayed_connect_error:_Connection_refused"
         text = f"upstream connect error or disconnect/reset before headers. reset reason: {reason}"
-        self._error(UNAVAILABLE, f"{text}{{upstream_reset_before_response_started{{{word}}}}}".encode())
+        self._answer_locally(text.encode(), f"upstream_reset_before_response_started{{{word}}}")
+
+    def _answer_locally(self, text: bytes, details: str) -> None:
+        """Answer in the upstream's place, as the proxy does for a gRPC request: trailers only."""
+        if self.token not in self.root.grpc_calls:
+            return
+        reply = LocalReply(503, text, grpc_status=UNAVAILABLE)
+        headers, _ = build_reply(reply, HeaderMap("request", [(b"content-type", b"application/grpc")]))
+        self.details = details
+        if self.streaming:
+            self._with_map(MapType.GRPC_CALL_INITIAL_METADATA, HeaderMap("response"), "proxy_on_grpc_receive_initial_metadata")
+        self.on_trailers(headers)
 
     def _error(self, status: int, message: bytes = b"") -> None:
         if self.token not in self.root.grpc_calls:
@@ -160,7 +178,6 @@ class GrpcExchange:
         upstream = self.upstream
         self._close(status, message)
         if upstream is not None:
-            upstream.finished = False
             upstream.cancel(INTERNAL_ERROR)
 
     def _close(self, status: int, message: bytes) -> None:
@@ -176,7 +193,7 @@ class GrpcExchange:
         if not self.streaming and status == 0:
             status = INTERNAL
         details = self.details.encode()
-        text = message + b"{" + details + b"}" if message and details and b"{" not in message else message or details
+        text = message + b"{" + details + b"}" if message and details else message or details
         root.status = (status, text)
         root.vm.call(root, "proxy_on_grpc_close", root.id, self.token, status)
 

@@ -234,7 +234,7 @@ class _Replay:
                 world.soon(stream.hang_up)
         world.run_for(qs[group[-1]].get("wait_after_ms", 60))
         out = [{"response": self._response(begun[0], q)} for begun, q in streams]  # type: ignore[index]
-        out[-1]["upstream"] = {n: [show_received(r) for r in c.received[before.get(n, 0) :]] for n, c in world.clusters.items() if len(c.received) > before.get(n, 0)}
+        out[-1]["upstream"] = {n: list(c.received[before.get(n, 0) :]) for n, c in world.clusters.items() if len(c.received) > before.get(n, 0)}
         return out
 
     def _begin(self, q: dict[str, Any]) -> HttpStream:
@@ -290,6 +290,9 @@ class _Replay:
     # ---- result
     def _collect(self, golden: dict[str, Any]) -> dict[str, Any]:
         world, host = self.world, self.host
+        for entry in golden["requests"]:
+            # shown only now: what the end of the run did to a request belongs to its record
+            entry["upstream"] = {n: [show_received(r) for r in rs] for n, rs in entry.get("upstream", {}).items()}
         order: dict[str, int] = {}
         for line in world.logs:
             order.setdefault(line.phase, len(order))
