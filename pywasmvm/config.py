@@ -37,7 +37,9 @@ class Features:
 class Limits:
     """Bounds on what a module may be and on what a run may use. None means unlimited.
 
-    Load time: module_bytes, functions, locals (per function, parameters included), body_bytes, nesting (of blocks).
+    Load time: module_bytes, functions, locals (per function, parameters included), body_bytes, nesting (of
+    blocks), arity (parameters or results of a type), fields (of a structure), subtyping_depth (supertypes
+    above a type).
     Run time: fuel (per store, None = not metered), memory_bytes (per memory), store_memory_bytes,
     table_elements (per table), gc_heap_bytes, call_depth (frames), value_stack_bytes, instances.
     """
@@ -47,6 +49,9 @@ class Limits:
     locals: int | None = 50_000
     body_bytes: int | None = 8 << 20
     nesting: int | None = 20_000
+    arity: int | None = 1_000
+    fields: int | None = 10_000
+    subtyping_depth: int | None = 63
     fuel: int | None = None
     memory_bytes: int | None = 1 << 30
     store_memory_bytes: int | None = 4 << 30

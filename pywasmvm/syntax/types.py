@@ -214,7 +214,9 @@ class DefType:
         return f"type {self.index}"
 
     def __repr__(self) -> str:
-        return f"<DefType {self.index} {self.comptype!r}>" if hasattr(self, "subtype") else "<DefType open>"
+        # why: not the contents, which may lead back to this very type.
+        kind = type(self.comptype).__name__ if hasattr(self, "subtype") else "open"
+        return f"<DefType {self.index} {kind} at {id(self):#x}>"
 
 
 class Limits(NamedTuple):

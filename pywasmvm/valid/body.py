@@ -11,7 +11,6 @@ from ..syntax.instructions import Instr
 from ..syntax.types import FuncType, ValType
 from .checked import CheckedModule
 from .context import Body
-from .match import is_defaultable
 from .rules import RULES
 from .signatures import FIXED
 from .stack import accepts
@@ -28,11 +27,8 @@ class BodyValidator(Body):
         super().__init__(checked, features)
         self.index = -1
 
-    def validate_func(self, functype: FuncType, local_types: list[ValType], instrs: list[Instr]) -> None:
-        """Check a function body. `local_types` are those of the frame, parameters first."""
-        self.local_types = local_types
-        n_params = len(functype.params)
-        self.unset = {i for i, t in enumerate(local_types) if i >= n_params and not is_defaultable(t)}
+    def validate_func(self, functype: FuncType, instrs: list[Instr]) -> None:
+        """Check a function body; `local_types` and `unset` have been filled in."""
         self.push_frame(None, (), functype.results)
         self._run(instrs)
 

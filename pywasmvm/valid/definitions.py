@@ -5,13 +5,14 @@ Spec: chapters 3.2 and 3.5. Index spaces are filled in the order in which later 
 
 from __future__ import annotations
 
-from ..config import Features
-from ..errors import ValidationError
+from ..config import Features, Limits
+from ..errors import LimitError, ValidationError
 from ..isa import Feature
 from ..syntax.instructions import Expr
 from ..syntax.module import Data, Elem, ExternKind, Module, Table
 from ..syntax.types import (
     FUNCREF,
+    CompType,
     DefType,
     ExternType,
     FuncExtern,
@@ -20,6 +21,7 @@ from ..syntax.types import (
     HeapType,
     MemType,
     RefType,
+    StructType,
     TableType,
     TagType,
     ValType,
@@ -36,8 +38,9 @@ __all__ = ["Definitions"]
 class Definitions:
     """Fills a CheckedModule. `_at` is what is being looked at, for messages."""
 
-    def __init__(self, module: Module, features: Features) -> None:
+    def __init__(self, module: Module, features: Features, limits: Limits) -> None:
         self.module = module
+        self._limits = limits
         self.checked = CheckedModule(module)
         self._features = features
         self._at: tuple[str, int] = ("", -1)
@@ -87,11 +90,22 @@ class Definitions:
         types = self.checked.types
         for rectype in self.module.types:
             self._at = ("type", len(types))
-            for deftype in close_group(rectype, types):
+            for deftype in close_group(rectype, types, self._limits.subtyping_depth):
                 types.append(deftype)
                 comptype = deftype.comptype
+                self._check_size(comptype)
                 if isinstance(comptype, FuncType) and len(comptype.results) > 1:
                     self._need(Feature.MULTI_VALUE, "invalid result arity")
+
+    def _check_size(self, comptype: CompType) -> None:
+        if isinstance(comptype, FuncType):
+            size, limit, what = max(map(len, comptype)), self._limits.arity, "parameters or results of a type"
+        elif isinstance(comptype, StructType):
+            size, limit, what = len(comptype.fields), self._limits.fields, "fields of a type"
+        else:
+            return
+        if limit is not None and size > limit:
+            raise LimitError(f"{what}: {size} is over the limit of {limit}")
 
     def _need(self, feature: Feature, complaint: str) -> None:
         if feature not in self._features:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
-from ..errors import InternalError, ValidationError
+from ..errors import InternalError, LimitError, ValidationError
 from ..syntax.types import (
     ArrayType,
     CompType,
@@ -78,10 +78,11 @@ def _map_subtype(subtype: SubType, close: Closer) -> SubType:
     return SubType(subtype.final, supers, map_comptype(subtype.comptype, close), describes, descriptor)
 
 
-def close_group(rectype: RecType, types: list[DefType]) -> tuple[DefType, ...]:
+def close_group(rectype: RecType, types: list[DefType], depth: int | None = None) -> tuple[DefType, ...]:
     """Return the closed types of a group that comes after `types` in its module.
 
-    Raise ValidationError if it names a type that is not there or declares a supertype it does not match.
+    Raise ValidationError if it names a type that is not there or declares a supertype it does not match,
+    LimitError if a type has more than `depth` supertypes above it.
     """
     base = len(types)
     size = len(rectype.subtypes)
@@ -99,6 +100,8 @@ def close_group(rectype: RecType, types: list[DefType]) -> tuple[DefType, ...]:
 
     for index, subtype in enumerate(rectype.subtypes):
         _check_supers(subtype, base + index)
+    if depth is not None:
+        _check_depth(rectype, types, depth)
     check_descriptors(rectype, base)
     key = tuple((type(s.comptype), _map_subtype(s, to_rec)) for s in rectype.subtypes)
     with _lock:
@@ -120,6 +123,19 @@ def _check_supers(subtype: SubType, typeidx: int) -> None:
             raise ValidationError(
                 f"unknown type {heaptype}: a super type must come before its sub type {typeidx}"
             )
+
+
+def _check_depth(rectype: RecType, types: list[DefType], limit: int) -> None:
+    """Check how deep the types are, before chains of supertypes are made of them."""
+    depths: list[int] = []
+    for subtype in rectype.subtypes:
+        above = -1
+        for parent in subtype.supers:
+            if isinstance(parent, int):
+                above = len(types[parent].supers) - 1 if parent < len(types) else depths[parent - len(types)]
+        depths.append(above + 1)
+        if above + 1 > limit:
+            raise LimitError(f"supertypes above a type: {above + 1} is over the limit of {limit}")
 
 
 def _make_group(subtypes: tuple[SubType, ...]) -> Group:

@@ -18,8 +18,11 @@ from ..syntax.types import FuncType
 from .body import BodyValidator
 from .checked import CheckedModule
 from .definitions import Definitions
+from .match import is_defaultable
 
 __all__ = ["validate_module"]
+
+OPERAND_BYTES = 8
 
 
 def validate_module(
@@ -35,12 +38,13 @@ def validate_module(
     LimitError if it is larger than `limits` allows.
     """
     features, limits = features or Features(), limits or Limits()
-    definitions = Definitions(module, features)
+    definitions = Definitions(module, features, limits)
     try:
         definitions.validate()
         _Bodies(definitions.checked, features, limits).validate(progress)
-    except ValidationError as error:
-        prove_bodies(module, limits)
+    except (ValidationError, LimitError) as error:
+        if isinstance(error, ValidationError):
+            prove_bodies(module, limits)
         raise located(error, definitions.place()) from None
     module.checked = definitions.checked
     return definitions.checked
@@ -61,6 +65,7 @@ class _Bodies:
         done = 0
         for index, func in enumerate(funcs):
             validator = BodyValidator(self._checked, self._features)
+            validator.most_operands = self._limits.value_stack_bytes // OPERAND_BYTES
             try:
                 self._validate_func(validator, func)
             except (ModuleError, LimitError) as error:
@@ -73,10 +78,14 @@ class _Bodies:
         functype = self._checked.functype(self._checked.types[func.typeidx])
         self._check_local_count(functype, func)
         instrs = self._instrs(func.body)
-        locals_ = list(functype.params)
+        validator.local_types += functype.params
         for count, valtype in func.locals:
-            locals_ += [validator.valtype(valtype)] * count
-        validator.validate_func(functype, locals_, instrs)
+            closed = validator.valtype(valtype)
+            if count and not is_defaultable(closed):
+                first = len(validator.local_types)
+                validator.unset.update(range(first, first + count))
+            validator.local_types += [closed] * count
+        validator.validate_func(functype, instrs)
 
     def _check_local_count(self, functype: FuncType, func: Func) -> None:
         count = len(functype.params) + sum(n for n, _ in func.locals)

@@ -189,7 +189,7 @@ def rule_br_on_cast_fail(body: Body, instr: Instr) -> None:
 
 def _call(body: Body, functype: FuncType) -> None:
     body.pop_types(functype.params)
-    body.stack.extend(functype.results)
+    body.push_types(functype.results)
 
 
 def _return_call(body: Body, functype: FuncType) -> None:

@@ -7,10 +7,10 @@ Rule 2: every failure is a ValidationError without place; `body.py` adds functio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..errors import ValidationError
+from ..errors import LimitError, ValidationError
 from ..isa import Op
 from ..syntax.types import RefType, ValType
 from .match import BOTTOM, match_valtype
@@ -27,6 +27,7 @@ class _Unknown:
     __str__ = __repr__
 
 
+MOST_SHOWN = 16
 # An operand's type as the stack holds it: a closed ValType or UNKNOWN.
 Operand = Any
 UNKNOWN: Operand = _Unknown()
@@ -55,9 +56,10 @@ class Frame:
         self.unreachable = False
 
 
-def describe(types: Iterable[Operand]) -> str:
-    """Return '[i32 f32]'."""
-    return f"[{' '.join(map(str, types))}]"
+def describe(types: Sequence[Operand]) -> str:
+    """Return '[i32 f32]', of many types only the last ones."""
+    shown = [str(t) for t in types[-MOST_SHOWN:]]
+    return f"[{' '.join(['...'] * (len(types) > MOST_SHOWN) + shown)}]"
 
 
 def accepts(got: Operand, want: Operand) -> bool:
@@ -72,6 +74,7 @@ class TypeStack:
         self.stack: list[Operand] = []
         self.frames: list[Frame] = []
         self.floor = 0
+        self.most_operands = 1 << 23
         self.unreachable = False
         # Locals that have no value yet, and those that got one, in order.
         self.unset: set[int] = set()
@@ -95,8 +98,10 @@ class TypeStack:
         self.stack.append(t)
 
     def push_types(self, ts: Sequence[Operand]) -> None:
-        """Push operands, the last one ends on top."""
+        """Push operands, the last one ends on top. Raise LimitError if no run could hold them."""
         self.stack.extend(ts)
+        if len(self.stack) > self.most_operands:
+            raise LimitError(f"operands of a function: over the limit of {self.most_operands}")
 
     def pop_any(self) -> Operand:
         """Pop one operand of whatever type and return the type."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pywasmvm.binary import decode_module, encode_module
+from pywasmvm.binary.leb import encode_unsigned
 from pywasmvm.config import Features, Limits
 from pywasmvm.errors import DecodeError, LimitError, ValidationError
 from pywasmvm.isa import Feature
@@ -39,13 +40,15 @@ INVALID = [
     ("(func (select (ref.null func) (ref.null func) (i32.const 0)) (drop))", "type mismatch"),
     ("(func (local (ref func)) (drop (local.get 0)))", "uninitialized local 0"),
     (
-        "(func (param (ref func)) (local (ref func)) (block (local.set 1 (local.get 0))) (drop (local.get 1)))",
+        "(func (param (ref func)) (local (ref func))"
+        " (block (local.set 1 (local.get 0))) (drop (local.get 1)))",
         "uninitialized local 1",
     ),
     ("(func $f) (func (drop (ref.func $f)))", "undeclared function reference 0"),
     ("(global i32 (i32.const 0)) (func (global.set 0 (i32.const 1)))", "immutable global 0"),
     (
-        "(type $s (struct (field i32))) (func (param (ref $s)) (struct.set $s 0 (local.get 0) (i32.const 1)))",
+        "(type $s (struct (field i32)))"
+        " (func (param (ref $s)) (struct.set $s 0 (local.get 0) (i32.const 1)))",
         "immutable",
     ),
     (
@@ -58,7 +61,8 @@ INVALID = [
         "immutable array",
     ),
     (
-        "(type $a (array funcref)) (data $d) (func (drop (array.new_data $a $d (i32.const 0) (i32.const 0))))",
+        "(type $a (array funcref)) (data $d)"
+        " (func (drop (array.new_data $a $d (i32.const 0) (i32.const 0))))",
         "array type",
     ),
     ("(type $f (func)) (func (drop (array.len (ref.null $f))))", "type mismatch"),
@@ -127,7 +131,10 @@ def test_valid(text: str) -> None:
 
 
 def test_the_place_of_an_instruction() -> None:
-    text = '(module (import "a" "b" (func)) (func (export "go") (i32.const 7) (block (i64.const 1) (i32.eqz) (drop))))'
+    text = (
+        '(module (import "a" "b" (func)) (func (export "go") (i32.const 7)'
+        " (block (i64.const 1) (i32.eqz) (drop))))"
+    )
     data = encode_module(parse_module(text))
     with pytest.raises(ValidationError) as caught:
         validate_module(decode_module(data))
@@ -195,6 +202,103 @@ def test_limits_of_text() -> None:
         validate_module(parse_module("(module (func (param i32) (local i32 i32)))"), limits=Limits(locals=2))
     with pytest.raises(LimitError, match="^nesting of blocks"):
         validate_module(parse_module("(module (func (block (block))))"), limits=Limits(nesting=1))
+
+
+LIMITED = [
+    ("parameters or results of a type", Limits(arity=2), "(type (func (param i32 i32 i32)))"),
+    ("parameters or results of a type", Limits(arity=0), "(type (func (result i32)))"),
+    ("fields of a type", Limits(fields=1), "(type (struct (field i32 i32)))"),
+    (
+        "supertypes above a type",
+        Limits(subtyping_depth=1),
+        "(type (sub (func))) (rec (type (sub 0 (func))) (type (sub 1 (func))))",
+    ),
+    (
+        "operands of a function",
+        Limits(value_stack_bytes=24),
+        "(func $f (result i32 i32) (call $f) (call $f) (br 0))",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "limits", "text"), LIMITED)
+def test_limits_of_types_and_operands(what: str, limits: Limits, text: str) -> None:
+    module = parse_module(f"(module {text})")
+    validate_module(module)
+    with pytest.raises(LimitError, match=f"^{what}: ") as caught:
+        validate_module(module, limits=limits)
+    assert caught.value.where
+
+
+def test_operands_and_types_that_would_fill_the_memory() -> None:
+    """A million calls of two bytes that push a thousand operands each, and a long chain of subtypes."""
+    results = "i32 " * 1000
+    data = bytearray(
+        encode_module(parse_module(f"(module (type (func (result {results}))) (func (type 0)))"))
+    )
+    code = b"\0" + b"\x10\0" * 1_000_000 + b"\x0b"
+    data = data[: data.rindex(b"\x0a\x04\x01\x02\x00\x0b")]
+    body = encode_unsigned(len(code)) + code
+    data += b"\x0a" + encode_unsigned(len(body) + 1) + b"\1" + body
+    with pytest.raises(LimitError, match="^operands of a function"):
+        validate_module(decode_module(data, bodies=False))
+    chain = "(type (sub (func)))" + "".join(f"(type (sub {n} (func)))" for n in range(5000))
+    with pytest.raises(LimitError, match="^supertypes above a type: 64 is over"):
+        validate_module(parse_module(f"(module {chain})"))
+
+
+DESCRIBED = "(rec (type $a (sub (descriptor $b) (struct))) (type $b (sub (describes $a) (struct))))"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("(type (descriptor 1) (struct))", "descriptor type is outside rec group"),
+        ("(type (describes 0) (struct))", "forward use of described type"),
+        ("(rec (type (descriptor 1) (struct)) (type (struct)))", "type is not described by its descriptor"),
+        (
+            "(rec (type (struct)) (type (describes 0) (struct)))",
+            "described type is not described by descriptor",
+        ),
+        (
+            "(rec (type (descriptor 1) (func)) (type (describes 0) (struct)))",
+            "descriptor type must be a struct",
+        ),
+        (DESCRIBED + "(type (sub $a (struct)))", "sub type 2 does not match super type 0"),
+        (DESCRIBED + "(func (drop (struct.new $a)))", "type with descriptor requires descriptor allocation"),
+        (
+            DESCRIBED + "(func (drop (struct.new_desc $b (ref.null none))))",
+            "type without descriptor requires",
+        ),
+        (DESCRIBED + "(func (param (ref $b)) (drop (struct.new_desc $a (local.get 0))))", "type mismatch"),
+        (
+            DESCRIBED + "(func (drop (ref.cast_desc_eq (ref $b) (unreachable))))",
+            "type 1 does not have a descriptor",
+        ),
+        (
+            DESCRIBED + "(func (param (ref $a)) (result (ref (exact $b))) (ref.get_desc $a (local.get 0)))",
+            "type mismatch",
+        ),
+    ],
+)
+def test_invalid_descriptors(text: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=f"^{message}"):
+        validate_module(parse_module(f"(module {text})", ALL), ALL)
+
+
+def test_valid_descriptors() -> None:
+    text = (
+        DESCRIBED
+        + """(global $d (ref (exact $b)) (struct.new $b))
+        (global (ref (exact $a)) (struct.new_desc $a (global.get $d)))
+        (func (param (ref (exact $a))) (result (ref (exact $b))) (ref.get_desc $a (local.get 0)))
+        (func (param anyref) (result (ref $a)) (ref.cast_desc_eq (ref $a) (local.get 0) (global.get $d)))
+        (func (param anyref) (result anyref)
+          (br_on_cast_desc_eq 0 anyref (ref $a) (local.get 0) (global.get $d)))
+        (func (param i31ref) (result (ref null $a))
+          (drop (br_on_cast 0 i31ref (ref null $a) (local.get 0))) (unreachable))"""
+    )
+    validate_module(decode_module(encode_module(parse_module(f"(module {text})", ALL)), ALL), ALL)
 
 
 def test_what_is_known_of_a_valid_module() -> None:

@@ -68,7 +68,7 @@ def instr_of(op: Op, memidx: int) -> Instr:
 
 
 def module_with(instrs: list[Instr], params: tuple[ValType, ...], results: tuple[ValType, ...]) -> Module:
-    """Return a module of one function, with memories and tables of both address types and a segment of each kind."""
+    """Return a module of one function, with memories and tables of both address types."""
     mems = [MemType(t, Limits(0)) for t in (NumType.I32, NumType.I64)]
     tables = [Table(TableType(t, Limits(0), FUNCREF)) for t in (NumType.I32, NumType.I64)]
     get = BY_NAME["local.get"]
