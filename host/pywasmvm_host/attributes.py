@@ -31,11 +31,34 @@ MISSING = _Token("MISSING")
 OPAQUE = _Token("OPAQUE")
 
 FLAG_BITS = {
-    "LH": 1 << 0, "UH": 1 << 1, "UT": 1 << 2, "LR": 1 << 3, "UR": 1 << 4, "UF": 1 << 5, "UC": 1 << 6, "UO": 1 << 7,
-    "NR": 1 << 8, "DI": 1 << 9, "FI": 1 << 10, "RL": 1 << 11, "UAEX": 1 << 12, "RLSE": 1 << 13, "DC": 1 << 14,
-    "URX": 1 << 15, "SI": 1 << 16, "IH": 1 << 17, "DPE": 1 << 18, "UMSDR": 1 << 19, "RFCF": 1 << 20, "NFCF": 1 << 21,
-    "DT": 1 << 22, "UPE": 1 << 23, "NC": 1 << 24, "OM": 1 << 25, "DF": 1 << 26,
-}  # fmt: skip
+    "LH": 1 << 0,
+    "UH": 1 << 1,
+    "UT": 1 << 2,
+    "LR": 1 << 3,
+    "UR": 1 << 4,
+    "UF": 1 << 5,
+    "UC": 1 << 6,
+    "UO": 1 << 7,
+    "NR": 1 << 8,
+    "DI": 1 << 9,
+    "FI": 1 << 10,
+    "RL": 1 << 11,
+    "UAEX": 1 << 12,
+    "RLSE": 1 << 13,
+    "DC": 1 << 14,
+    "URX": 1 << 15,
+    "SI": 1 << 16,
+    "IH": 1 << 17,
+    "DPE": 1 << 18,
+    "UMSDR": 1 << 19,
+    "RFCF": 1 << 20,
+    "NFCF": 1 << 21,
+    "DT": 1 << 22,
+    "UPE": 1 << 23,
+    "NC": 1 << 24,
+    "OM": 1 << 25,
+    "DF": 1 << 26,
+}
 
 
 class Message:
@@ -125,13 +148,22 @@ def _protocol(cx: Any) -> str:
 
 
 REQUEST: dict[str, Callable[[Any], Any]] = {
-    "path": _header(b":path"), "url_path": _path_part(False), "query": _path_part(True), "host": _header(b":authority"),
-    "scheme": _header(b":scheme"), "method": _header(b":method"), "referer": _header(b"referer"),
-    "useragent": _header(b"user-agent"), "id": _header(b"x-request-id"),
+    "path": _header(b":path"),
+    "url_path": _path_part(False),
+    "query": _path_part(True),
+    "host": _header(b":authority"),
+    "scheme": _header(b":scheme"),
+    "method": _header(b":method"),
+    "referer": _header(b"referer"),
+    "useragent": _header(b"user-agent"),
+    "id": _header(b"x-request-id"),
     "headers": lambda cx: HeaderView(_map(cx, MapType.HTTP_REQUEST_HEADERS)),
-    "time": lambda cx: cx.stream.start_ns, "protocol": _protocol, "size": _request_size, "duration": _duration,
+    "time": lambda cx: cx.stream.start_ns,
+    "protocol": _protocol,
+    "size": _request_size,
+    "duration": _duration,
     "total_size": lambda cx: cx.stream.rx + _sizes(cx, MapType.HTTP_REQUEST_HEADERS),
-}  # fmt: skip
+}
 
 RESPONSE: dict[str, Callable[[Any], Any]] = {
     "code": lambda cx: MISSING if cx.stream.code is None else cx.stream.code,
@@ -141,9 +173,15 @@ RESPONSE: dict[str, Callable[[Any], Any]] = {
     "headers": lambda cx: HeaderView(_map(cx, MapType.HTTP_RESPONSE_HEADERS)),
     "trailers": lambda cx: HeaderView(_map(cx, MapType.HTTP_RESPONSE_TRAILERS)),
     "size": lambda cx: cx.stream.tx,
-    "total_size": lambda cx: cx.stream.tx + _sizes(cx, MapType.HTTP_RESPONSE_HEADERS, MapType.HTTP_RESPONSE_TRAILERS),
-    "backend_latency": lambda cx: MISSING if cx.stream.end_ns is None or not cx.stream.upstream_started_ns else cx.stream.end_ns - cx.stream.upstream_started_ns,
-}  # fmt: skip
+    "total_size": lambda cx: (
+        cx.stream.tx + _sizes(cx, MapType.HTTP_RESPONSE_HEADERS, MapType.HTTP_RESPONSE_TRAILERS)
+    ),
+    "backend_latency": lambda cx: (
+        MISSING
+        if cx.stream.end_ns is None or not cx.stream.upstream_started_ns
+        else cx.stream.end_ns - cx.stream.upstream_started_ns
+    ),
+}
 
 CONNECTION: dict[str, Callable[[Any], Any]] = {
     "id": lambda cx: cx.stream.connection_id,
@@ -199,7 +237,9 @@ def _plain(name: str) -> Callable[[Any], Any]:
 XDS: dict[str, Callable[[Any], Any]] = {
     "cluster_name": _of_route("cluster"),
     "route_name": _of_route("name"),
-    "virtual_host_name": lambda cx: cx.stream.proxy.attributes.get("virtual_host", MISSING) if cx.stream.find_route() else MISSING,
+    "virtual_host_name": lambda cx: (
+        cx.stream.proxy.attributes.get("virtual_host", MISSING) if cx.stream.find_route() else MISSING
+    ),
     "filter_chain_name": _plain("filter_chain"),
     "cluster_metadata": _routed_metadata("cluster_metadata"),
     "route_metadata": _routed_metadata("route_metadata"),
@@ -266,9 +306,19 @@ OF_STREAM: dict[str, Callable[[Any], Any]] = {
 LEGACY: dict[str, Callable[[Any], Any]] = {
     "node": lambda cx: _message(cx, "node", protobuf.node),
     "plugin_vm_memory": lambda cx: cx.vm.memory.nbytes,
-    **{name: (lambda cx, name=name: XDS[name](cx) if cx.stream is not None else MISSING) for name in
-       ("cluster_name", "route_name", "cluster_metadata", "route_metadata", "listener_direction", "listener_metadata", "upstream_host_metadata")},
-}  # fmt: skip
+    **{
+        name: (lambda cx, name=name: XDS[name](cx) if cx.stream is not None else MISSING)
+        for name in (
+            "cluster_name",
+            "route_name",
+            "cluster_metadata",
+            "route_metadata",
+            "listener_direction",
+            "listener_metadata",
+            "upstream_host_metadata",
+        )
+    },
+}
 
 
 def _top(cx: Any, name: str) -> Any:

@@ -39,7 +39,14 @@ __all__ = [
 ]
 
 # What a run may raise because of the guest; anything else is ours or the embedder's and travels on.
-ENGINE_ERROR_NAMES = ("Trap", "ExhaustionError", "OutOfFuel", "CallStackExhausted", "LimitError", "WasmException")
+ENGINE_ERROR_NAMES = (
+    "Trap",
+    "ExhaustionError",
+    "OutOfFuel",
+    "CallStackExhausted",
+    "LimitError",
+    "WasmException",
+)
 
 # (fragment of the engine's text, Envoy's wording of the same trap). First match wins.
 REASONS = (

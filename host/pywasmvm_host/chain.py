@@ -194,7 +194,13 @@ class Direction:
         if self.name == "response":
             problem = required_response_problem(headers)
             if problem:
-                m.send_local_reply(LocalReply(502, problem.encode(), details=f"filter_removed_required_response_headers{{{_underscore(problem)}}}"))
+                m.send_local_reply(
+                    LocalReply(
+                        502,
+                        problem.encode(),
+                        details=f"filter_removed_required_response_headers{{{_underscore(problem)}}}",
+                    )
+                )
                 return
             m.response_started = True
             m.sink.response_headers(headers, end and added_by is None)
@@ -332,7 +338,9 @@ class FilterManager:
         if direction == "request":
             self.send_local_reply(LocalReply(413, b"Payload Too Large", details="request_payload_too_large"))
         else:
-            self.send_local_reply(LocalReply(500, b"Internal Server Error", details="response_payload_too_large"))
+            self.send_local_reply(
+                LocalReply(500, b"Internal Server Error", details="response_payload_too_large")
+            )
 
     # ---- local replies
     def send_local_reply(self, reply: LocalReply) -> None:

@@ -210,7 +210,9 @@ class Http2Writer:
         got = len(self.view.body) + len(data)
         if self.length is not None and (got > self.length or (end and got < self.length)):
             if not self.view.over:
-                self.view.error = f"protocol error InvalidBodyLengthError: Expected {self.length} bytes, received {got}"
+                self.view.error = (
+                    f"protocol error InvalidBodyLengthError: Expected {self.length} bytes, received {got}"
+                )
             return
         self.view.body += data
         self.view.complete = end

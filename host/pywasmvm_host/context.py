@@ -101,7 +101,9 @@ class Context:
     def close_stream(self, kind: int) -> Status:
         return Status.OK if kind < 4 else Status.BAD_ARGUMENT
 
-    def send_local_response(self, code: int, details: bytes, body: bytes, headers: list[tuple[bytes, bytes]], grpc: int) -> None:
+    def send_local_response(
+        self, code: int, details: bytes, body: bytes, headers: list[tuple[bytes, bytes]], grpc: int
+    ) -> None:
         """Answer the client; nothing to answer here."""
 
     def done(self) -> Status:
@@ -164,7 +166,9 @@ class RootContext(Context):
         vm.call(self, "proxy_on_context_create", self.id, 0, starting=True)
         self.created = True
         failed_early = vm.failed
-        vm.failed = False  # why: Envoy ignores a trap in the root's context_create until the first stream comes
+        vm.failed = (
+            False  # why: Envoy ignores a trap in the root's context_create until the first stream comes
+        )
         self.shown_configuration = None
         started = self._ask("proxy_on_vm_start", len(vm.vm_configuration))
         if not started:

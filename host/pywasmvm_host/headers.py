@@ -151,7 +151,11 @@ def from_text(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> list[Pair]:
     return [
         (
             k if isinstance(k, bytes) else k.encode("latin-1", "replace"),
-            v if isinstance(v, bytes) else v.encode("latin-1") if v.isascii() or max(v) < "\u0100" else v.encode(),
+            v
+            if isinstance(v, bytes)
+            else v.encode("latin-1")
+            if v.isascii() or max(v) < "\u0100"
+            else v.encode(),
         )
         for k, v in pairs
     ]

@@ -94,9 +94,18 @@ class Host:
     progress   called as progress(done, total, what) while modules load.
     """
 
-    def __init__(self, plugins: Sequence[Plugin], *, world: World | None = None, profile: str | Profile = "envoy-1.40",
-                 limits: Limits | None = None, engine: Any = None, copies: bool = False,
-                 services: Sequence[Plugin] = (), progress: Callable[..., None] | None = None) -> None:
+    def __init__(
+        self,
+        plugins: Sequence[Plugin],
+        *,
+        world: World | None = None,
+        profile: str | Profile = "envoy-1.40",
+        limits: Limits | None = None,
+        engine: Any = None,
+        copies: bool = False,
+        services: Sequence[Plugin] = (),
+        progress: Callable[..., None] | None = None,
+    ) -> None:
         calls.load_all()
         self.plugins = list(plugins)
         self.services = list(services)
@@ -128,7 +137,9 @@ class Host:
         self.handles = [PluginHandle(worker, p) for p in self.plugins]
         if not self.proxy.factories:
             self.proxy.factories = [h.make_filter for h in self.handles if h.plugin.kind == "http"]
-            self.proxy.tcp_factories = [lambda c, h=h: make_tcp_filter(h, c) for h in self.handles if h.plugin.kind == "network"]
+            self.proxy.tcp_factories = [
+                lambda c, h=h: make_tcp_filter(h, c) for h in self.handles if h.plugin.kind == "network"
+            ]
         self.started = True
         return self
 
@@ -136,7 +147,10 @@ class Host:
         """Do what Envoy's main thread does with each plugin: try it in a VM of its own, then start its copy."""
         seen: set[str] = set()
         for plugin in self.plugins:
-            key = plugin.vm_key(plugin.read() if not isinstance(plugin.wasm, bytes) else plugin.wasm) + plugin.key()
+            key = (
+                plugin.vm_key(plugin.read() if not isinstance(plugin.wasm, bytes) else plugin.wasm)
+                + plugin.key()
+            )
             if key not in seen:
                 seen.add(key)
                 canary = VmPool(self.world, self.loader, self.limits, "main")
@@ -183,7 +197,10 @@ class Host:
         n_logs, n_host, n_access = len(world.logs), len(world.host_log), len(self.proxy.access_log)
         n_records = len(world.records)
         stream = self.submit(request)
-        in_time = world.run_while(lambda: not (stream.over or stream.view.over) or world.now_ns < stream.start_ns, request.timeout_ms)
+        in_time = world.run_while(
+            lambda: not (stream.over or stream.view.over) or world.now_ns < stream.start_ns,
+            request.timeout_ms,
+        )
         world.run_for(1)
         view = stream.view
         if not in_time and not view.over:
@@ -199,12 +216,20 @@ class Host:
         records = world.records[n_records:]
         failure = next((r.failed for r in records if r.failed), "")
         return Exchange(
-            request, received.get(main, []), cluster.pick() if cluster and cluster.received else None,
+            request,
+            received.get(main, []),
+            cluster.pick() if cluster and cluster.received else None,
             HttpResponse(view.status, view.headers, view.body, view.trailers, view.error, view.reason),
-            {n: r for n, r in received.items() if n != main and r}, world.logs[n_logs:], world.host_log[n_host:],
-            records, world.metrics.as_dict(), self.proxy.access_log[n_access:], failure,
-            stream.details == "wasm_fail_stream", sorted({h for vm in self.vms() for h in vm.hazards}),
-        )  # fmt: skip
+            {n: r for n, r in received.items() if n != main and r},
+            world.logs[n_logs:],
+            world.host_log[n_host:],
+            records,
+            world.metrics.as_dict(),
+            self.proxy.access_log[n_access:],
+            failure,
+            stream.details == "wasm_fail_stream",
+            sorted({h for vm in self.vms() for h in vm.hazards}),
+        )
 
     def vms(self) -> list[Any]:
         """Return every VM that serves."""
@@ -234,10 +259,21 @@ class Client:
         first = []
         if not r.http2:
             host = [v for k, v in pairs if k.lower() == b"host"]
-            first = [(b":authority", host[0] if host else b"example.test"), (b":path", r.path.encode("latin-1")), (b":method", r.method.encode())]
-            pairs = [(k, v.strip(b" \t")) for k, v in pairs if k.lower() not in (b"host", b"transfer-encoding")]
+            first = [
+                (b":authority", host[0] if host else b"example.test"),
+                (b":path", r.path.encode("latin-1")),
+                (b":method", r.method.encode()),
+            ]
+            pairs = [
+                (k, v.strip(b" \t")) for k, v in pairs if k.lower() not in (b"host", b"transfer-encoding")
+            ]
         else:
-            named = [(b":method", r.method.encode()), (b":scheme", b"http"), (b":authority", b"example.test"), (b":path", r.path.encode("latin-1"))]
+            named = [
+                (b":method", r.method.encode()),
+                (b":scheme", b"http"),
+                (b":authority", b"example.test"),
+                (b":path", r.path.encode("latin-1")),
+            ]
             first = [(k, v) for k, v in named if k not in low and not (k == b":authority" and b"host" in low)]
         if framing == "length" and b"content-length" not in low:
             pairs.append((b"content-length", str(sum(map(len, r.body_chunks))).encode()))
@@ -249,7 +285,13 @@ class Client:
         if r.http2:
             framing = "frames" if chunks or r.trailers else "none"
         else:
-            framing = r.framing or ("none" if not chunks and not r.trailers else "length" if len(chunks) == 1 and not r.trailers else "chunked")
+            framing = r.framing or (
+                "none"
+                if not chunks and not r.trailers
+                else "length"
+                if len(chunks) == 1 and not r.trailers
+                else "chunked"
+            )
         headers = self.header_map(framing)
         length = headers.get(b"content-length")
         empty = framing == "none" or (framing == "length" and length == b"0")

@@ -146,12 +146,22 @@ def request_bytes(request: Any) -> tuple[bytes, list[bytes]]:
     if "host" not in low:
         headers.insert(0, ("host", "example.test"))
     chunks, trailers = list(request.body_chunks), list(request.trailers)
-    framing = request.framing or ("none" if not chunks and not trailers else "length" if len(chunks) == 1 and not trailers else "chunked")
+    framing = request.framing or (
+        "none"
+        if not chunks and not trailers
+        else "length"
+        if len(chunks) == 1 and not trailers
+        else "chunked"
+    )
     if framing == "length" and "content-length" not in low:
         headers.append(("content-length", str(sum(map(len, chunks)))))
     if framing == "chunked":
         headers.append(("transfer-encoding", "chunked"))
-    head = f"{request.method} {request.path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers) + "\r\n"
+    head = (
+        f"{request.method} {request.path} HTTP/1.1\r\n"
+        + "".join(f"{k}: {v}\r\n" for k, v in headers)
+        + "\r\n"
+    )
     pieces = [b"%x\r\n" % len(c) + c + b"\r\n" if framing == "chunked" else c for c in chunks]
     if framing == "chunked":
         pieces.append(b"0\r\n" + "".join(f"{k}: {v}\r\n" for k, v in trailers).encode() + b"\r\n")

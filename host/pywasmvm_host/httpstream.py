@@ -30,13 +30,20 @@ INTERNAL_ONLY = (
     b"x-envoy-upstream-stream-duration-ms", b"x-envoy-expected-rq-timeout-ms", b"x-forwarded-client-cert",
 )  # fmt: skip
 CONNECT_ERROR = "upstream connect error or disconnect/reset before headers. reset reason: "
-RESET_FLAGS = {"connection termination": "UC", "remote connection failure": "UF", "protocol error": "UPE", "remote reset": "UR"}
+RESET_FLAGS = {
+    "connection termination": "UC",
+    "remote connection failure": "UF",
+    "protocol error": "UPE",
+    "remote reset": "UR",
+}
 
 
 class HttpStream:
     """See the module docstring. Fed by a client (`proxy.Client`), runs until `over`."""
 
-    def __init__(self, proxy: Proxy, *, http2: bool = False, http10: bool = False, connection: Any = None) -> None:
+    def __init__(
+        self, proxy: Proxy, *, http2: bool = False, http10: bool = False, connection: Any = None
+    ) -> None:
         self.proxy = proxy
         self.world = proxy.world
         self.http2 = http2
@@ -83,7 +90,9 @@ class HttpStream:
         if self._refused(headers):
             return
         head = headers.get(b":method") == b"HEAD"
-        self.writer = Http2Writer(self.view, head) if self.http2 else Http1Writer(self.view, head, self.http10)
+        self.writer = (
+            Http2Writer(self.view, head) if self.http2 else Http1Writer(self.view, head, self.http10)
+        )
         if self.connection is not None:
             self.writer.send = self.connection.write
         self._make_filters()
@@ -179,7 +188,11 @@ class HttpStream:
         return Status.OK
 
     def logged_map(self, kind: int) -> HeaderMap | None:
-        return {0: self.request_headers, 2: self.response_headers_sent or self.manager.response.headers, 3: self.manager.response.trailers}.get(kind)
+        return {
+            0: self.request_headers,
+            2: self.response_headers_sent or self.manager.response.headers,
+            3: self.manager.response.trailers,
+        }.get(kind)
 
     # ---- the sink
     def set_details(self, details: str, flag: str = "") -> None:
@@ -296,11 +309,19 @@ class Router:
             return HeadersAction.STOP_ITERATION
         if "direct_response" in route:
             direct = route["direct_response"]
-            m.send_local_reply(LocalReply(direct.get("status", 200), direct.get("body", b""), details="direct_response"))
+            m.send_local_reply(
+                LocalReply(direct.get("status", 200), direct.get("body", b""), details="direct_response")
+            )
             return HeadersAction.STOP_ITERATION
         if "redirect" in route:
             location = redirect_location(route["redirect"], headers)
-            m.send_local_reply(LocalReply(route["redirect"].get("code", 301), headers=[(b"location", location)], details="direct_response"))
+            m.send_local_reply(
+                LocalReply(
+                    route["redirect"].get("code", 301),
+                    headers=[(b"location", location)],
+                    details="direct_response",
+                )
+            )
             return HeadersAction.STOP_ITERATION
         cluster = s.proxy.clusters.get(route["cluster"])
         if cluster is None:
@@ -330,7 +351,14 @@ class Router:
         problem = request_problem(headers) if headers is not None else ""
         if problem:
             details = "".join("_" if c.isspace() else c for c in problem)
-            m.send_local_reply(LocalReply(503, problem.encode("latin-1"), details=f"filter_removed_required_request_headers{{{details}}}", flag="DPE"))
+            m.send_local_reply(
+                LocalReply(
+                    503,
+                    problem.encode("latin-1"),
+                    details=f"filter_removed_required_request_headers{{{details}}}",
+                    flag="DPE",
+                )
+            )
             return
         upstream.connected = True
         s.upstream_address = upstream.cluster.address
@@ -377,14 +405,19 @@ class Router:
             return
         if self.upstream is not None:
             self.upstream.cancel(8)
-        self.manager.send_local_reply(LocalReply(504, b"upstream request timeout", details="response_timeout", flag="UT"))
+        self.manager.send_local_reply(
+            LocalReply(504, b"upstream request timeout", details="response_timeout", flag="UT")
+        )
 
     # ---- the upstream's answer
     def on_headers_from_upstream(self, headers: HeaderMap, end: bool) -> None:
         self.responded = True
         s = self.stream
         if s.proxy.envoy_headers:
-            headers.add(b"x-envoy-upstream-service-time", str((s.world.now_ns - s.upstream_started_ns) // 1_000_000).encode())
+            headers.add(
+                b"x-envoy-upstream-service-time",
+                str((s.world.now_ns - s.upstream_started_ns) // 1_000_000).encode(),
+            )
         s.details = "via_upstream"
         status = headers.get(b":status") or b"0"
         s.code = int(status) if status.isdigit() else 0
@@ -411,7 +444,14 @@ class Router:
             return
         if reason == "remote connection failure":
             word += "|delayed_connect_error:_Connection_refused"
-        m.send_local_reply(LocalReply(503, (CONNECT_ERROR + reason).encode(), details=f"upstream_reset_before_response_started{{{word}}}", flag=flag))
+        m.send_local_reply(
+            LocalReply(
+                503,
+                (CONNECT_ERROR + reason).encode(),
+                details=f"upstream_reset_before_response_started{{{word}}}",
+                flag=flag,
+            )
+        )
 
     def on_destroy(self) -> None:
         if self.timer is not None:

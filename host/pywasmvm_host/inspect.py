@@ -35,9 +35,19 @@ def inspect_module(data: bytes) -> dict[str, Any]:
         "higress": version == V_HIGRESS,
         "callbacks": _callbacks(exports, version) if markers else [],
         "imports": [_import(item, version) for item in facts.imports],
-        "exports": [{"name": e.name, "kind": e.kind, "type": signature(e.params, e.results) if e.kind == "func" else ""} for e in facts.exports],
+        "exports": [
+            {
+                "name": e.name,
+                "kind": e.kind,
+                "type": signature(e.params, e.results) if e.kind == "func" else "",
+            }
+            for e in facts.exports
+        ],
         "toolchain": facts.producers(),
-        "memories": [{"bytes": low * PAGE, "max_bytes": high * PAGE if high is not None else None} for low, high in facts.memories],
+        "memories": [
+            {"bytes": low * PAGE, "max_bytes": high * PAGE if high is not None else None}
+            for low, high in facts.memories
+        ],
         "functions": facts.functions,
         "start_section": facts.has_start,
         "sections": _sections(facts),
@@ -67,13 +77,29 @@ def _callbacks(exports: dict[str, Export], version: str | None) -> list[dict[str
         row = rows.get(name)
         if row is not None:
             fits = (export.params, export.results) == (row.wasm_params, row.wasm_results)
-            out.append({"name": name, "does": row.does, "type": signature(export.params, export.results), "ok": fits, "want": row.signature})
+            out.append(
+                {
+                    "name": name,
+                    "does": row.does,
+                    "type": signature(export.params, export.results),
+                    "ok": fits,
+                    "want": row.signature,
+                }
+            )
     return out
 
 
 def _import(item: Any, version: str | None) -> dict[str, Any]:
     row = _CALLS.get((item.module, item.name)) or _WASI.get((item.module, item.name))
-    out = {"module": item.module, "name": item.name, "kind": item.kind, "type": signature(item.params, item.results) if item.kind == "func" else item.detail, "lets": "", "group": "", "ok": True}
+    out = {
+        "module": item.module,
+        "name": item.name,
+        "kind": item.kind,
+        "type": signature(item.params, item.results) if item.kind == "func" else item.detail,
+        "lets": "",
+        "group": "",
+        "ok": True,
+    }
     if row is None:
         out["ok"] = item.kind in ("memory", "table") or version is None
         return out
@@ -85,7 +111,9 @@ def _import(item: Any, version: str | None) -> dict[str, Any]:
     return out
 
 
-def _problems(facts: ModuleFacts, exports: dict[str, Export], version: str | None, markers: list[str]) -> list[str]:
+def _problems(
+    facts: ModuleFacts, exports: dict[str, Export], version: str | None, markers: list[str]
+) -> list[str]:
     if not markers:
         return []
     out = []
@@ -100,7 +128,9 @@ def _problems(facts: ModuleFacts, exports: dict[str, Export], version: str | Non
     if "_start" in exports and "_initialize" in exports:
         out.append("exports _start and _initialize: only _initialize runs")
     if "proxy_on_grpc_trailing_metadata" in exports:
-        out.append("exports proxy_on_grpc_trailing_metadata, which no host calls (proxy_on_grpc_receive_trailing_metadata)")
+        out.append(
+            "exports proxy_on_grpc_trailing_metadata, which no host calls (proxy_on_grpc_receive_trailing_metadata)"
+        )
     if facts.has_start:
         out.append("has a start section: host calls made there crash Envoy 1.40")
     rows = _rows(version)

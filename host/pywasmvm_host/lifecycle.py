@@ -10,7 +10,14 @@ from .errors import HostError
 
 __all__ = ["TABLE", "step"]
 
-_EVENTS = ("request headers", "request body", "request trailers", "response headers", "response body", "response trailers")
+_EVENTS = (
+    "request headers",
+    "request body",
+    "request trailers",
+    "response headers",
+    "response body",
+    "response trailers",
+)
 
 TABLE: dict[tuple[str, str], str] = {
     ("new", "create"): "open",

@@ -28,7 +28,9 @@ class LocalReply:
 def is_grpc(headers: HeaderMap | None) -> bool:
     """Tell a gRPC message by its content type."""
     value = headers.get(b"content-type") if headers is not None else None
-    return value is not None and (value == b"application/grpc" or value.startswith((b"application/grpc+", b"application/grpc;")))
+    return value is not None and (
+        value == b"application/grpc" or value.startswith((b"application/grpc+", b"application/grpc;"))
+    )
 
 
 def grpc_status_of(http_code: int) -> int:

@@ -62,7 +62,9 @@ class Call:
         return self.vm.profile
 
 
-def _read_params(vm: Vm, params: tuple[Param, ...], words: tuple[int, ...]) -> tuple[list[Any], list[tuple[str, int, int]]]:
+def _read_params(
+    vm: Vm, params: tuple[Param, ...], words: tuple[int, ...]
+) -> tuple[list[Any], list[tuple[str, int, int]]]:
     values: list[Any] = []
     outputs: list[tuple[str, int, int]] = []
     at = 0
@@ -149,7 +151,9 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
 
 def restricted_function(vm: Vm, row: HostCall | WasiCall) -> Callable[..., Any]:
     """Return the stub for a call the capability list leaves out."""
-    kind, answer = ("proxy-wasm", Status.INTERNAL_FAILURE) if isinstance(row, HostCall) else ("WASI", Errno.NOTCAPABLE)
+    kind, answer = (
+        ("proxy-wasm", Status.INTERNAL_FAILURE) if isinstance(row, HostCall) else ("WASI", Errno.NOTCAPABLE)
+    )
 
     def function(*words: int) -> int | None:
         vm.world.note("error", f"Attempted call to restricted {kind} capability: {row.name}", vm.thread)

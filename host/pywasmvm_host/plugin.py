@@ -72,7 +72,9 @@ class Plugin:
 
     def __post_init__(self) -> None:
         if self.kind not in ("http", "network", "service", "access_log"):
-            raise ConfigError(f"plugin {self.name or '(no name)'}: kind {self.kind!r} is none of http, network, service, access_log")
+            raise ConfigError(
+                f"plugin {self.name or '(no name)'}: kind {self.kind!r} is none of http, network, service, access_log"
+            )
         policy = self.failure_policy
         if isinstance(policy, str):
             object.__setattr__(self, "failure_policy", FailurePolicy(policy))
@@ -93,11 +95,17 @@ class Plugin:
         try:
             return Path(self.wasm).read_bytes()
         except OSError as e:
-            raise HostError(f"cannot read {self.wasm}: {e.strerror or e}", reason="Failed to load Wasm code", plugin=self.name) from e
+            raise HostError(
+                f"cannot read {self.wasm}: {e.strerror or e}",
+                reason="Failed to load Wasm code",
+                plugin=self.name,
+            ) from e
 
     def vm_key(self, code: bytes) -> str:
         """Return the key under which plugins share a VM: vm_id, VM configuration and code."""
-        return hashlib.sha256(b"||".join([self.vm_id.encode(), self.vm_configuration_bytes, code])).hexdigest()
+        return hashlib.sha256(
+            b"||".join([self.vm_id.encode(), self.vm_configuration_bytes, code])
+        ).hexdigest()
 
     def key(self) -> str:
         """Return the key under which plugins share a root context inside a VM."""

@@ -39,7 +39,14 @@ class Loader:
         code = plugin.read()
         key = (code, plugin.patch_abi)
         if key not in self.cache:
-            self.cache[key] = load_module(self.engine, code, self.profile, plugin=plugin.name, patch_abi=plugin.patch_abi, progress=self.progress)
+            self.cache[key] = load_module(
+                self.engine,
+                code,
+                self.profile,
+                plugin=plugin.name,
+                patch_abi=plugin.patch_abi,
+                progress=self.progress,
+            )
         return self.cache[key]
 
 
@@ -59,9 +66,18 @@ class VmPool:
         key = plugin.vm_key(loaded.code)
         vm = self.vms.get(key)
         if vm is None or vm.failed:
-            vm = Vm(self.world, loaded, self.loader.engine, self.loader.profile, self.limits, vm_id=plugin.vm_id,
-                    vm_configuration=plugin.vm_configuration_bytes, environment=dict(plugin.environment),
-                    capabilities=plugin.capabilities, thread=self.thread)
+            vm = Vm(
+                self.world,
+                loaded,
+                self.loader.engine,
+                self.loader.profile,
+                self.limits,
+                vm_id=plugin.vm_id,
+                vm_configuration=plugin.vm_configuration_bytes,
+                environment=dict(plugin.environment),
+                capabilities=plugin.capabilities,
+                thread=self.thread,
+            )
             self.vms[key] = vm
             vm.start()
         return vm

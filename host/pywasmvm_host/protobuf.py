@@ -6,7 +6,17 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["ParseError", "fields", "locality", "metadata", "node", "struct_message", "tag_bytes", "tag_varint", "varint"]
+__all__ = [
+    "ParseError",
+    "fields",
+    "locality",
+    "metadata",
+    "node",
+    "struct_message",
+    "tag_bytes",
+    "tag_varint",
+    "varint",
+]
 
 
 class ParseError(ValueError):
@@ -80,13 +90,18 @@ def _value(value: Any) -> bytes:
 
 def struct_message(value: Mapping[str, Any]) -> bytes:
     """Write google.protobuf.Struct, in the order given."""
-    return b"".join(tag_bytes(1, tag_bytes(1, k.encode()) + tag_bytes(2, _value(v))) for k, v in value.items())
+    return b"".join(
+        tag_bytes(1, tag_bytes(1, k.encode()) + tag_bytes(2, _value(v))) for k, v in value.items()
+    )
 
 
 def metadata(value: Mapping[str, Any]) -> bytes:
     """Write core.v3.Metadata from {"filter_metadata": {namespace: struct}}."""
     spaces = value.get("filter_metadata", {})
-    return b"".join(tag_bytes(1, tag_bytes(1, k.encode()) + tag_bytes(2, struct_message(v))) for k, v in sorted(spaces.items()))
+    return b"".join(
+        tag_bytes(1, tag_bytes(1, k.encode()) + tag_bytes(2, struct_message(v)))
+        for k, v in sorted(spaces.items())
+    )
 
 
 def locality(value: Mapping[str, Any]) -> bytes:

@@ -106,11 +106,21 @@ class Proxy:
             return value.decode("latin-1") if value is not None else None
 
         route = s.find_route() if s.request_headers is not None else None
-        self.access_log.append(AccessEntry(
-            code=s.code or 0, flags=",".join(s.flags) or "-", details=s.details, rx=s.rx, tx=s.tx,
-            method=text(b":method"), path=text(b":path"), route=(route or {}).get("name"), cluster=(route or {}).get("cluster"),
-            states=dict(s.states), metadata=dict(s.metadata),
-        ))  # fmt: skip
+        self.access_log.append(
+            AccessEntry(
+                code=s.code or 0,
+                flags=",".join(s.flags) or "-",
+                details=s.details,
+                rx=s.rx,
+                tx=s.tx,
+                method=text(b":method"),
+                path=text(b":path"),
+                route=(route or {}).get("name"),
+                cluster=(route or {}).get("cluster"),
+                states=dict(s.states),
+                metadata=dict(s.metadata),
+            )
+        )
 
     def stream_over(self, stream: HttpStream) -> None:
         if stream in self.streams:

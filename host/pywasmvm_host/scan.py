@@ -17,7 +17,15 @@ SECTIONS = (
     "data", "data count", "tag",
 )  # fmt: skip
 KINDS = ("func", "table", "memory", "global", "tag")
-VALTYPES = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x70: "funcref", 0x6F: "externref"}
+VALTYPES = {
+    0x7F: "i32",
+    0x7E: "i64",
+    0x7D: "f32",
+    0x7C: "f64",
+    0x7B: "v128",
+    0x70: "funcref",
+    0x6F: "externref",
+}
 CORRUPT = "Failed to parse corrupted Wasm module"
 
 
@@ -148,7 +156,9 @@ def scan(data: bytes) -> ModuleFacts:
         code, start = r.byte(), r.at
         size = r.u32()
         body = r.take(size)
-        facts.sections.append((SECTIONS[code] if code < len(SECTIONS) else f"section {code}", r.at - start + 1))
+        facts.sections.append(
+            (SECTIONS[code] if code < len(SECTIONS) else f"section {code}", r.at - start + 1)
+        )
         _section(code, _Reader(body), facts, types, funcs)
     return facts
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .abi.enums import BodyAction, BufferType, HeadersAction, MapType, Status, body_action, headers_action, trailers_action
+from .abi.enums import (
+    BodyAction,
+    BufferType,
+    HeadersAction,
+    MapType,
+    Status,
+    body_action,
+    headers_action,
+    trailers_action,
+)
 from .abi.model import V0_1, V_HIGRESS
 from .context import Buffer, Context, RootContext
 from .headers import HeaderMap
@@ -160,7 +169,10 @@ class HttpStreamContext(Context):
             self.vm.stop_next = False
             return HeadersAction.STOP_ALL_WATERMARK
         real = bool(self.plugin and self.plugin.allow_on_headers_stop_iteration)
-        real = real or (self.vm.profile.real_stop_iteration and (self.vm.version == V_HIGRESS or self.vm.profile.name == "spec"))
+        real = real or (
+            self.vm.profile.real_stop_iteration
+            and (self.vm.version == V_HIGRESS or self.vm.profile.name == "spec")
+        )
         return headers_action(answer or 0, real)
 
     def _opens(self) -> bool:
@@ -274,7 +286,13 @@ class HttpStreamContext(Context):
         found = self.held.get(kind)
         for direction, trailers in TRAILERS.items():
             chain = self._direction(direction)
-            if found is None and kind == trailers and self.end_of_stream and chain is not None and self.chunk[direction] is not None:
+            if (
+                found is None
+                and kind == trailers
+                and self.end_of_stream
+                and chain is not None
+                and self.chunk[direction] is not None
+            ):
                 found = self.held[kind] = chain.add_trailers()
         return found
 
@@ -296,7 +314,9 @@ class HttpStreamContext(Context):
             return Status.OK
         chain = self._direction(DIRECTION_OF[kind])
         if kind == 1 and chain is not None and chain.headers is None:
-            self.vm.hazard("continue_stream(response) before there is a response: Envoy 1.40 crashes; here it does nothing")
+            self.vm.hazard(
+                "continue_stream(response) before there is a response: Envoy 1.40 crashes; here it does nothing"
+            )
         elif chain is not None:
             self.vm.defer(lambda: chain.entry_of(self).resume())
         for held in (MapType.HTTP_REQUEST_HEADERS, MapType.HTTP_REQUEST_TRAILERS):
@@ -312,10 +332,14 @@ class HttpStreamContext(Context):
             self.vm.defer(lambda: manager.reset("wasm_close_stream", True))
         return Status.OK
 
-    def send_local_response(self, code: int, details: bytes, body: bytes, headers: list[tuple[bytes, bytes]], grpc: int) -> None:
+    def send_local_response(
+        self, code: int, details: bytes, body: bytes, headers: list[tuple[bytes, bytes]], grpc: int
+    ) -> None:
         manager = self.manager
         if self.logging or manager is None:
-            self.vm.hazard("send_local_response after the stream's end: Envoy 1.40 calls proxy_on_log again and again; here it does nothing")
+            self.vm.hazard(
+                "send_local_response after the stream's end: Envoy 1.40 calls proxy_on_log again and again; here it does nothing"
+            )
             return
         self.vm.stop_next = True
         if self.replied:

@@ -89,7 +89,12 @@ class TcpStreamContext(Context):
         if self.phase in ("new", "deleted"):
             return
         self.phase = step(self.phase, "tcp")
-        self.vm.call(self, "proxy_on_downstream_connection_close", self.id, int(PeerType.LOCAL if local else PeerType.REMOTE))
+        self.vm.call(
+            self,
+            "proxy_on_downstream_connection_close",
+            self.id,
+            int(PeerType.LOCAL if local else PeerType.REMOTE),
+        )
         self.phase = step(self.phase, "done")
         self.vm.call(self, "proxy_on_done", self.id)
         self.phase = step(self.phase, "log")
@@ -124,7 +129,9 @@ class Connection:
 
     http2 = http10 = False
 
-    def __init__(self, proxy: Proxy, to_client: Callable[[bytes], None], on_close: Callable[[], None]) -> None:
+    def __init__(
+        self, proxy: Proxy, to_client: Callable[[bytes], None], on_close: Callable[[], None]
+    ) -> None:
         self.proxy = proxy
         self.world = proxy.world
         self.to_client = to_client
@@ -144,7 +151,9 @@ class Connection:
         self.flags: list[str] = []
         self.rx = self.tx = self.attempts = 0
         self.code, self.details, self.upstream_address = None, "", ""
-        self.filters: list[TcpStreamContext] = [f for f in (make(self) for make in proxy.tcp_factories) if f is not None]
+        self.filters: list[TcpStreamContext] = [
+            f for f in (make(self) for make in proxy.tcp_factories) if f is not None
+        ]
 
     def find_route(self) -> None:
         """A connection has no route."""

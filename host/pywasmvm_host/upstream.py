@@ -14,7 +14,14 @@ from typing import Any
 from .headers import HeaderMap, from_text
 from .world import World
 
-__all__ = ["DEFAULT_RESPONSE", "Cluster", "Received", "UpstreamRequest", "UpstreamResponse", "request_problem"]
+__all__ = [
+    "DEFAULT_RESPONSE",
+    "Cluster",
+    "Received",
+    "UpstreamRequest",
+    "UpstreamResponse",
+    "request_problem",
+]
 
 BODILESS = (b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT")
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -38,7 +45,9 @@ class UpstreamResponse:
     echo: bool = False
 
 
-DEFAULT_RESPONSE = UpstreamResponse(200, [("content-type", "text/plain"), ("x-upstream", "up")], [b"hello from upstream"])
+DEFAULT_RESPONSE = UpstreamResponse(
+    200, [("content-type", "text/plain"), ("x-upstream", "up")], [b"hello from upstream"]
+)
 
 
 @dataclass
@@ -72,8 +81,16 @@ def request_problem(headers: HeaderMap) -> str:
 class Cluster:
     """A named upstream with its script; responses are used in order, the last one repeats."""
 
-    def __init__(self, world: World, name: str, responses: Sequence[UpstreamResponse] = (), *, http2: bool = False,
-                 dead: bool = False, match_index: bool = False) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        responses: Sequence[UpstreamResponse] = (),
+        *,
+        http2: bool = False,
+        dead: bool = False,
+        match_index: bool = False,
+    ) -> None:
         self.world = world
         self.name = name
         self.responses = list(responses) or [DEFAULT_RESPONSE]
@@ -193,7 +210,10 @@ class UpstreamRequest:
             return
         self.answered = True
         if r.reset:
-            self._later(r.delay_ms, lambda: self._reset("connection termination" if not self.cluster.http2 else "remote reset"))
+            self._later(
+                r.delay_ms,
+                lambda: self._reset("connection termination" if not self.cluster.http2 else "remote reset"),
+            )
         else:
             self._later(r.delay_ms, self._send_head)
 
@@ -215,7 +235,11 @@ class UpstreamRequest:
             pieces = 1 if r.echo else len(r.body)
             chunked = (r.framing or ("length" if pieces <= 1 and not r.trailers else "chunked")) == "chunked"
             if not nobody and b"content-length" not in names:
-                headers.append((b"transfer-encoding", b"chunked") if chunked else (b"content-length", str(sum(map(len, body))).encode()))
+                headers.append(
+                    (b"transfer-encoding", b"chunked")
+                    if chunked
+                    else (b"content-length", str(sum(map(len, body))).encode())
+                )
         message = HeaderMap("response", [(b":status", str(r.status).encode()), *headers])
         if self.cluster.http2:
             self._send_http2(r, message, body)
@@ -271,7 +295,12 @@ class UpstreamRequest:
         for i, piece in enumerate(body):
             at += r.pace_ms
             last = i == len(body) - 1 and not r.trailers
-            self._later(at, lambda piece=piece, last=last: self._finish(lambda: self._data(piece, True)) if last else self._data(piece, False))
+            self._later(
+                at,
+                lambda piece=piece, last=last: (
+                    self._finish(lambda: self._data(piece, True)) if last else self._data(piece, False)
+                ),
+            )
         if r.trailers:
             trailers = HeaderMap("response trailers", from_text(r.trailers))
             self._later(at + r.pace_ms, lambda: self._finish(lambda: self.listener.on_trailers(trailers)))

@@ -48,7 +48,9 @@ FAILED = _Failed()
 class LoadedModule:
     """A compiled module with what its sections say and the rows its imports resolve to."""
 
-    def __init__(self, code: bytes, facts: ModuleFacts, compiled: Any, version: str, rows: dict[tuple[str, str], Any]) -> None:
+    def __init__(
+        self, code: bytes, facts: ModuleFacts, compiled: Any, version: str, rows: dict[tuple[str, str], Any]
+    ) -> None:
         self.code = code
         self.facts = facts
         self.compiled = compiled
@@ -70,10 +72,16 @@ def _offered(profile: Profile, version: str) -> dict[tuple[str, str], HostCall |
 
 
 def _refuse_import(item: Import, why: str, hint: str, plugin: str) -> AbiError:
-    return AbiError(f"{why} {item.module}.{item.name}{hint}", reason=f"Failed to load Wasm module due to {why} {item.module}.{item.name}", plugin=plugin)
+    return AbiError(
+        f"{why} {item.module}.{item.name}{hint}",
+        reason=f"Failed to load Wasm module due to {why} {item.module}.{item.name}",
+        plugin=plugin,
+    )
 
 
-def resolve_imports(facts: ModuleFacts, profile: Profile, version: str, plugin: str) -> dict[tuple[str, str], Any]:
+def resolve_imports(
+    facts: ModuleFacts, profile: Profile, version: str, plugin: str
+) -> dict[tuple[str, str], Any]:
     """Find the row of every import, or raise AbiError naming the first that has none."""
     offered = _offered(profile, version)
     rows: dict[tuple[str, str], Any] = {}
@@ -99,8 +107,15 @@ def _nearest(name: str, known: list[str]) -> str:
     return found[0] if found else ""
 
 
-def load_module(engine: Any, code: bytes, profile: Profile, *, plugin: str = "", patch_abi: bool = False,
-                progress: Callable[..., None] | None = None) -> LoadedModule:
+def load_module(
+    engine: Any,
+    code: bytes,
+    profile: Profile,
+    *,
+    plugin: str = "",
+    patch_abi: bool = False,
+    progress: Callable[..., None] | None = None,
+) -> LoadedModule:
     """Scan, check and compile a module. Raises HostError or AbiError with one clear line."""
     if not code:
         raise HostError("the module is empty", reason="Failed to load Wasm code", plugin=plugin)
@@ -109,14 +124,23 @@ def load_module(engine: Any, code: bytes, profile: Profile, *, plugin: str = "",
     version, markers = find_version(facts.function_exports(), offered)
     if version is None:
         seen = f"it exports {', '.join(markers)}" if markers else "it exports no proxy_abi_version_* function"
-        raise AbiError(f"Missing or unknown Proxy-Wasm ABI version: {seen}; this host offers {', '.join(profile.versions)}",
-                       reason="Missing or unknown Proxy-Wasm ABI version", plugin=plugin)
+        raise AbiError(
+            f"Missing or unknown Proxy-Wasm ABI version: {seen}; this host offers {', '.join(profile.versions)}",
+            reason="Missing or unknown Proxy-Wasm ABI version",
+            plugin=plugin,
+        )
     if patch_abi and version == V_HIGRESS:
         version = V0_2_1
     try:
-        compiled = backend.Module(engine, code, progress=progress) if progress else backend.Module(engine, code)
+        compiled = (
+            backend.Module(engine, code, progress=progress) if progress else backend.Module(engine, code)
+        )
     except backend.WasmError as e:
-        raise HostError(f"Failed to load Wasm bytecode: {str(e).splitlines()[0]}", reason="Failed to load Wasm bytecode", plugin=plugin) from e
+        raise HostError(
+            f"Failed to load Wasm bytecode: {str(e).splitlines()[0]}",
+            reason="Failed to load Wasm bytecode",
+            plugin=plugin,
+        ) from e
     rows = resolve_imports(facts, profile, version, plugin)
     return LoadedModule(code, facts, compiled, version, rows)
 
@@ -124,9 +148,20 @@ def load_module(engine: Any, code: bytes, profile: Profile, *, plugin: str = "",
 class Vm:
     """One instance of a module with its contexts. See the module docstring."""
 
-    def __init__(self, world: World, loaded: LoadedModule, engine: Any, profile: Profile, limits: Limits, *,
-                 vm_id: str = "", vm_configuration: bytes = b"", environment: dict[str, str] | None = None,
-                 capabilities: frozenset[str] = frozenset(), thread: str = "worker") -> None:
+    def __init__(
+        self,
+        world: World,
+        loaded: LoadedModule,
+        engine: Any,
+        profile: Profile,
+        limits: Limits,
+        *,
+        vm_id: str = "",
+        vm_configuration: bytes = b"",
+        environment: dict[str, str] | None = None,
+        capabilities: frozenset[str] = frozenset(),
+        thread: str = "worker",
+    ) -> None:
         self.world = world
         self.loaded = loaded
         self.profile = profile
@@ -172,7 +207,9 @@ class Vm:
             self.store.set_limits(memory_size=self.limits.memory_bytes)
         linker = backend.Linker(self.engine)
         for (module, name), row in self.loaded.rows.items():
-            ft = backend.FuncType([_valtype(t) for t in row.wasm_params], [_valtype(t) for t in row.wasm_results])
+            ft = backend.FuncType(
+                [_valtype(t) for t in row.wasm_params], [_valtype(t) for t in row.wasm_results]
+            )
             linker.define_func(module, name, ft, self._function_for(row))
         for item in self.loaded.facts.imports:
             if item.kind in ("memory", "table"):
@@ -180,12 +217,18 @@ class Vm:
         try:
             instance = linker.instantiate(self.store, self.loaded.compiled)
         except (backend.WasmError, RestrictedCall, *backend.engine_errors()) as e:
-            raise HostError(f"Failed to create new Wasm instance: {str(e).splitlines()[0]}", reason="Failed to create new Wasm instance") from e
+            raise HostError(
+                f"Failed to create new Wasm instance: {str(e).splitlines()[0]}",
+                reason="Failed to create new Wasm instance",
+            ) from e
         exports = instance.exports(self.store)
         facts = self.loaded.facts
         memories = [e.name for e in facts.exports if e.kind == "memory"]
         if not memories:
-            raise AbiError("the module exports no memory (Envoy 1.40 crashes on it)", reason="Wasm module is missing its memory")
+            raise AbiError(
+                "the module exports no memory (Envoy 1.40 crashes on it)",
+                reason="Wasm module is missing its memory",
+            )
         self.memory = GuestMemory(exports["memory" if "memory" in memories else memories[0]], self.store)
         self._exports = exports
 
@@ -201,7 +244,11 @@ class Vm:
 
         for imported in self.loaded.compiled.imports:
             if (imported.module, imported.name) == (item.module, item.name):
-                thing = pywasmvm.Memory(self.store, imported.type) if item.kind == "memory" else pywasmvm.Table(self.store, imported.type, None)
+                thing = (
+                    pywasmvm.Memory(self.store, imported.type)
+                    if item.kind == "memory"
+                    else pywasmvm.Table(self.store, imported.type, None)
+                )
                 linker.define(self.store, item.module, item.name, thing)
 
     def _check_exports(self) -> None:
@@ -223,7 +270,10 @@ class Vm:
         order = ("malloc", "proxy_on_memory_allocate")
         names = [n for n in (order if self.profile.malloc_first else order[::-1]) if n in self.functions]
         if not names:
-            raise AbiError("Wasm module is missing malloc function: export malloc or proxy_on_memory_allocate", reason="Wasm module is missing malloc function.")
+            raise AbiError(
+                "Wasm module is missing malloc function: export malloc or proxy_on_memory_allocate",
+                reason="Wasm module is missing malloc function.",
+            )
         self.allocator = names[0]
 
     def _initialize(self) -> None:
@@ -238,7 +288,10 @@ class Vm:
             self.call(None, "_start")
         self._restricted = ""
         if self.failed:
-            raise PluginFailed(f"Failed to initialize Wasm code: {self.failure.splitlines()[0]}", reason="Failed to initialize Wasm code") from self.failure_error
+            raise PluginFailed(
+                f"Failed to initialize Wasm code: {self.failure.splitlines()[0]}",
+                reason="Failed to initialize Wasm code",
+            ) from self.failure_error
 
     # ---- contexts
     def new_context_id(self) -> int:
@@ -290,9 +343,21 @@ class Vm:
             return FAILED
         saved, self._effective = self._effective, 0
         outer = not self._stack
-        record = CallRecord(name, args[0] if args else 0, args, context.log_prefix if context else "", self.thread, self.world.phase, nested=not outer)
+        record = CallRecord(
+            name,
+            args[0] if args else 0,
+            args,
+            context.log_prefix if context else "",
+            self.thread,
+            self.world.phase,
+            nested=not outer,
+        )
         if outer:
-            limit = (self.limits.fuel_start or self.limits.fuel) if starting or context is None else self.limits.fuel
+            limit = (
+                (self.limits.fuel_start or self.limits.fuel)
+                if starting or context is None
+                else self.limits.fuel
+            )
             self._refuel(limit)
         before_fuel, before_bytes = self._fuel(), self.memory.nbytes
         self.world.records.append(record)
@@ -343,7 +408,9 @@ class Vm:
 
     # ---- what host calls need
     def enter_host_call(self, name: str, anytime: bool, in_allocator: bool) -> None:
-        if (self._restricted == "start" and not anytime) or (self._restricted == "allocator" and not in_allocator):
+        if (self._restricted == "start" and not anytime) or (
+            self._restricted == "allocator" and not in_allocator
+        ):
             raise forbid(name)
         if self._active:
             self._active[-1].host_calls.append(name)
@@ -401,7 +468,9 @@ def _backtrace(error: BaseException) -> list[str]:
         return []
     lines = ["Proxy-Wasm plugin in-VM backtrace:"]
     for i, frame in enumerate(list(frames)[:20]):
-        name = getattr(frame, "func_name", None) or f"unknown(function index:{getattr(frame, 'func_index', 0)})"
+        name = (
+            getattr(frame, "func_name", None) or f"unknown(function index:{getattr(frame, 'func_index', 0)})"
+        )
         offset = getattr(frame, "offset", None) or getattr(frame, "module_offset", None) or 0
         lines.append(f"{i:3}:  {offset:#x} - {name}")
     return lines

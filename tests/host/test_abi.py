@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pywasmvm_host import calls
 from pywasmvm_host.abi.callbacks import CALLBACKS, callbacks_of
 from pywasmvm_host.abi.enums import BodyAction, HeadersAction, body_action, headers_action

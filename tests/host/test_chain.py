@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from pywasmvm_host.abi.enums import BodyAction, HeadersAction
 from pywasmvm_host.chain import FilterManager
 from pywasmvm_host.headers import HeaderMap
 from pywasmvm_host.localreply import LocalReply
 
 C, STOP, ALL = HeadersAction.CONTINUE, HeadersAction.STOP_ITERATION, HeadersAction.STOP_ALL_WATERMARK
-GO, HOLD, WATER, DROP = BodyAction.CONTINUE, BodyAction.STOP_BUFFER, BodyAction.STOP_WATERMARK, BodyAction.STOP_NO_BUFFER
+GO, HOLD, WATER, DROP = (
+    BodyAction.CONTINUE,
+    BodyAction.STOP_BUFFER,
+    BodyAction.STOP_WATERMARK,
+    BodyAction.STOP_NO_BUFFER,
+)
 
 
 class Scripted:
@@ -125,7 +129,10 @@ def test_responses_pass_in_reverse_order() -> None:
     a, b = Scripted(), Scripted()
     for name, f in (("a", a), ("b", b)):
         original = f.on_headers
-        f.on_headers = lambda d, h, e, name=name, original=original: (order.append(f"{name} {d}"), original(d, h, e))[1]  # type: ignore[method-assign]
+        f.on_headers = lambda d, h, e, name=name, original=original: (
+            order.append(f"{name} {d}"),
+            original(d, h, e),
+        )[1]  # type: ignore[method-assign]
     m, _, client = chain(a, b)
     m.request_headers(request(), True)
     m.response_headers(response(), False)

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["ALL", "KINDS", "V0_1", "V0_2", "V0_2_1", "V_HIGRESS", "Callback", "HostCall", "Param", "signature"]
+__all__ = [
+    "ALL",
+    "KINDS",
+    "V0_1",
+    "V0_2",
+    "V0_2_1",
+    "V_HIGRESS",
+    "Callback",
+    "HostCall",
+    "Param",
+    "signature",
+]
 
 V0_1, V0_2, V0_2_1, V_HIGRESS = "0.1.0", "0.2.0", "0.2.1", "0.2.100"
 ALL = (V0_1, V0_2, V0_2_1, V_HIGRESS)

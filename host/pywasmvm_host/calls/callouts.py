@@ -19,7 +19,14 @@ CONNECT_BODY = b"upstream connect error or disconnect/reset before headers. rese
 
 def local_answer(code: int, text: bytes) -> HeaderMap:
     """Return the headers of the answer Envoy makes up when the upstream gives none."""
-    return HeaderMap("response", [(b":status", str(code).encode()), (b"content-length", str(len(text)).encode()), (b"content-type", b"text/plain")])
+    return HeaderMap(
+        "response",
+        [
+            (b":status", str(code).encode()),
+            (b"content-length", str(len(text)).encode()),
+            (b"content-type", b"text/plain"),
+        ],
+    )
 
 
 class HttpCallout:
@@ -56,7 +63,9 @@ class HttpCallout:
 
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:
-        headers.add(b"x-envoy-upstream-service-time", str((self.world.now_ns - self.started_ns) // 1_000_000).encode())
+        headers.add(
+            b"x-envoy-upstream-service-time", str((self.world.now_ns - self.started_ns) // 1_000_000).encode()
+        )
         self.headers = headers
         if end:
             self._deliver()
@@ -111,13 +120,21 @@ class HttpCallout:
         root.callout_maps, root.callout_body = maps, bytes(self.body) if self.headers is not None else None
         n_headers = len(self.headers) if self.headers is not None else 0
         n_trailers = len(self.trailers) if self.trailers is not None else 0
-        root.vm.call(root, "proxy_on_http_call_response", root.id, self.token, n_headers, len(self.body), n_trailers)
+        root.vm.call(
+            root, "proxy_on_http_call_response", root.id, self.token, n_headers, len(self.body), n_trailers
+        )
         root.callout_maps, root.callout_body = {}, None
 
 
 @body
-def proxy_http_call(call: Any, upstream: bytes, pairs: list[tuple[bytes, bytes]], data: bytes,
-                    trailer_pairs: list[tuple[bytes, bytes]], timeout: int) -> Any:
+def proxy_http_call(
+    call: Any,
+    upstream: bytes,
+    pairs: list[tuple[bytes, bytes]],
+    data: bytes,
+    trailer_pairs: list[tuple[bytes, bytes]],
+    timeout: int,
+) -> Any:
     cluster = call.world.clusters.get(upstream.decode("utf-8", "replace"))
     headers = HeaderMap("request", pairs)
     missing = [name for name in (b":method", b":path", b":authority") if not headers.get(name)]

@@ -57,7 +57,16 @@ class GrpcExchange:
         self.details = ""
 
     def start(self, path: bytes, metadata: list[tuple[bytes, bytes]], timeout_ms: int) -> None:
-        headers = HeaderMap("request", [(b":method", b"POST"), (b":path", path), (b":authority", self.cluster.name.encode()), (b":scheme", b"http"), (b"te", b"trailers")])
+        headers = HeaderMap(
+            "request",
+            [
+                (b":method", b"POST"),
+                (b":path", path),
+                (b":authority", self.cluster.name.encode()),
+                (b":scheme", b"http"),
+                (b"te", b"trailers"),
+            ],
+        )
         if timeout_ms:
             headers.add(b"grpc-timeout", b"%dm" % timeout_ms)
         headers.add(b"content-type", b"application/grpc")
@@ -102,7 +111,9 @@ class GrpcExchange:
         code = int(headers.get(b":status") or b"0")
         if self.streaming:
             shown = HeaderMap("response") if end else headers
-            self._with_map(MapType.GRPC_CALL_INITIAL_METADATA, shown, "proxy_on_grpc_receive_initial_metadata")
+            self._with_map(
+                MapType.GRPC_CALL_INITIAL_METADATA, shown, "proxy_on_grpc_receive_initial_metadata"
+            )
         has_status = headers.get(b"grpc-status") is not None
         if code != 200 and not (end and has_status):
             self._error(grpc_status_of(code))
@@ -149,7 +160,9 @@ class GrpcExchange:
         status = int(text) if text is not None and text.isdigit() else UNKNOWN
         message = trailers.get(b"grpc-message") or b""
         if self.streaming:
-            self._with_map(MapType.GRPC_CALL_TRAILING_METADATA, trailers, "proxy_on_grpc_receive_trailing_metadata")
+            self._with_map(
+                MapType.GRPC_CALL_TRAILING_METADATA, trailers, "proxy_on_grpc_receive_trailing_metadata"
+            )
         self._close(status, message)
 
     def on_reset(self, reason: str) -> None:
@@ -167,14 +180,22 @@ class GrpcExchange:
         headers, _ = build_reply(reply, HeaderMap("request", [(b"content-type", b"application/grpc")]))
         self.details = details
         if self.streaming:
-            self._with_map(MapType.GRPC_CALL_INITIAL_METADATA, HeaderMap("response"), "proxy_on_grpc_receive_initial_metadata")
+            self._with_map(
+                MapType.GRPC_CALL_INITIAL_METADATA,
+                HeaderMap("response"),
+                "proxy_on_grpc_receive_initial_metadata",
+            )
         self.on_trailers(headers)
 
     def _error(self, status: int, message: bytes = b"") -> None:
         if self.token not in self.root.grpc_calls:
             return
         if self.streaming:
-            self._with_map(MapType.GRPC_CALL_TRAILING_METADATA, HeaderMap("response trailers"), "proxy_on_grpc_receive_trailing_metadata")
+            self._with_map(
+                MapType.GRPC_CALL_TRAILING_METADATA,
+                HeaderMap("response trailers"),
+                "proxy_on_grpc_receive_trailing_metadata",
+            )
         upstream = self.upstream
         self._close(status, message)
         if upstream is not None:
@@ -205,7 +226,15 @@ class GrpcExchange:
             self.upstream.cancel(INTERNAL_ERROR)
 
 
-def _open(call: Any, kind: int, upstream: bytes, service: bytes, method: bytes, metadata: list[tuple[bytes, bytes]], timeout: int) -> Any:
+def _open(
+    call: Any,
+    kind: int,
+    upstream: bytes,
+    service: bytes,
+    method: bytes,
+    metadata: list[tuple[bytes, bytes]],
+    timeout: int,
+) -> Any:
     status, cluster = find_cluster(call.world, upstream)
     if status == Status.PARSE_FAILURE:
         return status, None
@@ -223,7 +252,15 @@ def _open(call: Any, kind: int, upstream: bytes, service: bytes, method: bytes, 
 
 
 @body
-def proxy_grpc_call(call: Any, upstream: bytes, service: bytes, method: bytes, metadata: list[tuple[bytes, bytes]], message: bytes, timeout: int) -> Any:
+def proxy_grpc_call(
+    call: Any,
+    upstream: bytes,
+    service: bytes,
+    method: bytes,
+    metadata: list[tuple[bytes, bytes]],
+    message: bytes,
+    timeout: int,
+) -> Any:
     status, exchange = _open(call, CALL, upstream, service, method, metadata, timeout)
     if exchange is None:
         return status
@@ -232,7 +269,9 @@ def proxy_grpc_call(call: Any, upstream: bytes, service: bytes, method: bytes, m
 
 
 @body
-def proxy_grpc_stream(call: Any, upstream: bytes, service: bytes, method: bytes, metadata: list[tuple[bytes, bytes]]) -> Any:
+def proxy_grpc_stream(
+    call: Any, upstream: bytes, service: bytes, method: bytes, metadata: list[tuple[bytes, bytes]]
+) -> Any:
     status, exchange = _open(call, STREAM, upstream, service, method, metadata, 0)
     return status if exchange is None else (Status.OK, exchange.token)
 

@@ -79,7 +79,9 @@ def random_get(vm: Any, buf: int, size: int) -> int:
 @wasi_body
 def proc_exit(vm: Any, code: int) -> int:
     """Envoy logs it and returns to the guest."""
-    vm.world.note("error", f"wasi_snapshot_preview1.proc_exit({code}) was called: the plugin goes on", vm.thread)
+    vm.world.note(
+        "error", f"wasi_snapshot_preview1.proc_exit({code}) was called: the plugin goes on", vm.thread
+    )
     return Errno.SUCCESS
 
 

@@ -35,8 +35,12 @@ def inspect(file: Path, as_json: bool) -> None:
 
 def _show(file: Path, facts: dict[str, Any]) -> None:
     console = Console(soft_wrap=True)
-    kind = f"Proxy-Wasm plugin, ABI {facts['abi'] or 'unknown'}" if facts["proxy_wasm"] else "WebAssembly module"
-    console.print(f"{file}: {kind}, {facts['size']:,} bytes, {facts['functions']:,} functions", highlight=False)
+    kind = (
+        f"Proxy-Wasm plugin, ABI {facts['abi'] or 'unknown'}" if facts["proxy_wasm"] else "WebAssembly module"
+    )
+    console.print(
+        f"{file}: {kind}, {facts['size']:,} bytes, {facts['functions']:,} functions", highlight=False
+    )
     for name, values in facts["toolchain"].items():
         console.print(f"  {name}: {', '.join(values)}", highlight=False, markup=False)
     for memory in facts["memories"]:
@@ -45,13 +49,25 @@ def _show(file: Path, facts: dict[str, Any]) -> None:
     for problem in facts["problems"]:
         console.print(f"  ! {problem}", highlight=False, markup=False)
     if facts["callbacks"]:
-        _table(console, "callbacks", ("callback", "the filter"), [(c["name"], c["does"]) for c in facts["callbacks"]])
+        _table(
+            console,
+            "callbacks",
+            ("callback", "the filter"),
+            [(c["name"], c["does"]) for c in facts["callbacks"]],
+        )
     rows = [(f"{i['module']}.{i['name']}", i["lets"] or i["type"]) for i in facts["imports"]]
     if rows:
         _table(console, "imports", ("import", "lets the filter" if facts["proxy_wasm"] else "type"), rows)
     if not facts["proxy_wasm"]:
-        _table(console, "exports", ("export", "kind", "type"), [(e["name"], e["kind"], e["type"]) for e in facts["exports"]])
-    _table(console, "sections", ("section", "bytes"), [(s["name"], f"{s['bytes']:,}") for s in facts["sections"]])
+        _table(
+            console,
+            "exports",
+            ("export", "kind", "type"),
+            [(e["name"], e["kind"], e["type"]) for e in facts["exports"]],
+        )
+    _table(
+        console, "sections", ("section", "bytes"), [(s["name"], f"{s['bytes']:,}") for s in facts["sections"]]
+    )
 
 
 def _table(console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

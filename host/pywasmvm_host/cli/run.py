@@ -31,8 +31,21 @@ BODY_SHOWN = 2000
 
 
 @click.command("run")
-@click.argument("filters", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILTER.wasm...")
-@click.option("--config", "-c", "configs", multiple=True, metavar="FILE|TEXT", help="Plugin configuration; once per filter, or once for all.")
+@click.argument(
+    "filters",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILTER.wasm...",
+)
+@click.option(
+    "--config",
+    "-c",
+    "configs",
+    multiple=True,
+    metavar="FILE|TEXT",
+    help="Plugin configuration; once per filter, or once for all.",
+)
 @click.option("--vm-config", metavar="FILE|TEXT", help="VM configuration.")
 @click.option("--request", "-r", "request_line", default="GET /", show_default=True, metavar="'METHOD PATH'")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'k: v'", help="Request header.")
@@ -43,7 +56,13 @@ BODY_SHOWN = 2000
 @click.option("--upstream-header", "upstream_headers", multiple=True, metavar="'k: v'")
 @click.option("--upstream-body", metavar="TEXT|@FILE", multiple=True)
 @click.option("--upstream-trailer", "upstream_trailers", multiple=True, metavar="'k: v'")
-@click.option("--cluster", "clusters", multiple=True, metavar="NAME=STATUS[:BODY]", help="Another cluster, for callouts, and its answer.")
+@click.option(
+    "--cluster",
+    "clusters",
+    multiple=True,
+    metavar="NAME=STATUS[:BODY]",
+    help="Another cluster, for callouts, and its answer.",
+)
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default="envoy-1.40", show_default=True)
 @click.option("--fuel", type=int, help="Fuel a callback may spend.")
 @click.option("--memory", metavar="SIZE", help="Most linear memory of a plugin, e.g. 64M.")
@@ -51,10 +70,20 @@ BODY_SHOWN = 2000
 @click.option("--name", default="", help="Plugin name.")
 @click.option("--root-id", default="")
 @click.option("--vm-id", default="")
-@click.option("--failure-policy", type=click.Choice([p.name for p in FailurePolicy if p.name.startswith("FAIL")]), default="FAIL_CLOSED")
-@click.option("--real-pause", is_flag=True, help="allow_on_headers_stop_iteration: body callbacks go on while headers are held.")
+@click.option(
+    "--failure-policy",
+    type=click.Choice([p.name for p in FailurePolicy if p.name.startswith("FAIL")]),
+    default="FAIL_CLOSED",
+)
+@click.option(
+    "--real-pause",
+    is_flag=True,
+    help="allow_on_headers_stop_iteration: body callbacks go on while headers are held.",
+)
 @click.option("--env", multiple=True, metavar="K=V", help="Environment variable of the plugin.")
-@click.option("--timeout", type=float, default=6.0, show_default=True, help="Virtual seconds the client waits.")
+@click.option(
+    "--timeout", type=float, default=6.0, show_default=True, help="Virtual seconds the client waits."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def run(**options: Any) -> None:
     """Send one request through one filter, or through several as a chain."""
@@ -64,7 +93,13 @@ def run(**options: Any) -> None:
     names = [p.name for p in options["filters"]]
     try:
         with loading(names) as progress:
-            host = Host(plugins, profile=options["profile"], limits=limits, engine=make_engine(options["engine"]), progress=progress)
+            host = Host(
+                plugins,
+                profile=options["profile"],
+                limits=limits,
+                engine=make_engine(options["engine"]),
+                progress=progress,
+            )
             _add_clusters(host, options["clusters"])
             host.start()
         started = len(host.world.records)
@@ -84,7 +119,10 @@ def run(**options: Any) -> None:
     else:
         _show(exchange)
     if failed:
-        fail(exchange.failure.splitlines()[0] if exchange.failure else "a plugin failed the stream", EXIT_FAILED)
+        fail(
+            exchange.failure.splitlines()[0] if exchange.failure else "a plugin failed the stream",
+            EXIT_FAILED,
+        )
 
 
 # ---- options
@@ -101,7 +139,9 @@ def _limits(options: dict[str, Any]) -> Limits:
 def _plugins(options: dict[str, Any]) -> list[Plugin]:
     configs, filters = options["configs"], options["filters"]
     if len(configs) not in (0, 1, len(filters)):
-        raise click.UsageError(f"{len(filters)} filters and {len(configs)} --config: give none, one, or one for each")
+        raise click.UsageError(
+            f"{len(filters)} filters and {len(configs)} --config: give none, one, or one for each"
+        )
     environment = {}
     for item in options["env"]:
         key, mark, value = item.partition("=")
@@ -111,12 +151,19 @@ def _plugins(options: dict[str, Any]) -> list[Plugin]:
     out = []
     for i, path in enumerate(filters):
         config = configs[i] if len(configs) > 1 else configs[0] if configs else None
-        out.append(Plugin(
-            path, name=options["name"] or path.stem, root_id=options["root_id"], vm_id=options["vm_id"],
-            configuration=text_or_file(config), vm_configuration=text_or_file(options["vm_config"]),
-            failure_policy=FailurePolicy[options["failure_policy"]], environment=environment,
-            allow_on_headers_stop_iteration=options["real_pause"],
-        ))  # fmt: skip
+        out.append(
+            Plugin(
+                path,
+                name=options["name"] or path.stem,
+                root_id=options["root_id"],
+                vm_id=options["vm_id"],
+                configuration=text_or_file(config),
+                vm_configuration=text_or_file(options["vm_config"]),
+                failure_policy=FailurePolicy[options["failure_policy"]],
+                environment=environment,
+                allow_on_headers_stop_iteration=options["real_pause"],
+            )
+        )
     return out
 
 
@@ -132,16 +179,23 @@ def _request(options: dict[str, Any]) -> HttpRequest:
     if len(parts) != 2:
         raise click.UsageError(f"--request is written 'METHOD /path', not {options['request_line']!r}")
     return HttpRequest(
-        parts[0], parts[1], [header(h) for h in options["headers"]], [_bytes(b) for b in options["body"]],
-        [header(t) for t in options["trailers"]], http2=options["http2"], timeout_ms=options["timeout"] * 1000,
-    )  # fmt: skip
+        parts[0],
+        parts[1],
+        [header(h) for h in options["headers"]],
+        [_bytes(b) for b in options["body"]],
+        [header(t) for t in options["trailers"]],
+        http2=options["http2"],
+        timeout_ms=options["timeout"] * 1000,
+    )
 
 
 def _upstream(options: dict[str, Any]) -> UpstreamResponse:
     return UpstreamResponse(
-        options["upstream_status"], [header(h) for h in options["upstream_headers"]],
-        [_bytes(b) for b in options["upstream_body"]], [header(t) for t in options["upstream_trailers"]],
-    )  # fmt: skip
+        options["upstream_status"],
+        [header(h) for h in options["upstream_headers"]],
+        [_bytes(b) for b in options["upstream_body"]],
+        [header(t) for t in options["upstream_trailers"]],
+    )
 
 
 def _add_clusters(host: Host, clusters: tuple[str, ...]) -> None:
@@ -185,7 +239,9 @@ def _print_body(console: Console, before: bytes, after: bytes) -> None:
     mark = " " if before == after else "~"
     if before or after:
         shown = after[:BODY_SHOWN].decode("utf-8", "replace")
-        console.print(Text(f"  {mark} {shown}{' ...' if len(after) > BODY_SHOWN else ''}", style=STYLES[mark]))
+        console.print(
+            Text(f"  {mark} {shown}{' ...' if len(after) > BODY_SHOWN else ''}", style=STYLES[mark])
+        )
         if before != after:
             console.print(Text(f"    ({len(before)} bytes became {len(after)})", style="yellow"))
 
@@ -205,7 +261,11 @@ def _show(x: Exchange) -> None:
     original = x.original_response if x.upstream else None
     status = x.response.status if x.response.status is not None else "no response"
     console.print(f"client received    {status}" + (f"   ({x.response.error})" if x.response.error else ""))
-    _print_diff(console, [(k, v) for k, v in original.headers] if original else [], [h for h in x.response.headers if not h[0].startswith(":")])
+    _print_diff(
+        console,
+        [(k, v) for k, v in original.headers] if original else [],
+        [h for h in x.response.headers if not h[0].startswith(":")],
+    )
     _print_body(console, b"".join(original.body) if original else b"", x.response.body)
     _print_diff(console, list(original.trailers) if original else [], x.response.trailers)
     if x.logs:
@@ -232,7 +292,9 @@ def _show_costs(console: Console, x: Exchange) -> None:
         if not r.nested:
             fuel = f"{r.fuel:,}" if r.fuel is not None else "-"
             result = "failed" if r.failed else "" if r.result is None else str(r.result)
-            table.add_row(r.callback, str(r.context_id), result, fuel, f"{r.memory_bytes:,}", str(len(r.host_calls)))
+            table.add_row(
+                r.callback, str(r.context_id), result, fuel, f"{r.memory_bytes:,}", str(len(r.host_calls))
+            )
     console.print(table)
 
 

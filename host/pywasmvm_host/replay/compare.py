@@ -16,7 +16,11 @@ PARTS = ("startup", "requests", "log", "stats", "callbacks", "access_log")
 
 
 def _worker(lines: list[dict[str, Any]]) -> list[list[Any]]:
-    return [[x["phase"], x["level"], x["plugin"], _sorted_map(x["msg"])] for x in lines if x["thread"] in ("worker", "-")]
+    return [
+        [x["phase"], x["level"], x["plugin"], _sorted_map(x["msg"])]
+        for x in lines
+        if x["thread"] in ("worker", "-")
+    ]
 
 
 HEADER_MAP = re.compile(r"(prop (?:request|response)\.(?:headers|trailers) rc=0 len=\d+ )(.+)$")
@@ -55,10 +59,14 @@ def view(golden: dict[str, Any], part: str, case: dict[str, Any]) -> Any:
         cap = case.get("log_cap", 400)
         return lines[:cap]
     if part == "stats":
-        return {k: v for k, v in (value or {}).items() if k.startswith(("wasmcustom.", "histogram:wasmcustom."))}
+        return {
+            k: v for k, v in (value or {}).items() if k.startswith(("wasmcustom.", "histogram:wasmcustom."))
+        }
     if part == "callbacks":
         calls = [c for c in value or [] if "|worker|" in c][:400]
-        if case.get("header_order") == "unstable":  # the guest walks a map in random order: so do its allocations
+        if (
+            case.get("header_order") == "unstable"
+        ):  # the guest walks a map in random order: so do its allocations
             calls = [c for c in calls if "memory_allocate" not in c and "malloc" not in c]
         return calls
     return value or []
@@ -68,7 +76,10 @@ def _sorted_headers(value: Any, case: dict[str, Any]) -> Any:
     if case.get("header_order") != "unstable":
         return value
     if isinstance(value, dict):
-        return {k: sorted(v) if k in ("headers", "trailers") and isinstance(v, list) else _sorted_headers(v, case) for k, v in value.items()}
+        return {
+            k: sorted(v) if k in ("headers", "trailers") and isinstance(v, list) else _sorted_headers(v, case)
+            for k, v in value.items()
+        }
     return [_sorted_headers(v, case) for v in value] if isinstance(value, list) else value
 
 
@@ -79,7 +90,9 @@ def compare(case: dict[str, Any], actual: dict[str, Any], parts: tuple[str, ...]
     if "envoy_died" in golden:
         parts = ("startup",)  # why: nothing to be equal to; a host does something sane instead
     for part in parts:
-        if part in case.get("nondeterministic", []) or (part == "callbacks" and case.get("record_callbacks") is False):
+        if part in case.get("nondeterministic", []) or (
+            part == "callbacks" and case.get("record_callbacks") is False
+        ):
             continue
         want, got = view(golden, part, case), view(actual, part, case)
         if part == "callbacks" and len(golden.get("callbacks", [])) >= 400:

@@ -34,7 +34,15 @@ def start_raw(host: Host, pieces: list[bytes], pace_ms: float = 25) -> HttpStrea
     pairs = [(k.strip(), v.strip()) for k, _, v in fields]
     host_value = next((v for k, v in pairs if k.lower() == b"host"), None)
     first = [] if host_value is None else [(b":authority", host_value)]
-    headers = HeaderMap("request", [*first, (b":path", parts[1]), (b":method", parts[0]), *[(k, v) for k, v in pairs if k.lower() != b"host"]])
+    headers = HeaderMap(
+        "request",
+        [
+            *first,
+            (b":path", parts[1]),
+            (b":method", parts[0]),
+            *[(k, v) for k, v in pairs if k.lower() != b"host"],
+        ],
+    )
     if host_value is None:
         stream.request_headers = headers
         stream.request_complete = False

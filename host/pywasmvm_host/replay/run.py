@@ -6,11 +6,8 @@ limits, and shows the result with the same placeholders for ports, dates and ide
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,109 +18,22 @@ from ..host import Client, Host, HttpRequest
 from ..http1 import Http1Connection, request_bytes
 from ..httpstream import HttpStream
 from ..limits import Limits
-from ..plugin import FailurePolicy, Plugin
-from ..protobuf import struct_message
-from ..upstream import Cluster, Received, UpstreamResponse
+from ..upstream import Cluster, Received
 from ..world import World
 from .attributes import stream_attributes
+from .case import (
+    Finder,
+    action,
+    case_plugins,
+    http_request,
+    route,
+    show_bytes,
+    to_bytes,
+    upstream_response,
+)
 from .rawhttp import start_raw
 
 __all__ = ["case_plugins", "run_case"]
-
-BIG = 8192
-Finder = Callable[[str], Path]
-
-
-def to_bytes(value: Any) -> bytes:
-    """Read a body piece: text, {"b64"} or {"repeat": [s, n]}."""
-    if isinstance(value, dict):
-        if "repeat" in value:
-            return str(value["repeat"][0]).encode() * int(value["repeat"][1])
-        return base64.b64decode(value["b64"])
-    return str(value).encode()
-
-
-def show_bytes(data: bytes) -> Any:
-    """Show a body as the recordings do."""
-    if len(data) > BIG:
-        return {"len": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return {"b64": base64.b64encode(data).decode()}
-    if all(c in "\t\r\n" or ord(c) >= 32 for c in text) and "\x7f" not in text:
-        return text
-    return {"b64": base64.b64encode(data).decode()}
-
-
-def configuration(value: Any) -> Any:
-    if isinstance(value, dict):
-        # measured: a Struct reaches the plugin as its serialized message, not as JSON
-        return base64.b64decode(value["b64"]) if "b64" in value else struct_message(value.get("struct") or {})
-    return value
-
-
-def case_plugins(entries: list[dict[str, Any]], find: Finder, host_env: dict[str, str]) -> list[Plugin]:
-    """Build the plugins of a case; entries of other kinds are left out."""
-    return [_plugin(p, find, host_env) for p in entries if p.get("kind", "http") in ("http", "network")]
-
-
-def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin:
-    policy = FailurePolicy.OPEN_ALWAYS if p.get("fail_open") else FailurePolicy(p.get("failure_policy") or "FAIL_CLOSED")
-    backoff = (p.get("reload_config") or {}).get("backoff", {}).get("base_interval", "1s")
-    environment = p.get("environment") or {}
-    pairs = dict(environment.get("key_values", {}))
-    for key in environment.get("host_env_keys", []):
-        if key in pairs:
-            raise HostError(f"environment key {key} is given twice: from the host and as a value")
-    values = {k: host_env[k] for k in environment.get("host_env_keys", []) if k in host_env}
-    return Plugin(
-        find(p["wasm"]),
-        name=p.get("name") or "",
-        root_id=p.get("root_id") or "",
-        vm_id=p.get("vm_id") or "",
-        configuration=configuration(p.get("configuration")),
-        vm_configuration=configuration(p.get("vm_configuration")),
-        failure_policy=policy,
-        reload_base_ms=max(1, int(float(backoff.rstrip("s")) * 1000)),
-        capabilities=frozenset(p.get("capabilities") or ()),
-        environment={**values, **pairs},
-        allow_on_headers_stop_iteration=bool(p.get("allow_on_headers_stop_iteration")),
-        kind=p.get("kind", "http"),
-        patch_abi=bool(p.get("patch_abi")),
-    )
-
-
-def upstream_response(r: dict[str, Any]) -> UpstreamResponse:
-    return UpstreamResponse(
-        status=r.get("status", 200),
-        headers=[tuple(h) for h in r.get("headers", [])],
-        body=[to_bytes(b) for b in r.get("body", [])],
-        trailers=[tuple(h) for h in r.get("trailers") or []],
-        framing=r.get("framing", ""),
-        delay_ms=r.get("delay_ms", 0),
-        pace_ms=r.get("pace_ms", 25),
-        hang=bool(r.get("hang")),
-        reset=bool(r.get("reset")),
-        reset_mid=bool(r.get("reset_mid")),
-        early=bool(r.get("early")),
-        echo=bool(r.get("echo")),
-    )
-
-
-def http_request(q: dict[str, Any]) -> HttpRequest:
-    return HttpRequest(
-        method=q.get("method", "GET"),
-        path=q.get("path", "/"),
-        headers=[tuple(h) for h in q.get("headers", [])],
-        body_chunks=[to_bytes(b) for b in q.get("body", [])],
-        trailers=[tuple(h) for h in q.get("trailers") or []],
-        http2=str(q.get("http", "1.1")) == "2",
-        http10=str(q.get("version", "1.1")) == "1.0",
-        framing=q.get("framing") or "",
-        pace_ms=q.get("pace_ms", 25),
-        timeout_ms=q.get("timeout_ms", 6000),
-    )
 
 
 class _Replay:
@@ -142,18 +52,32 @@ class _Replay:
         limit = case.get("listener", {}).get("per_connection_buffer_limit_bytes", 1 << 20)
         plugins = case_plugins(case.get("plugins", []), self.find, host_env)
         services = case_plugins(case.get("services", []), self.find, host_env)
-        host = Host(plugins, world=self.world, limits=Limits(buffer_bytes=limit), engine=self.engine, copies=True, services=services)
+        host = Host(
+            plugins,
+            world=self.world,
+            limits=Limits(buffer_bytes=limit),
+            engine=self.engine,
+            copies=True,
+            services=services,
+        )
         for name, spec in {"up": None, **case.get("upstreams", {})}.items():
             spec = spec or {}
-            host.add_cluster(name, [upstream_response(r) for r in spec.get("responses") or []], http2=str(spec.get("http", "1.1")) == "2", match_index=bool(spec.get("match_index")))
+            host.add_cluster(
+                name,
+                [upstream_response(r) for r in spec.get("responses") or []],
+                http2=str(spec.get("http", "1.1")) == "2",
+                match_index=bool(spec.get("match_index")),
+            )
         for name in case.get("dead_clusters", []):
             host.add_cluster(name, dead=True)
         host.proxy.envoy_headers = bool(case.get("envoy_defaults"))
         host.proxy.attributes = host.world.attributes = stream_attributes(case)
         if (case.get("route") or {}).get("routes"):
-            host.proxy.routes = [_route(r) for r in case["route"]["routes"]]
+            host.proxy.routes = [route(r) for r in case["route"]["routes"]]
         elif (case.get("route") or {}).get("action"):
-            host.proxy.routes = [{"name": "route-1", "prefix": "/", "cluster": "up", **_action(case["route"]["action"])}]
+            host.proxy.routes = [
+                {"name": "route-1", "prefix": "/", "cluster": "up", **action(case["route"]["action"])}
+            ]
         return host
 
     def run(self) -> dict[str, Any]:
@@ -220,7 +144,10 @@ class _Replay:
         for n, g in enumerate(group):
             q = qs[g]
             begun: list[Any] = []
-            world.after((20 * n if len(group) > 1 else 0) + q.get("wait_before_ms", 0), lambda q=q, begun=begun: begun.append(self._begin(q)))
+            world.after(
+                (20 * n if len(group) > 1 else 0) + q.get("wait_before_ms", 0),
+                lambda q=q, begun=begun: begun.append(self._begin(q)),
+            )
             streams.append((begun, q))  # type: ignore[arg-type]
         for begun, q in streams:
             world.run_while(lambda b=begun: not b, 60000)  # type: ignore[misc]
@@ -234,7 +161,11 @@ class _Replay:
                 world.soon(stream.hang_up)
         world.run_for(qs[group[-1]].get("wait_after_ms", 60))
         out = [{"response": self._response(begun[0], q)} for begun, q in streams]  # type: ignore[index]
-        out[-1]["upstream"] = {n: list(c.received[before.get(n, 0) :]) for n, c in world.clusters.items() if len(c.received) > before.get(n, 0)}
+        out[-1]["upstream"] = {
+            n: list(c.received[before.get(n, 0) :])
+            for n, c in world.clusters.items()
+            if len(c.received) > before.get(n, 0)
+        }
         return out
 
     def _begin(self, q: dict[str, Any]) -> HttpStream:
@@ -266,7 +197,9 @@ class _Replay:
         head, pieces = request_bytes(request)
         connection.connection.receive(head)
         for i, piece in enumerate(pieces):
-            self.world.after(request.pace_ms * (i + 1), lambda piece=piece: connection.connection.receive(piece))
+            self.world.after(
+                request.pace_ms * (i + 1), lambda piece=piece: connection.connection.receive(piece)
+            )
         return sent
 
     def _response(self, stream: HttpStream, q: dict[str, Any]) -> dict[str, Any]:
@@ -292,13 +225,26 @@ class _Replay:
         world, host = self.world, self.host
         for entry in golden["requests"]:
             # shown only now: what the end of the run did to a request belongs to its record
-            entry["upstream"] = {n: [show_received(r) for r in rs] for n, rs in entry.get("upstream", {}).items()}
+            entry["upstream"] = {
+                n: [show_received(r) for r in rs] for n, rs in entry.get("upstream", {}).items()
+            }
         order: dict[str, int] = {}
         for line in world.logs:
             order.setdefault(line.phase, len(order))
         logs = sorted(world.logs, key=lambda line: (order[line.phase], line.thread != "main"))
-        golden["log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "plugin": x.plugin, "msg": x.text.rstrip("\n")} for x in logs]
-        golden["host_log"] = [{"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log]
+        golden["log"] = [
+            {
+                "phase": x.phase,
+                "thread": x.thread,
+                "level": x.level,
+                "plugin": x.plugin,
+                "msg": x.text.rstrip("\n"),
+            }
+            for x in logs
+        ]
+        golden["host_log"] = [
+            {"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log
+        ]
         golden["access_log"] = [self._access(a) for a in host.proxy.access_log] if host else []
         golden["stats"] = _shown_metrics(world.metrics.as_dict())
         golden["stats"].update({k: v for k, v in world.stats.items() if v})
@@ -309,12 +255,25 @@ class _Replay:
         proxy = self.host.proxy if self.host else None
         if proxy is None:
             return []
-        named = {proxy.listener_address: "listener", **{c.address: c.name for c in self.world.clusters.values()}}
+        named = {
+            proxy.listener_address: "listener",
+            **{c.address: c.name for c in self.world.clusters.values()},
+        }
         named.update({address: f"client{i}" for i, address in enumerate(proxy.client_addresses)})
         return [(rf"(?<!\d){a.rsplit(':', 1)[1]}(?!\d)", f"<{name}_port>") for a, name in named.items()]
 
     def _access(self, a: Any) -> dict[str, Any]:
-        out = {"cluster": a.cluster, "code": a.code, "details": a.details or None, "flags": a.flags, "method": a.method, "path": a.path, "route": a.route, "rx": a.rx, "tx": a.tx}
+        out = {
+            "cluster": a.cluster,
+            "code": a.code,
+            "details": a.details or None,
+            "flags": a.flags,
+            "method": a.method,
+            "path": a.path,
+            "route": a.route,
+            "rx": a.rx,
+            "tx": a.tx,
+        }
         if out["details"] is None:
             out["details"] = ""
         for key in self.case.get("log_filter_state", []):
@@ -325,7 +284,9 @@ class _Replay:
         return out
 
     def _callbacks(self) -> list[str]:
-        return fold([(phase, text) for phase, thread, text in self.world.trace if thread == "worker"], "worker")
+        return fold(
+            [(phase, text) for phase, thread, text in self.world.trace if thread == "worker"], "worker"
+        )
 
 
 class ByteRequest:
@@ -393,7 +354,13 @@ def fold(trace: list[tuple[str, str]], thread: str) -> list[str]:
 
 
 def show_received(r: Received) -> dict[str, Any]:
-    out: dict[str, Any] = {"method": r.method, "path": r.path, "headers": [[k, _placeholder(k, v)] for k, v in r.headers], "body": show_bytes(r.body), "trailers": [list(t) for t in r.trailers]}
+    out: dict[str, Any] = {
+        "method": r.method,
+        "path": r.path,
+        "headers": [[k, _placeholder(k, v)] for k, v in r.headers],
+        "body": show_bytes(r.body),
+        "trailers": [list(t) for t in r.trailers],
+    }
     if r.incomplete:
         out["incomplete"] = True
     if r.reset_by_peer is not None:
@@ -408,36 +375,6 @@ def _placeholder(key: str, value: str) -> str:
     if key.lower() == "x-request-id" and len(value) != 36:
         return value
     return PLACEHOLDERS.get(key.lower(), value)
-
-
-def _route(r: dict[str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = {"name": r.get("name")}
-    match = r.get("match", {})
-    for key in ("prefix", "path"):
-        if key in match:
-            out[key] = match[key]
-    headers = {}
-    for h in match.get("headers", []):
-        wanted = h.get("exact_match") or (h.get("string_match") or {}).get("exact")
-        headers[h["name"]] = wanted
-    if headers:
-        out["headers"] = headers
-    out.update(_action(r.get("route", {})))
-    if "direct_response" in r:
-        out["direct_response"] = {"status": r["direct_response"].get("status", 200), "body": ((r["direct_response"].get("body") or {}).get("inline_string") or "").encode()}
-    redirect = r.get("redirect")
-    if redirect is not None:
-        codes = {"MOVED_PERMANENTLY": 301, "FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}
-        out["redirect"] = {"path": redirect.get("path_redirect"), "host": redirect.get("host_redirect"), "https": redirect.get("https_redirect"), "code": codes.get(redirect.get("response_code", ""), 301)}
-    out["metadata"] = r.get("metadata")
-    return out
-
-
-def _action(a: dict[str, Any]) -> dict[str, Any]:
-    out = {k: a[k] for k in ("cluster", "cluster_header") if k in a}
-    if "timeout" in a:
-        out["timeout_ms"] = float(a["timeout"].rstrip("s")) * 1000
-    return out
 
 
 COMMON = (

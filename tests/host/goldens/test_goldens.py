@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pywasmvm import Config, Engine
 from pywasmvm_host.replay.compare import compare
 from pywasmvm_host.replay.run import load_case, run_case
+
+from pywasmvm import Config, Engine
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTING = os.environ.get("PYWASMVM_GOLDENS")
@@ -33,7 +33,9 @@ def find(path: str) -> Path:
         return Path(given) / path
     spec = importlib.util.find_spec("gpustack_higress_plugins")
     if spec is None or spec.origin is None:
-        pytest.skip("needs the package gpustack-higress-plugins, or PYWASMVM_HIGRESS naming its parent folder")
+        pytest.skip(
+            "needs the package gpustack-higress-plugins, or PYWASMVM_HIGRESS naming its parent folder"
+        )
     return Path(spec.origin).parent.parent / path
 
 

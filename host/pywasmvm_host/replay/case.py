@@ -1,0 +1,169 @@
+"""Reading a recorded case: plugins, requests, upstreams and routes from its JSON, bodies to and from its notation."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import HostError
+from ..host import HttpRequest
+from ..plugin import FailurePolicy, Plugin
+from ..protobuf import struct_message
+from ..upstream import UpstreamResponse
+
+__all__ = [
+    "Finder",
+    "action",
+    "case_plugins",
+    "http_request",
+    "route",
+    "show_bytes",
+    "to_bytes",
+    "upstream_response",
+]
+
+BIG = 8192
+Finder = Callable[[str], Path]
+
+
+def to_bytes(value: Any) -> bytes:
+    """Read a body piece: text, {"b64"} or {"repeat": [s, n]}."""
+    if isinstance(value, dict):
+        if "repeat" in value:
+            return str(value["repeat"][0]).encode() * int(value["repeat"][1])
+        return base64.b64decode(value["b64"])
+    return str(value).encode()
+
+
+def show_bytes(data: bytes) -> Any:
+    """Show a body as the recordings do."""
+    if len(data) > BIG:
+        return {"len": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(data).decode()}
+    if all(c in "\t\r\n" or ord(c) >= 32 for c in text) and "\x7f" not in text:
+        return text
+    return {"b64": base64.b64encode(data).decode()}
+
+
+def configuration(value: Any) -> Any:
+    if isinstance(value, dict):
+        # measured: a Struct reaches the plugin as its serialized message, not as JSON
+        return base64.b64decode(value["b64"]) if "b64" in value else struct_message(value.get("struct") or {})
+    return value
+
+
+def case_plugins(entries: list[dict[str, Any]], find: Finder, host_env: dict[str, str]) -> list[Plugin]:
+    """Build the plugins of a case; entries of other kinds are left out."""
+    return [_plugin(p, find, host_env) for p in entries if p.get("kind", "http") in ("http", "network")]
+
+
+def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin:
+    policy = (
+        FailurePolicy.OPEN_ALWAYS
+        if p.get("fail_open")
+        else FailurePolicy(p.get("failure_policy") or "FAIL_CLOSED")
+    )
+    backoff = (p.get("reload_config") or {}).get("backoff", {}).get("base_interval", "1s")
+    environment = p.get("environment") or {}
+    pairs = dict(environment.get("key_values", {}))
+    for key in environment.get("host_env_keys", []):
+        if key in pairs:
+            raise HostError(f"environment key {key} is given twice: from the host and as a value")
+    values = {k: host_env[k] for k in environment.get("host_env_keys", []) if k in host_env}
+    return Plugin(
+        find(p["wasm"]),
+        name=p.get("name") or "",
+        root_id=p.get("root_id") or "",
+        vm_id=p.get("vm_id") or "",
+        configuration=configuration(p.get("configuration")),
+        vm_configuration=configuration(p.get("vm_configuration")),
+        failure_policy=policy,
+        reload_base_ms=max(1, int(float(backoff.rstrip("s")) * 1000)),
+        capabilities=frozenset(p.get("capabilities") or ()),
+        environment={**values, **pairs},
+        allow_on_headers_stop_iteration=bool(p.get("allow_on_headers_stop_iteration")),
+        kind=p.get("kind", "http"),
+        patch_abi=bool(p.get("patch_abi")),
+    )
+
+
+def upstream_response(r: dict[str, Any]) -> UpstreamResponse:
+    return UpstreamResponse(
+        status=r.get("status", 200),
+        headers=[tuple(h) for h in r.get("headers", [])],
+        body=[to_bytes(b) for b in r.get("body", [])],
+        trailers=[tuple(h) for h in r.get("trailers") or []],
+        framing=r.get("framing", ""),
+        delay_ms=r.get("delay_ms", 0),
+        pace_ms=r.get("pace_ms", 25),
+        hang=bool(r.get("hang")),
+        reset=bool(r.get("reset")),
+        reset_mid=bool(r.get("reset_mid")),
+        early=bool(r.get("early")),
+        echo=bool(r.get("echo")),
+    )
+
+
+def http_request(q: dict[str, Any]) -> HttpRequest:
+    return HttpRequest(
+        method=q.get("method", "GET"),
+        path=q.get("path", "/"),
+        headers=[tuple(h) for h in q.get("headers", [])],
+        body_chunks=[to_bytes(b) for b in q.get("body", [])],
+        trailers=[tuple(h) for h in q.get("trailers") or []],
+        http2=str(q.get("http", "1.1")) == "2",
+        http10=str(q.get("version", "1.1")) == "1.0",
+        framing=q.get("framing") or "",
+        pace_ms=q.get("pace_ms", 25),
+        timeout_ms=q.get("timeout_ms", 6000),
+    )
+
+
+def route(r: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": r.get("name")}
+    match = r.get("match", {})
+    for key in ("prefix", "path"):
+        if key in match:
+            out[key] = match[key]
+    headers = {}
+    for h in match.get("headers", []):
+        wanted = h.get("exact_match") or (h.get("string_match") or {}).get("exact")
+        headers[h["name"]] = wanted
+    if headers:
+        out["headers"] = headers
+    out.update(action(r.get("route", {})))
+    if "direct_response" in r:
+        out["direct_response"] = {
+            "status": r["direct_response"].get("status", 200),
+            "body": ((r["direct_response"].get("body") or {}).get("inline_string") or "").encode(),
+        }
+    redirect = r.get("redirect")
+    if redirect is not None:
+        codes = {
+            "MOVED_PERMANENTLY": 301,
+            "FOUND": 302,
+            "SEE_OTHER": 303,
+            "TEMPORARY_REDIRECT": 307,
+            "PERMANENT_REDIRECT": 308,
+        }
+        out["redirect"] = {
+            "path": redirect.get("path_redirect"),
+            "host": redirect.get("host_redirect"),
+            "https": redirect.get("https_redirect"),
+            "code": codes.get(redirect.get("response_code", ""), 301),
+        }
+    out["metadata"] = r.get("metadata")
+    return out
+
+
+def action(a: dict[str, Any]) -> dict[str, Any]:
+    out = {k: a[k] for k in ("cluster", "cluster_header") if k in a}
+    if "timeout" in a:
+        out["timeout_ms"] = float(a["timeout"].rstrip("s")) * 1000
+    return out
