@@ -16,8 +16,9 @@ Rule 3 (empty tank). If less is left than the segment costs, the segment does no
   is raised with the segment's cost as `fuel_needed`. So a call has been paid when the callee starts and when a host
   function looks at the tank.
 Rule 4 (per unit). An instruction of class PER_UNIT charges, besides its share of the segment, one unit per byte, element or
-  page it is asked for, at most MOST_UNITS, just before it runs and before its bounds are checked. That charge follows
-  rule 3 too.
+  page it is asked for, at most MOST_UNITS, just before it runs and before its bounds are checked. memory.grow and
+  table.grow pay for what a maximum or limit lets them grow only: `growth_units` of the memory or table, which is
+  nothing when it is forbidden. That charge follows rule 3 too.
 Rule 5 (traps). A trap gives nothing back: what stands after it in its segment has been paid.
 Rule 6 (constant expressions). They are free.
 """

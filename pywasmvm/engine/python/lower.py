@@ -33,7 +33,13 @@ Body = Callable[["Lowering", Instr], None]
 # Op -> what lowers it; filled by the lower_* modules.
 BODIES: dict[Any, Body] = {}
 
-_LETTERS = {NumType.I32: "i32", NumType.I64: "i64", NumType.F32: "f32", NumType.F64: "f64", NumType.V128: "v128"}
+_LETTERS = {
+    NumType.I32: "i32",
+    NumType.I64: "i64",
+    NumType.F32: "f32",
+    NumType.F64: "f64",
+    NumType.V128: "v128",
+}
 
 
 def letter(valtype: NumType | RefType) -> str:
@@ -81,7 +87,18 @@ class Frame:
     reached   whether its end is reached by some way other than falling into it.
     """
 
-    __slots__ = ("base", "guards", "level", "node", "params", "reached", "region", "results", "saved", "then_live")
+    __slots__ = (
+        "base",
+        "guards",
+        "level",
+        "node",
+        "params",
+        "reached",
+        "region",
+        "results",
+        "saved",
+        "then_live",
+    )
     __slots__ += ("clauses",)
 
     def __init__(self, node: Node, base: int, params: tuple[str, ...], results: tuple[str, ...]) -> None:
@@ -106,7 +123,9 @@ class Frame:
 class Lowering:
     """One function on its way."""
 
-    def __init__(self, module: Any, params: tuple[str, ...], results: tuple[str, ...], locals_: list[Any]) -> None:
+    def __init__(
+        self, module: Any, params: tuple[str, ...], results: tuple[str, ...], locals_: list[Any]
+    ) -> None:
         """`module` is a ModuleCode (names, types, metering); `locals_` are the closed types, parameters first."""
         self.module = module
         self.params = params
@@ -178,7 +197,9 @@ class Lowering:
     def settled(self, val: Val) -> Val:
         """Return the value as variables hold it."""
         if val.flags & DIRTY:
-            return Val(f"canon({val.text})", val.t, 0, 0, val.flags & (TRAP | MEM) | ATOM, val.reads, val.depth + 1)
+            return Val(
+                f"canon({val.text})", val.t, 0, 0, val.flags & (TRAP | MEM) | ATOM, val.reads, val.depth + 1
+            )
         return reduced(val)
 
     def spill(self, height: int) -> None:
@@ -297,6 +318,13 @@ class Lowering:
             text = "t"
         self.w.put(f"F -= {text}")
         self.w.put(f"if F < 0: F = empty(S, F, {text})")
+
+    def charge_growth(self, grown: str, delta: Val) -> None:
+        """Write the charge for growing a memory or table by `delta`, a name or constant."""
+        if self.module.metered:
+            self.w.put(f"t = {grown}.growth_units({delta.text})")
+            self.w.put("F -= t")
+            self.w.put("if F < 0: F = empty(S, F, t)")
 
     def save_fuel(self) -> None:
         """Write fuel back before something else may look at it."""

@@ -338,7 +338,7 @@ def br_table(f: Lowering, instr: Instr) -> None:
         f.w.put(f"t0 = {name}")
         name = "t0"
     targets = [f.frames[-1 - depth] for depth in (*labels, default)]
-    if labels and all(t.node.flat and not t.label and t.region is targets[0].region for t in targets):
+    if labels and all(_in_region_of(targets[0], target) for target in targets):
         _flat_switch(f, name, targets)
         return
     runs: list[tuple[int, int]] = []
@@ -346,6 +346,14 @@ def br_table(f: Lowering, instr: Instr) -> None:
         if not runs or runs[-1][1] != depth:
             runs.append((number, depth))
     _switch(f, name, runs)
+
+
+def _in_region_of(first: Frame, target: Frame) -> bool:
+    """Tell whether a branch to `target` only sets the variable of the region that `first` belongs to."""
+    # why: behind the end of the function there is no chunk to go to, so a branch to its label returns.
+    return (
+        target.node.flat and not target.label and target.region is first.region and target.node.kind != "func"
+    )
 
 
 def _flat_switch(f: Lowering, name: str, targets: list[Frame]) -> None:

@@ -18,7 +18,16 @@ from .values import ATOM, DIRTY, MAX_OF, MEM, TRAP, Val, constant, reduced
 __all__ = ["VIEWS"]
 
 # letter of a list of views -> (format of memoryview.cast, bytes)
-VIEWS = {"C": ("b", 1), "H": ("H", 2), "J": ("h", 2), "W": ("I", 4), "V": ("i", 4), "Q": ("Q", 8), "P": ("f", 4), "N": ("d", 8)}
+VIEWS = {
+    "C": ("b", 1),
+    "H": ("H", 2),
+    "J": ("h", 2),
+    "W": ("I", 4),
+    "V": ("i", 4),
+    "Q": ("Q", 8),
+    "P": ("f", 4),
+    "N": ("d", 8),
+}
 _UNSIGNED = {1: "M", 2: "H", 4: "W", 8: "Q"}
 _SIGNED = {1: "C", 2: "J", 4: "V"}
 _ACCESS = TRAP | MEM
@@ -32,7 +41,9 @@ def _address(f: Lowering, val: Val, memarg: MemArg) -> Val:
     if val.const is not None:
         return constant(val.const + memarg.offset, "i64")
     flags = val.flags & (TRAP | MEM)
-    return Val(f"{val.pasted} + {memarg.offset}", "i64", 0, val.hi + memarg.offset, flags, val.reads, val.depth + 1)
+    return Val(
+        f"{val.pasted} + {memarg.offset}", "i64", 0, val.hi + memarg.offset, flags, val.reads, val.depth + 1
+    )
 
 
 def _element(letter: str, memidx: int, width: int, addr: Val) -> str:
@@ -274,7 +285,7 @@ def memory_grow(f: Lowering, instr: Instr) -> None:
     delta = f.pop_int()
     f.before_effect()
     delta = f.named(delta)
-    f.charge_units(delta)
+    f.charge_growth(f"MM{instr[1]}", delta)
     f.w.put(f"{f.push_name(t)} = MM{instr[1]}.grow_pages({delta.text}) & {MAX_OF[t]}")
 
 

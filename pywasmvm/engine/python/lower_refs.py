@@ -47,7 +47,9 @@ def ref_func(f: Lowering, instr: Instr) -> None:
 def ref_is_null(f: Lowering, instr: Instr) -> None:
     """Test for null."""
     val = f.pop()
-    result = Val(f"{val.pasted} is None", "i32", 0, 1, val.flags & (TRAP | MEM) | COND, val.reads, val.depth + 1)
+    result = Val(
+        f"{val.pasted} is None", "i32", 0, 1, val.flags & (TRAP | MEM) | COND, val.reads, val.depth + 1
+    )
     result.inverse = f"{val.pasted} is not None"
     f.push(result)
 
@@ -57,7 +59,9 @@ def ref_eq(f: Lowering, instr: Instr) -> None:
     """Compare two references."""
     b, a = f.pop(), f.pop()
     flags = (a.flags | b.flags) & (TRAP | MEM) | COND
-    f.push(Val(f"ref_eq({a.text}, {b.text})", "i32", 0, 1, flags, a.reads | b.reads, max(a.depth, b.depth) + 1))
+    f.push(
+        Val(f"ref_eq({a.text}, {b.text})", "i32", 0, 1, flags, a.reads | b.reads, max(a.depth, b.depth) + 1)
+    )
 
 
 @body(BY_NAME["ref.as_non_null"])
@@ -211,7 +215,7 @@ def table_grow(f: Lowering, instr: Instr) -> None:
     t = f.module.table_letter(instr[1])
     value, delta = operands(f, 2)
     delta = f.named(delta)
-    f.charge_units(delta)
+    f.charge_growth(f"TT{instr[1]}", delta)
     f.w.put(f"{f.push_name(t)} = TT{instr[1]}.grow_elems({delta.text}, {value.text}) & {MAX_OF[t]}")
 
 
@@ -237,5 +241,3 @@ def table_init(f: Lowering, instr: Instr) -> None:
 def elem_drop(f: Lowering, instr: Instr) -> None:
     """Drop an element segment."""
     f.effect(f"ELEMS[{instr[1]}] = None")
-
-
