@@ -5,6 +5,7 @@ Events in, effects out: no sockets, clocks or threads of its own. `Host` is the 
 
 from __future__ import annotations
 
+from .effects import Effect, EndStream, EventStream, ResetStream, SendBody, SendHeaders, SendTrailers
 from .errors import AbiError, ConfigError, HostError, PluginFailed
 from .headers import HeaderMap
 from .host import Exchange, Host, HttpRequest, HttpResponse
@@ -23,6 +24,9 @@ __all__ = [
     "CallRecord",
     "Cluster",
     "ConfigError",
+    "Effect",
+    "EndStream",
+    "EventStream",
     "Exchange",
     "FailurePolicy",
     "HeaderMap",
@@ -37,6 +41,10 @@ __all__ = [
     "PluginFailed",
     "Profile",
     "Received",
+    "ResetStream",
+    "SendBody",
+    "SendHeaders",
+    "SendTrailers",
     "UpstreamResponse",
     "World",
     "parse_size",

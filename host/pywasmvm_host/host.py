@@ -129,11 +129,11 @@ class Host:
         """Load and start every plugin. Raises AbiError, LinkError, PluginFailed or HostError with one clear line."""
         if self.started:
             return self
+        for service in self.services:
+            self.pools["main"].root_for(service)
         if self.copies:
             self._start_copies()
         worker = self.pools["worker"]
-        for service in self.services:
-            self.pools["main"].root_for(service)
         self.handles = [PluginHandle(worker, p) for p in self.plugins]
         if not self.proxy.factories:
             self.proxy.factories = [h.make_filter for h in self.handles if h.plugin.kind == "http"]
@@ -147,10 +147,7 @@ class Host:
         """Do what Envoy's main thread does with each plugin: try it in a VM of its own, then start its copy."""
         seen: set[str] = set()
         for plugin in self.plugins:
-            key = (
-                plugin.vm_key(plugin.read() if not isinstance(plugin.wasm, bytes) else plugin.wasm)
-                + plugin.key()
-            )
+            key = plugin.vm_key(plugin.read()) + plugin.key()
             if key not in seen:
                 seen.add(key)
                 canary = VmPool(self.world, self.loader, self.limits, "main")

@@ -90,8 +90,8 @@ class Plugin:
 
     def read(self) -> bytes:
         """Return the module's bytes."""
-        if isinstance(self.wasm, bytes):
-            return self.wasm
+        if isinstance(self.wasm, bytes | bytearray | memoryview):
+            return bytes(self.wasm)
         try:
             return Path(self.wasm).read_bytes()
         except OSError as e:
