@@ -28,7 +28,7 @@ class AnnotationParser(ImmediateParser):
 
     module: Module
     module_at: int
-    _names: dict[tuple[str, int], str]
+    _names: dict[str, dict[int, str]]
     _function: int | None = None
     _hints: dict[int, tuple[bytes, Note]]
     _hinted: list[tuple[Instr, bytes]]
@@ -70,18 +70,14 @@ class AnnotationParser(ImmediateParser):
         for note in self._pick(self.pos, "name"):
             if len(note.tokens) != 1 or not is_one_string(note.tokens[0]):
                 self._fail_note(note, "@name annotation: unexpected token")
-            if (key, index) in self._names:
+            names = self._names.setdefault(key, {})
+            if index in names:
                 self._fail_note(note, f"@name annotation: multiple {key}")
-            self._names[key, index] = self._text(note, note.tokens[0])
+            names[index] = self._text(note, note.tokens[0])
 
     def annotated(self, key: str) -> dict[int, str]:
         """Remove and return the annotated names of one index space."""
-        if not self._names:
-            return {}
-        found = {index: name for (space, index), name in self._names.items() if space == key}
-        for index in found:
-            del self._names[key, index]
-        return found
+        return self._names.pop(key, {})
 
     # -- @metadata.code.branch_hint
 

@@ -174,7 +174,7 @@ class BodyParser(ImmediateParser):
             self.expect(")")  # only the end of the folded `if` may follow
             _, instr, self.mode = self.frames.pop()
         self.out.append(instr)
-        self.labels.pop()
+        self.leave_label()
 
     # -- plain
 
@@ -214,7 +214,7 @@ class BodyParser(ImmediateParser):
             self.pos += 1
             self._closing_label()
             _, instr, self.mode = self.frames.pop()
-            self.labels.pop()
+            self.leave_label()
             self.out.append(instr)
         else:
             self.unexpected()

@@ -34,6 +34,7 @@ class ImmediateParser(TypeParser):
         super().__init__(tokens, features, pos)
         self.locals = Space("local")
         self.labels: list[str | None] = []
+        self._label_heights: dict[str, list[int]] = {}
         self.label_names: dict[int, str] = {}
         self.label_count = 0
         self.pending_hint: bytes | None = None
@@ -50,10 +51,17 @@ class ImmediateParser(TypeParser):
 
     def enter_label(self, name: str | None) -> None:
         """Enter a block."""
-        self.labels.append(name)
         if name is not None:
+            self._label_heights.setdefault(name, []).append(len(self.labels))
             self.label_names[self.label_count] = name
+        self.labels.append(name)
         self.label_count += 1
+
+    def leave_label(self) -> None:
+        """Leave the innermost block."""
+        name = self.labels.pop()
+        if name is not None:
+            self._label_heights[name].pop()
 
     def label(self) -> int:
         """Read a label; 0 is the innermost block."""
@@ -61,12 +69,10 @@ class ImmediateParser(TypeParser):
         if token[:1] != "$":
             return self.natural(U32, "i32")
         at = self.pos
-        name = self.optional_id()
-        labels = self.labels
-        for depth in range(len(labels)):
-            if labels[-1 - depth] == name:
-                return depth
-        self.fail(f"unknown label: {token}", at)
+        heights = self._label_heights.get(self.optional_id() or "")
+        if not heights:
+            self.fail(f"unknown label: {token}", at)
+        return len(self.labels) - 1 - heights[-1]
 
     # -- numbers
 

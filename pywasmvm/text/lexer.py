@@ -27,12 +27,14 @@ _PLAIN = r'[^"\\\x00-\x1f\x7f]*'
 _ESCAPE = r"""\\(?:[0-9a-fA-F]{2}|[tnr"'\\]|u\{[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*\})"""
 _STRING = rf'"{_PLAIN}(?:{_ESCAPE}{_PLAIN})*"'
 _SPACE = r"(?:[ \t\n\r]+|;;[^\n\r]*)*"
-# A token and the space behind it. The last alternative takes one character that begins no token.
+# A token and the space behind it. Last comes what begins no token: a string without end takes all of the
+# rest, so that lexing stays linear; anything else is one character.
 _TOKEN = re.compile(
-    rf"(\(@(?:{_STRING}|{_ID}*)|[()]"
-    rf"|{_ID}+(?:{_STRING}{_ID}*)*|{_STRING}(?:{_ID}+|{_STRING})*|[^ \t\n\r]){_SPACE}"
+    rf"(\(@(?:{_STRING}|{_ID}*)|[()]|{_ID}+(?:{_STRING}{_ID}*)*|{_STRING}(?:{_ID}+|{_STRING})*"
+    rf"|\"[\s\S]*|[^ \t\n\r]){_SPACE}"
 )
 _ID_CHAR = re.compile(_ID)
+_RUN = re.compile(rf"(?:{_ID}+|{_STRING})+")
 _LEADING = re.compile(_SPACE)
 _ONE_STRING = re.compile(_STRING)
 _COMMENT_START = re.compile(rf"{_STRING}|;;[^\n\r]*|(\(;)")
@@ -70,6 +72,8 @@ class Tokens:
         leading = _LEADING.match(source)
         self._start = leading.end() if leading else 0
         self.items: list[str] = _TOKEN.findall(source, self._start)
+        if self.items and self.items[-1][0] == '"' and not _RUN.fullmatch(self.items[-1]):
+            self.items[-1] = '"'
         self.notes: dict[int, list[Note]] = {}
         self._removed: list[tuple[int, int]] = []  # (index after removal, raw tokens removed up to there)
         self._bad: tuple[int, str] | None = None
@@ -200,10 +204,10 @@ class Tokens:
         return "illegal escape" if stop == "\\" else "illegal control character in string literal"
 
     def first_bad(self, start: int, end: int) -> int:
-        """Return the index of the first token between two that is one character beginning no proper token."""
+        """Return the index of the first token between two that is one character and no proper token."""
         for index in range(start, end):
             token = self.items[index]
-            if len(token) == 1 and token not in "()" and not _ID_CHAR.match(token):
+            if token == "$" or len(token) == 1 and token not in "()" and not _ID_CHAR.match(token):
                 return index
         return end
 

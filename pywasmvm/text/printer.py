@@ -54,6 +54,7 @@ class Printer(CodePrinter):
         self.raw_names = raw_names
         self.subtypes: list[SubType] = [sub for group in module.types for sub in group.subtypes]
         self._next: dict[str, int] = {}
+        self._first_func = module.import_count(ExternKind.FUNC)
 
     def text(self) -> str:
         """Return the whole module."""
@@ -71,7 +72,11 @@ class Printer(CodePrinter):
         for entry in module.imports:
             names = f"{string_text(entry.module)} {string_text(entry.name)}"
             word = _WORDS[entry.kind]
-            yield f"(import {names} ({word}{self._define(word)}{self._externtype(entry.type)}))"
+            if isinstance(entry.type, FuncExtern):
+                wanted = self._func_import(entry.type)
+            else:
+                wanted = self._define(word) + self._externtype(entry.type)
+            yield f"(import {names} ({word}{wanted}))"
         for at in range(len(module.funcs)):
             yield from self.func_lines(at)
         for table in module.tables:
@@ -95,6 +100,17 @@ class Printer(CodePrinter):
         for at, data in enumerate(module.datas):
             yield from self._data(at, data)
         yield from self._customs()
+
+    def _func_import(self, extern: FuncExtern) -> str:
+        """Return identifier and type of an imported function; inline only to name parameters."""
+        names = self.module.names.locals.get(self._next.get("funcs", 0), {})
+        text = self._define("func")
+        used = self.typeuse(extern.type)
+        if names and isinstance(extern.type, int) and extern.type < len(self.subtypes):
+            comptype = self.subtypes[extern.type].comptype
+            if isinstance(comptype, FuncType):
+                used += self.functype(comptype, SpaceNames(names))
+        return text + (f" (exact{used})" if extern.exact else used)
 
     def _define(self, word: str) -> str:
         key = EXTERN_WORDS[word]
@@ -150,8 +166,6 @@ class Printer(CodePrinter):
         if isinstance(t, GlobalType):
             text = self.storage(t.valtype)
             return f" (mut {text})" if t.mutable else f" {text}"
-        if isinstance(t, FuncExtern) and t.exact:
-            return f" (exact{self.typeuse(t.type)})"
         return self.typeuse(t.type)
 
     # -- functions
@@ -159,7 +173,7 @@ class Printer(CodePrinter):
     def func_lines(self, at: int) -> Iterator[str]:
         """Yield the lines of the at-th defined function."""
         module, func = self.module, self.module.funcs[at]
-        funcidx = module.import_count(ExternKind.FUNC) + at
+        funcidx = self._first_func + at
         self.locals = names = SpaceNames(module.names.locals.get(funcidx, {}))
         comptype = self.subtypes[func.typeidx].comptype if func.typeidx < len(self.subtypes) else None
         signature, count = "", 0

@@ -26,17 +26,16 @@ class SpaceNames:
         self._tokens: dict[int, str] = {}
         self._notes: dict[int, str] = {}
         taken = set(names.values())
-        seen: set[str] = set()
+        seen: dict[str, int] = {}  # name -> how many copies were numbered
         for index, name in names.items():
             unique = name
             if name in seen or not name:
-                number = 1
                 while not unique or unique in taken:
-                    unique = f"{name or 'unnamed'}_{number}"
-                    number += 1
+                    seen[name] = seen.get(name, 0) + 1
+                    unique = f"{name or 'unnamed'}_{seen[name]}"
                 taken.add(unique)
                 self._notes[index] = f" (@name {string_text(name)})"
-            seen.add(name)
+            seen.setdefault(name, 0)
             self._tokens[index] = identifier_text(unique)
 
     def use(self, index: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pywasmvm.binary import decode_module, encode_module
@@ -101,6 +103,34 @@ def test_depth_is_no_problem(mode: str) -> None:
     module = parse(text)
     assert len(module.funcs[0].body.instrs()) == {"operands": depth + 3}.get(mode, 2 * depth + 1)
     assert encode_module(parse(print_module(module))) == encode_module(module)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(data "' + '\\"' * 200_000,
+        "(@x " * 100_000,
+        "(; " * 200_000,
+        '(@"' * 100_000,
+        "(func " + "block $a br $a " * 30_000 + "end " * 30_000 + ")",
+        "(func " + "block $a " * 30_000 + "br $b",
+    ],
+    ids=["string", "annotations", "comments", "annotation ids", "labels", "unknown label"],
+)
+def test_awkward_texts_take_linear_time(text: str) -> None:
+    start = time.perf_counter()
+    try:
+        parse(text)
+    except DecodeError:
+        pass
+    assert time.perf_counter() - start < 5
+
+
+def test_equal_names_are_numbered_in_linear_time() -> None:
+    fields = '(func (@name "f"))' * 20_000
+    start = time.perf_counter()
+    assert "$f_19999 " in print_module(parse(fields))
+    assert time.perf_counter() - start < 5
 
 
 MISTAKES = [

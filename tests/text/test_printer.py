@@ -88,6 +88,7 @@ def test_every_filter_of_the_record(goldens: Path) -> None:
         "(memory $a 1) (memory $b 1) (func (v128.store8_lane $b offset=3 align=1 2 (i32.const 0) (v128.const"
         " i8x16 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)) (memory.copy $a $b (i32.const 0) (i32.const 0)"
         " (i32.const 0)))",
+        '(import "m" "f" (func $f (param $a i32) (param i64) (param $c f32) (result i32)))',
         "(tag $e) (func (block $h (try_table (catch $e $h) (catch_all 0) throw $e)))",
     ],
 )
