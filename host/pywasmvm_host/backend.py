@@ -65,7 +65,7 @@ REASONS = (
 )
 
 
-def engine_errors() -> tuple[type[BaseException], ...]:
+def engine_errors() -> tuple[type[Exception], ...]:
     """Return the exception classes that mean: this guest call failed."""
     found = [getattr(pywasmvm, name) for name in ENGINE_ERROR_NAMES if hasattr(pywasmvm, name)]
     return tuple(found)

@@ -10,7 +10,6 @@ Rule 2: nothing here knows WebAssembly; a filter is anything with the six method
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
@@ -397,6 +396,3 @@ def required_response_problem(headers: HeaderMap) -> str:
 
 def _underscore(text: str) -> str:
     return "".join("_" if c.isspace() else c for c in text)
-
-
-OnDone = Callable[[], None]

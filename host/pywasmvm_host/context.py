@@ -157,7 +157,7 @@ class RootContext(Context):
         return self.callout_maps.get(kind)
 
     # ---- life
-    def start(self) -> Status | str:
+    def start(self) -> str:
         """Create, start and configure; return "" or Envoy's reason for refusing."""
         plugin, vm = self.plugin, self.vm
         if plugin is None:

@@ -195,7 +195,7 @@ def wasi_function(vm: Vm, row: WasiCall) -> Callable[..., Any]:
                 answer = row.fixed
         except BadMemory:
             answer = Errno.FAULT
-        return None if row.no_result else int(answer)  # type: ignore[arg-type]
+        return None if row.no_result else int(answer)
 
     return function
 

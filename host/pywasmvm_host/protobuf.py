@@ -24,6 +24,7 @@ class ParseError(ValueError):
 
 
 def varint(value: int) -> bytes:
+    """Write a number as a varint."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -33,10 +34,12 @@ def varint(value: int) -> bytes:
 
 
 def tag_bytes(number: int, data: bytes) -> bytes:
+    """Write a length-delimited field."""
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
 def tag_varint(number: int, value: int) -> bytes:
+    """Write a varint field."""
     return varint(number << 3) + varint(value)
 
 
@@ -105,6 +108,7 @@ def metadata(value: Mapping[str, Any]) -> bytes:
 
 
 def locality(value: Mapping[str, Any]) -> bytes:
+    """Write core.v3.Locality."""
     names = (("region", 1), ("zone", 2), ("sub_zone", 3))
     return b"".join(tag_bytes(n, value[k].encode()) for k, n in names if value.get(k))
 

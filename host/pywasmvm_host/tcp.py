@@ -142,7 +142,8 @@ class Connection:
         self.over = False
         self.begun = False
         self.ended = False
-        self.start_ns, self.end_ns = self.world.now_ns, None
+        self.start_ns = self.world.now_ns
+        self.end_ns: int | None = None
         self.client_address = proxy.next_client_address()
         self.connection_id = proxy.next_connection_id()
         self.states: dict[str, bytes] = {}

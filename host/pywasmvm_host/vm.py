@@ -33,6 +33,8 @@ __all__ = ["FAILED", "LoadedModule", "Vm", "load_module"]
 
 LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
 FULL = 1 << 60
+RUN_ERRORS: tuple[type[Exception], ...] = (RestrictedCall, *backend.engine_errors())
+LOAD_ERRORS: tuple[type[Exception], ...] = (backend.WasmError, *RUN_ERRORS)
 
 
 class _Failed:
@@ -216,7 +218,7 @@ class Vm:
                 self._provide(linker, item)
         try:
             instance = linker.instantiate(self.store, self.loaded.compiled)
-        except (backend.WasmError, RestrictedCall, *backend.engine_errors()) as e:
+        except LOAD_ERRORS as e:
             raise HostError(
                 f"Failed to create new Wasm instance: {str(e).splitlines()[0]}",
                 reason="Failed to create new Wasm instance",
@@ -371,7 +373,7 @@ class Vm:
                 result = int(result) & 0xFFFFFFFF
             record.result = result
             self._trace(f"[host<-vm] {name} return" + (f": {_signed(result)}" if result is not None else ""))
-        except (RestrictedCall, *backend.engine_errors()) as e:
+        except RUN_ERRORS as e:
             result = FAILED
             self._fail(name, e, record)
         finally:

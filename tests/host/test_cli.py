@@ -11,10 +11,10 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 
 from click.testing import CliRunner
-
-from pywasmvm import wat2wasm
 from pywasmvm_host.cli.inspect import inspect
 from pywasmvm_host.cli.run import run
+
+from pywasmvm import wat2wasm
 
 FILTER = """(module
   (import "env" "proxy_http_call" (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))

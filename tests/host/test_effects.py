@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from pywasmvm import wat2wasm
 from pywasmvm_host import (
     AbiError,
     EndStream,
@@ -20,6 +18,8 @@ from pywasmvm_host import (
     SendHeaders,
     UpstreamResponse,
 )
+
+from pywasmvm import wat2wasm
 
 ADD_HEADER = """(module
   (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))

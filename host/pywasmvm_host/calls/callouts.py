@@ -87,7 +87,7 @@ class HttpCallout:
             self._deliver(keep_status=True)
             return
         self.body = bytearray(CONNECT_BODY + reason.encode())
-        self.headers = local_answer(503, self.body)
+        self.headers = local_answer(503, bytes(self.body))
         self._deliver()
 
     def _timeout(self) -> None:

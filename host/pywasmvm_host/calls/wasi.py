@@ -27,7 +27,7 @@ def fd_write(vm: Any, fd: int, iovs: int, count: int, nwritten: int) -> int:
 
 @wasi_body
 def fd_pwrite(vm: Any, fd: int, iovs: int, count: int, offset: int, nwritten: int) -> int:
-    return fd_write(vm, fd, iovs, count, nwritten)
+    return int(fd_write(vm, fd, iovs, count, nwritten))
 
 
 def _environment(vm: Any) -> list[bytes]:

@@ -52,6 +52,7 @@ def show_bytes(data: bytes) -> Any:
 
 
 def configuration(value: Any) -> Any:
+    """Return a configuration as the plugin is given it."""
     if isinstance(value, dict):
         # measured: a Struct reaches the plugin as its serialized message, not as JSON
         return base64.b64decode(value["b64"]) if "b64" in value else struct_message(value.get("struct") or {})
@@ -94,6 +95,7 @@ def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin
 
 
 def upstream_response(r: dict[str, Any]) -> UpstreamResponse:
+    """Read one scripted answer."""
     return UpstreamResponse(
         status=r.get("status", 200),
         headers=[tuple(h) for h in r.get("headers", [])],
@@ -111,6 +113,7 @@ def upstream_response(r: dict[str, Any]) -> UpstreamResponse:
 
 
 def http_request(q: dict[str, Any]) -> HttpRequest:
+    """Read one request."""
     return HttpRequest(
         method=q.get("method", "GET"),
         path=q.get("path", "/"),
@@ -126,6 +129,7 @@ def http_request(q: dict[str, Any]) -> HttpRequest:
 
 
 def route(r: dict[str, Any]) -> dict[str, Any]:
+    """Read one route of an Envoy configuration."""
     out: dict[str, Any] = {"name": r.get("name")}
     match = r.get("match", {})
     for key in ("prefix", "path"):
@@ -163,7 +167,8 @@ def route(r: dict[str, Any]) -> dict[str, Any]:
 
 
 def action(a: dict[str, Any]) -> dict[str, Any]:
-    out = {k: a[k] for k in ("cluster", "cluster_header") if k in a}
+    """Read what a route does."""
+    out: dict[str, Any] = {k: a[k] for k in ("cluster", "cluster_header") if k in a}
     if "timeout" in a:
         out["timeout_ms"] = float(a["timeout"].rstrip("s")) * 1000
     return out

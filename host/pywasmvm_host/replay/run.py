@@ -11,14 +11,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..abi.enums import Status
 from ..client import ClientView
 from ..errors import HostError
 from ..host import Client, Host, HttpRequest
 from ..http1 import Http1Connection, request_bytes
 from ..httpstream import HttpStream
 from ..limits import Limits
-from ..upstream import Cluster, Received
+from ..upstream import Received
 from ..world import World
 from .attributes import stream_attributes
 from .case import (
@@ -148,10 +147,10 @@ class _Replay:
                 (20 * n if len(group) > 1 else 0) + q.get("wait_before_ms", 0),
                 lambda q=q, begun=begun: begun.append(self._begin(q)),
             )
-            streams.append((begun, q))  # type: ignore[arg-type]
+            streams.append((begun, q))
         for begun, q in streams:
-            world.run_while(lambda b=begun: not b, 60000)  # type: ignore[misc]
-            stream = begun[0]  # type: ignore[index]
+            world.run_while(lambda b=begun: not b, 60000)
+            stream = begun[0]
             left = (stream.start_ns - world.now_ns) / 1e6 + q.get("timeout_ms", 6000)
             world.run_while(lambda s=stream: not s.view.over, max(left, 0))
             if not stream.view.over:
@@ -160,7 +159,7 @@ class _Replay:
             if "conn" not in q:
                 world.soon(stream.hang_up)
         world.run_for(qs[group[-1]].get("wait_after_ms", 60))
-        out = [{"response": self._response(begun[0], q)} for begun, q in streams]  # type: ignore[index]
+        out = [{"response": self._response(begun[0], q)} for begun, q in streams]
         out[-1]["upstream"] = {
             n: list(c.received[before.get(n, 0) :])
             for n, c in world.clusters.items()
@@ -168,7 +167,7 @@ class _Replay:
         }
         return out
 
-    def _begin(self, q: dict[str, Any]) -> HttpStream:
+    def _begin(self, q: dict[str, Any]) -> Any:
         host = self.host
         if host is None:
             raise HostError("the host is not running")
@@ -249,7 +248,8 @@ class _Replay:
         golden["stats"] = _shown_metrics(world.metrics.as_dict())
         golden["stats"].update({k: v for k, v in world.stats.items() if v})
         golden["callbacks"] = self._callbacks() if host else []
-        return _normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])
+        shown: dict[str, Any] = _normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])
+        return shown
 
     def _ports(self) -> list[tuple[str, str]]:
         proxy = self.host.proxy if self.host else None
@@ -354,6 +354,7 @@ def fold(trace: list[tuple[str, str]], thread: str) -> list[str]:
 
 
 def show_received(r: Received) -> dict[str, Any]:
+    """Show a request as the recordings do."""
     out: dict[str, Any] = {
         "method": r.method,
         "path": r.path,
@@ -421,8 +422,6 @@ def run_case(case: dict[str, Any], find: Finder, engine: Any = None) -> dict[str
 
 
 def load_case(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8"))  # type: ignore[no-any-return]
-
-
-OK = Status.OK
-ClusterType = Cluster
+    """Read a case file."""
+    case: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return case
