@@ -1,6 +1,7 @@
 """The attributes a plugin reads with get_property: a table of names, and how values are walked and encoded.
 
-Reference: section 21. `lookup` walks a path to a value; `encode` turns it into bytes. A value is a str, bytes, bool,
+Reference: section 21. `lookup` walks a path to a value; `encode` turns it into bytes. A value is a str,
+bytes, bool,
 int, float, a mapping, a list, a Message (protobuf with fields) or OPAQUE (there, but it has no bytes).
 """
 

@@ -1,7 +1,9 @@
 """The engine under this host: the one place that names what is used of `pywasmvm`.
 
-Everything else in this package imports the engine's names from here, so that what the host needs of an engine can be
-read in one list. `trap_reason` lives here too, because it is the only other thing that knows how an engine fails.
+Everything else in this package imports the engine's names from here, so that what the host needs of an
+engine can be
+read in one list. `trap_reason` lives here too, because it is the only other thing that knows how an engine
+fails.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The filter chain of one HTTP stream: who sees what, and what happens when a filter pauses.
 
-Follows Envoy's filter manager: requests pass the filters in order, responses in reverse; a filter may stop headers
-only, everything, keep data, or drop it; a held direction goes on when that filter says so. The last filter of the
+Follows Envoy's filter manager: requests pass the filters in order, responses in reverse; a filter may stop
+headers
+only, everything, keep data, or drop it; a held direction goes on when that filter says so. The last filter
+of the
 request direction is the router; what leaves the response direction goes to the `Sink`.
 
 Rule 1: one buffer per direction, shared by its filters, since only one of them can hold data.

@@ -1,7 +1,9 @@
 """Contexts: the VM's own (id 0), roots (one per plugin and VM) and streams.
 
-A context answers what host calls ask of it: which maps and buffers can be reached now, what its properties are.
-The base class answers "nothing"; roots add callouts and configuration, streams (stream.py, tcp.py) their traffic.
+A context answers what host calls ask of it: which maps and buffers can be reached now, what its properties
+are.
+The base class answers "nothing"; roots add callouts and configuration, streams (stream.py, tcp.py) their
+traffic.
 """
 
 from __future__ import annotations

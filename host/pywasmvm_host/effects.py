@@ -3,8 +3,10 @@
     stream = EventStream(host)
     effects = stream.request_headers([(":method", "GET"), (":path", "/"), ...], end=True)
 
-Every method feeds one event and returns what the embedder has to do next, in order. Nothing waits: a filter that pauses
-simply yields no effects until something (a timer, the answer of a callout) lets it go on; `poll` collects those.
+Every method feeds one event and returns what the embedder has to do next, in order. Nothing waits: a filter
+that pauses
+simply yields no effects until something (a timer, the answer of a callout) lets it go on; `poll` collects
+those.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Bounds-checked access to a guest's linear memory.
 
-Every access checks anew, because memory may have grown since the last one. A range outside memory raises BadMemory,
+Every access checks anew, because memory may have grown since the last one. A range outside memory raises
+BadMemory,
 which the host call machinery turns into a status; it never traps the guest.
 """
 

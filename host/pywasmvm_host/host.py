@@ -126,7 +126,9 @@ class Host:
 
     # ---- life
     def start(self) -> Host:
-        """Load and start every plugin. Raises AbiError, LinkError, PluginFailed or HostError with one clear line."""
+        """Load and start every plugin. Raises AbiError, LinkError, PluginFailed or HostError with one clear
+        line.
+        """
         if self.started:
             return self
         for service in self.services:
@@ -144,7 +146,9 @@ class Host:
         return self
 
     def _start_copies(self) -> None:
-        """Do what Envoy's main thread does with each plugin: try it in a VM of its own, then start its copy."""
+        """Do what Envoy's main thread does with each plugin: try it in a VM of its own, then start its
+        copy.
+        """
         seen: set[str] = set()
         for plugin in self.plugins:
             key = plugin.vm_key(plugin.read()) + plugin.key()

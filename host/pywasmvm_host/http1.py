@@ -1,6 +1,7 @@
 """HTTP/1.1 requests read from bytes: the server half of the proxy's codec.
 
-Bytes go in as they arrive; streams come out, and on each its headers, data per arrival, and end. Used where TCP
+Bytes go in as they arrive; streams come out, and on each its headers, data per arrival, and end. Used where
+TCP
 plugins stand in front of HTTP; otherwise requests are given as events.
 """
 

@@ -1,6 +1,8 @@
-"""One HTTP stream through the simulated proxy: what Envoy's connection manager and router add around the filters.
+"""One HTTP stream through the simulated proxy: what Envoy's connection manager and router add around the
+filters.
 
-It is the `Sink` of the filter chain on the client's side and, as `Router`, its last filter on the upstream's side.
+It is the `Sink` of the filter chain on the client's side and, as `Router`, its last filter on the
+upstream's side.
 It also holds what is known of the stream (`info`), from which properties and the access log are made.
 """
 

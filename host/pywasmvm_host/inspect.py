@@ -1,6 +1,7 @@
 """What a module is, from outside: a pure function from bytes to facts, and the same as text.
 
-For a Proxy-Wasm plugin every import says what it lets the filter do, from the ABI table; any other module gets its
+For a Proxy-Wasm plugin every import says what it lets the filter do, from the ABI table; any other module
+gets its
 imports, exports, tool chain, memories and section sizes.
 """
 

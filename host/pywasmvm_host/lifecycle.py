@@ -1,6 +1,7 @@
 """A stream context's life as a table: (phase, event) -> phase.
 
-Whatever is not in the table cannot happen; `step` raises InternalError then. The table is also the source of the
+Whatever is not in the table cannot happen; `step` raises InternalError then. The table is also the source
+of the
 state diagram in the documentation.
 """
 

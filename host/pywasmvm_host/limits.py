@@ -6,8 +6,19 @@ from dataclasses import dataclass
 
 __all__ = ["Limits", "parse_size"]
 
-UNITS = {"": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "mib": 1 << 20,
-         "g": 1 << 30, "gb": 1 << 30, "gib": 1 << 30}  # fmt: skip
+UNITS = {
+    "": 1,
+    "b": 1,
+    "k": 1 << 10,
+    "kb": 1 << 10,
+    "kib": 1 << 10,
+    "m": 1 << 20,
+    "mb": 1 << 20,
+    "mib": 1 << 20,
+    "g": 1 << 30,
+    "gb": 1 << 30,
+    "gib": 1 << 30,
+}
 
 
 @dataclass(frozen=True)
@@ -17,7 +28,8 @@ class Limits:
     fuel          units one call from the host may spend; None: only counted.
     fuel_start    the same for calls while starting (Go filters spend much there); None: `fuel`.
     memory_bytes  most a linear memory may grow to; Envoy's V8 allows 1 GiB.
-    reentries     log callbacks one stream may cause by answering in proxy_on_log, where Envoy recurses to death.
+    reentries     log callbacks one stream may cause by answering in proxy_on_log, where Envoy recurses to
+                  death.
     """
 
     fuel: int | None = None

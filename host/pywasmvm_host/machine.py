@@ -1,6 +1,7 @@
 """From table rows to functions the engine can call: reading parameters, checks, writing outputs.
 
-The order of checks inside a host call is Envoy's: `first` (an enum out of range), then every input range, then the
+The order of checks inside a host call is Envoy's: `first` (an enum out of range), then every input range,
+then the
 body, then the outputs. Outputs are written only for OK, except where the row says otherwise.
 """
 

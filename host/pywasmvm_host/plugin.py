@@ -1,6 +1,7 @@
 """What an embedder says about one plugin, and the keys that decide which plugins share a VM.
 
-A `Plugin` is data: nothing here loads or runs anything. Field names follow envoy.extensions.wasm.v3.PluginConfig.
+A `Plugin` is data: nothing here loads or runs anything. Field names follow
+envoy.extensions.wasm.v3.PluginConfig.
 """
 
 from __future__ import annotations

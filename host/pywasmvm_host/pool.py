@@ -1,7 +1,9 @@
 """Which VM serves which plugin on one thread, and what happens when it fails.
 
-A `VmPool` is one thread of the proxy: plugins with the same VM key share a VM, with the same plugin key a root
-context. A `PluginHandle` is a plugin on that thread; it makes the filter for each new stream and applies the failure
+A `VmPool` is one thread of the proxy: plugins with the same VM key share a VM, with the same plugin key a
+root
+context. A `PluginHandle` is a plugin on that thread; it makes the filter for each new stream and applies
+the failure
 policy (reference: section 25).
 """
 

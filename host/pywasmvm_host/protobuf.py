@@ -1,4 +1,6 @@
-"""The little of the protobuf wire format the host needs: reading fields, writing Struct, Metadata, Locality, Node."""
+"""The little of the protobuf wire format the host needs: reading fields, writing Struct, Metadata,
+Locality, Node.
+"""
 
 from __future__ import annotations
 

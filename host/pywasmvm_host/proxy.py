@@ -1,6 +1,7 @@
 """The simulated proxy around the filters: clusters, routes, access log, connections.
 
-What a real Envoy configuration says in listeners, routes and clusters stands here as plain values; nothing of it does
+What a real Envoy configuration says in listeners, routes and clusters stands here as plain values; nothing
+of it does
 input or output.
 """
 
@@ -69,7 +70,8 @@ class Proxy:
     def match_route(self, headers: HeaderMap | None) -> dict[str, Any] | None:
         """Return the first route whose conditions the request meets."""
         path = headers.get(b":path") if headers is not None else None
-        # why: Envoy's route matcher gives up without x-forwarded-proto, which set_header_map_pairs easily removes
+        # why: Envoy's route matcher gives up without x-forwarded-proto, which set_header_map_pairs easily
+        # removes
         if headers is None or path is None or not headers.get(b"x-forwarded-proto"):
             return None
         for route in self.routes:

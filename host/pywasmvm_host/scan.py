@@ -1,6 +1,7 @@
 """Reading what a host must know of a module before any engine does: exports, imports, custom sections, sizes.
 
-Follows the binary format's section structure only; function bodies are never looked at. A module that cannot be
+Follows the binary format's section structure only; function bodies are never looked at. A module that
+cannot be
 walked raises HostError, with Envoy's words as the reason.
 """
 

@@ -1,7 +1,9 @@
 """A plugin on one HTTP stream: the stream context, and the filter the chain calls.
 
-Availability of maps and buffers follows Envoy (reference: sections 12.1 and 13.1): a map is held from its callback
-until that callback says Continue or the stream is continued; a body is there during its callback, or while held.
+Availability of maps and buffers follows Envoy (reference: sections 12.1 and 13.1): a map is held from its
+callback
+until that callback says Continue or the stream is continued; a body is there during its callback, or while
+held.
 """
 
 from __future__ import annotations

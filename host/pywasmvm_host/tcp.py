@@ -1,7 +1,9 @@
 """A plugin on one TCP connection, and the chain of such plugins in front of the HTTP codec.
 
-`Connection` is one client connection: bytes from the client pass the plugins in order, then reach `sink`; bytes to
-the client pass them too. A plugin that pauses keeps the bytes in the connection's buffer, and sees all of them again
+`Connection` is one client connection: bytes from the client pass the plugins in order, then reach `sink`;
+bytes to
+the client pass them too. A plugin that pauses keeps the bytes in the connection's buffer, and sees all of
+them again
 with the next piece (reference: section 11).
 """
 

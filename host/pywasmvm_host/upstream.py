@@ -1,8 +1,10 @@
 """Scripted upstream clusters: what they answer, when, and what they received.
 
 A cluster stands for one server behind the proxy. `open` begins a request; the answer comes to a listener with
-on_headers, on_data, on_trailers and on_reset, over the world's virtual time. Framing follows the protocol the cluster
-speaks: with HTTP/1.1 a message that has a body ends in an empty last piece, with HTTP/2 the last piece itself ends it.
+on_headers, on_data, on_trailers and on_reset, over the world's virtual time. Framing follows the protocol
+the cluster
+speaks: with HTTP/1.1 a message that has a body ends in an empty last piece, with HTTP/2 the last piece
+itself ends it.
 """
 
 from __future__ import annotations

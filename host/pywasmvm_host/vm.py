@@ -1,7 +1,9 @@
 """One virtual machine: a module loaded, linked, started, and called.
 
-Load order and reasons follow Envoy (reference: "Load and start errors"). A guest call saves and clears the effective
-context, runs, and, when it was the outermost one, performs what the guest asked for meanwhile (deferred actions).
+Load order and reasons follow Envoy (reference: "Load and start errors"). A guest call saves and clears the
+effective
+context, runs, and, when it was the outermost one, performs what the guest asked for meanwhile (deferred
+actions).
 A trap marks the VM as failed for good; it is never raised to callers of `call`.
 """
 

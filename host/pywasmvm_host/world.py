@@ -1,7 +1,10 @@
-"""The world around the plugins, without a real clock, socket or thread: virtual time, seeded randomness, shared state.
+"""The world around the plugins, without a real clock, socket or thread: virtual time, seeded randomness,
+shared state.
 
-`World` is what one process is to Envoy. Time only moves when `run_until` or `run_while` move it; everything that
-happens later (timers, answers of upstreams, chunks of bodies) is an entry of one agenda, so a run is repeatable.
+`World` is what one process is to Envoy. Time only moves when `run_until` or `run_while` move it; everything
+that
+happens later (timers, answers of upstreams, chunks of bodies) is an entry of one agenda, so a run is
+repeatable.
 """
 
 from __future__ import annotations

@@ -19,9 +19,20 @@ UNBUILT = {
     "proxy_get_upstream_hosts",
     "proxy_set_upstream_override_host",
 }
-WORDS = {"proxy_log": 3, "proxy_get_status": 3, "proxy_send_local_response": 8, "proxy_http_call": 10, "proxy_grpc_call": 12,
-         "proxy_grpc_stream": 9, "proxy_grpc_send": 4, "proxy_get_shared_data": 5, "proxy_resolve_shared_queue": 5,
-         "proxy_call_foreign_function": 6, "proxy_get_header_map_value": 5, "proxy_get_buffer_bytes": 5}  # fmt: skip
+WORDS = {
+    "proxy_log": 3,
+    "proxy_get_status": 3,
+    "proxy_send_local_response": 8,
+    "proxy_http_call": 10,
+    "proxy_grpc_call": 12,
+    "proxy_grpc_stream": 9,
+    "proxy_grpc_send": 4,
+    "proxy_get_shared_data": 5,
+    "proxy_resolve_shared_queue": 5,
+    "proxy_call_foreign_function": 6,
+    "proxy_get_header_map_value": 5,
+    "proxy_get_buffer_bytes": 5,
+}
 
 
 def test_every_row_has_a_body_or_is_known_as_unbuilt() -> None:

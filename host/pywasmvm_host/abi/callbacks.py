@@ -1,4 +1,5 @@
-"""The table of callbacks: one row per function a plugin may export (reference: specification, "Functions exposed by the module").
+"""The table of callbacks: one row per function a plugin may export (reference: specification, "Functions
+exposed by the module").
 
 A name may have two rows with different versions: 0.1.0 has no end_of_stream in the headers callbacks.
 """

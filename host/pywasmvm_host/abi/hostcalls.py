@@ -1,4 +1,5 @@
-"""The table of host calls: one row per function of module `env` (reference: specification, "Functions exposed by the host").
+"""The table of host calls: one row per function of module `env` (reference: specification, "Functions
+exposed by the host").
 
 The bodies are in ../calls/, found by name; a test holds the two sets together.
 """

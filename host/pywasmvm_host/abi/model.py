@@ -1,6 +1,7 @@
 """What one row of the ABI tables looks like, and what is derived from it.
 
-Rule 1: a row is written once, in hostcalls.py, callbacks.py or wasi.py; linking, import checks, error texts, traces
+Rule 1: a row is written once, in hostcalls.py, callbacks.py or wasi.py; linking, import checks, error
+texts, traces
 and the `inspect` command all read it from there.
 Rule 2: a parameter is written as "name:kind"; the kinds and their wasm types are in KINDS.
 """

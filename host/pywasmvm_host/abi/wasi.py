@@ -1,8 +1,12 @@
-"""The table of WASI preview1 functions a Proxy-Wasm host offers (reference: cpp-host, registered under two module names).
+"""The table of WASI preview1 functions a Proxy-Wasm host offers (reference: cpp-host, registered under two
+module names).
 
-Most rows need no code: `fixed` is the errno they always answer; with `stdio` that errno is for file 1 and 2 and any
-other file is a bad one; `zeroes` are outputs set to zero first (name, bytes). Rows without `fixed` have a body of
-that name in ../calls/wasi.py. `log` writes an error line, as the reference host does for calls it cannot honour.
+Most rows need no code: `fixed` is the errno they always answer; with `stdio` that errno is for file 1 and 2
+and any
+other file is a bad one; `zeroes` are outputs set to zero first (name, bytes). Rows without `fixed` have a
+body of
+that name in ../calls/wasi.py. `log` writes an error line, as the reference host does for calls it cannot
+honour.
 """
 
 from __future__ import annotations
@@ -19,7 +23,9 @@ MODULES = ("wasi_snapshot_preview1", "wasi_unstable")
 
 @dataclass(frozen=True)
 class WasiCall:
-    """One WASI function. `anytime`: allowed while the VM initializes. `allocator`: also inside the allocator."""
+    """One WASI function. `anytime`: allowed while the VM initializes. `allocator`: also inside the
+    allocator.
+    """
 
     name: str
     text: str
@@ -125,7 +131,8 @@ WASI_CALLS: tuple[WasiCall, ...] = (
     WasiCall("path_remove_directory", "fd:u32 path:ptr path_len:u32", _NO, _SUP),
     WasiCall("path_unlink_file", "fd:u32 path:ptr path_len:u32", _NO, _SUP),
     WasiCall("path_rename", "fd:u32 old:ptr old_len:u32 newfd:u32 new:ptr new_len:u32", _NO, _SUP),
-    # why: six and four parameters instead of the standard's seven and five, as the reference host registers them;
+    # why: six and four parameters instead of the standard's seven and five, as the reference host
+    # registers them;
     # a profile may offer the standard ones (profile.standard_wasi_links).
     WasiCall("path_link", "fd:u32 flags:u32 old:ptr old_len:u32 newfd:u32 new:ptr", _NO, _SUP),
     WasiCall("path_symlink", "old:ptr old_len:u32 fd:u32 new:ptr", _NO, _SUP),

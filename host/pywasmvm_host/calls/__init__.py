@@ -1,6 +1,7 @@
 """Bodies of the host calls, by topic. `BODIES` maps each row of the ABI table to its body.
 
-A body takes (call, *parameters) and returns a status, or (status, *outputs); `call` is the `Call` of machine.py: the
+A body takes (call, *parameters) and returns a status, or (status, *outputs); `call` is the `Call` of
+machine.py: the
 context acted on, the VM, the world. Pointers never appear here: the machinery has read and will write them.
 """
 

@@ -1,4 +1,6 @@
-"""proxy_call_foreign_function: what Envoy offers by name. Functions are rows of FOREIGN; unknown names are NOT_FOUND."""
+"""proxy_call_foreign_function: what Envoy offers by name. Functions are rows of FOREIGN; unknown names are
+NOT_FOUND.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,16 @@ def _declare_property(call: Any, data: bytes) -> Any:
 
 
 # Filter state objects with a factory in Envoy, which set_envoy_filter_state can make.
-FACTORIES = frozenset({"envoy.tcp_proxy.cluster", "envoy.network.upstream_server_name", "envoy.network.upstream_subject_alt_names",
-                       "envoy.network.application_protocols", "envoy.tcp_proxy.disable_idle_timeout", "envoy.string"})  # fmt: skip
+FACTORIES = frozenset(
+    {
+        "envoy.tcp_proxy.cluster",
+        "envoy.network.upstream_server_name",
+        "envoy.network.upstream_subject_alt_names",
+        "envoy.network.application_protocols",
+        "envoy.tcp_proxy.disable_idle_timeout",
+        "envoy.string",
+    }
+)
 
 
 def _set_filter_state(call: Any, data: bytes) -> Any:

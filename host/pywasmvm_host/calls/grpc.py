@@ -1,6 +1,7 @@
 """gRPC calls and streams of a plugin, over the scripted clusters.
 
-A call reports its message or its failing status, nothing else; a stream reports metadata, messages and its end.
+A call reports its message or its failing status, nothing else; a stream reports metadata, messages and its
+end.
 """
 
 from __future__ import annotations

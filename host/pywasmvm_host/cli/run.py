@@ -1,6 +1,7 @@
 """`pywasmvm run FILTER.wasm ...`: send one request through filters and show what became of it.
 
-Exit status: 0 served, 1 a plugin trapped or failed the stream, 2 usage error, 3 a module or configuration refused.
+Exit status: 0 served, 1 a plugin trapped or failed the stream, 2 usage error, 3 a module or configuration
+refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Reading a recorded case: plugins, requests, upstreams and routes from its JSON, bodies to and from its notation."""
+"""Reading a recorded case: plugins, requests, upstreams and routes from its JSON, bodies to and from its
+notation.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ HEADER_MAP = re.compile(r"(prop (?:request|response)\.(?:headers|trailers) rc=0 
 
 
 def _sorted_map(message: str) -> str:
-    """Write a header map attribute in sorted order: Envoy's order is that of a hash table and changes by request."""
+    """Write a header map attribute in sorted order: Envoy's order is that of a hash table and changes by
+    request.
+    """
     m = HEADER_MAP.match(message)
     if m is None:
         return message

@@ -1,6 +1,7 @@
 """Run one recorded case (a JSON file) in this host and return a result of the recording's shape.
 
-The case format is described beside the recordings; `run_case` understands plugins, requests, upstreams, routes and
+The case format is described beside the recordings; `run_case` understands plugins, requests, upstreams,
+routes and
 limits, and shows the result with the same placeholders for ports, dates and identifiers.
 """
 
