@@ -18,6 +18,7 @@ __all__ = ["feature_options", "load_module", "make_config", "read_source"]
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
+PIECE_NBYTES = 1 << 16
 BAR_FROM_NBYTES = 1 << 20  # smaller modules are read before a bar could be seen
 
 
@@ -26,7 +27,8 @@ def read_source(path: str) -> bytes:
     if path == "-":
         if sys.stdin is None or sys.stdin.isatty():
             raise CommandError('"-" reads a module from standard input, but nothing is piped in')
-        return sys.stdin.buffer.read()
+        # why: in pieces, because one long read() may miss a Ctrl-C that comes between two of its system calls.
+        return b"".join(iter(lambda: sys.stdin.buffer.read1(PIECE_NBYTES), b""))
     with open(path, "rb") as file:
         return file.read()
 

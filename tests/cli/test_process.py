@@ -106,11 +106,11 @@ def test_completion_for_a_shell(run_cli: RunCli) -> None:
 def test_ctrl_c_is_one_line() -> None:
     command = [sys.executable, "-m", "pywasmvm", "validate", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stderr is not None
+        assert process.stdin is not None
         # More than a pipe holds: when this returns, the command has begun to read and waits for the rest.
         process.stdin.write(" " * (1 << 18))
         process.stdin.flush()
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said == "pywasmvm: interrupted\n"
