@@ -139,21 +139,23 @@ class AnnotationParser(ImmediateParser):
 
     # -- the end of a module
 
+    def refuse_notes(self, start: int, end: int) -> None:
+        """Raise DecodeError if one of our annotations was not taken between two tokens."""
+        for index in [index for index in self.tokens.notes if start <= index <= end]:
+            for name in ("custom", "name"):
+                for note in self._pick(index, name):
+                    self._fail_note(note, f"misplaced @{name} annotation")
+            for note in self._pick(index, HINT):
+                self._fail_note(note, f"@{HINT} annotation: not in a function")
+
     def finish_annotations(self, field_starts: list[int]) -> None:
         """Write custom sections and names; complain about annotations that nothing took."""
         module = self.module
         if self.tokens.notes:
-            places = {*field_starts, self.pos}
             customs = []
-            for index in [i for i in self.tokens.notes if self.module_at <= i <= self.pos]:
-                for note in self._pick(index, "custom"):
-                    if index not in places:
-                        self._fail_note(note, "misplaced @custom annotation")
-                    customs.append(self._custom(note))
-                for note in self._pick(index, "name"):
-                    self._fail_note(note, "misplaced @name annotation")
-                for note in self._pick(index, HINT):
-                    self._fail_note(note, f"@{HINT} annotation: not in a function")
+            for index in (*field_starts, self.pos):
+                customs += [self._custom(note) for note in self._pick(index, "custom")]
+            self.refuse_notes(self.module_at, self.pos)
             customs.sort(key=lambda item: item[:2])
             module.customs = [section for _, _, section in customs]
         for key, space in self.spaces.items():

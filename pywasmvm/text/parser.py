@@ -21,6 +21,7 @@ class ModuleParser(FieldParser):
             module = self.fields(None)
         if not self.at_end():
             self.unexpected()
+        self.refuse_notes(0, self.pos)
         return module
 
     def module_body(self) -> Module:

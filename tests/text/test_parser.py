@@ -170,6 +170,8 @@ MISTAKES = [
     ("(func else)", "unexpected token", "column 7"),
     ("(func block end end)", "unexpected token", "column 17"),
     ("(func (block end))", "unexpected token", "column 14"),
+    ('(@name "n") (module)', "misplaced @name annotation", "line 1, column 1"),
+    ('(module) (@custom "n")', "misplaced @custom annotation", "line 1, column 10"),
     ("(func (loop)", "unexpected token", "column 13"),
 ]
 
