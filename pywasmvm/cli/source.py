@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,8 +28,8 @@ def read_source(path: str) -> bytes:
     if path == "-":
         if sys.stdin is None or sys.stdin.isatty():
             raise CommandError('"-" reads a module from standard input, but nothing is piped in')
-        # why: in pieces, because one long read() may miss a Ctrl-C that comes between two of its system calls.
-        return b"".join(iter(lambda: sys.stdin.buffer.read1(PIECE_NBYTES), b""))
+        # why: in pieces; one long read() may miss a Ctrl-C that comes between two of its system calls.
+        return b"".join(iter(lambda: os.read(sys.stdin.fileno(), PIECE_NBYTES), b""))
     with open(path, "rb") as file:
         return file.read()
 
