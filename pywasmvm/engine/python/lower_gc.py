@@ -143,7 +143,9 @@ def array_get(f: Lowering, instr: Instr) -> None:
     """Read an element."""
     op, typeidx = instr
     array, index = operands(f, 2)
-    _push_field(f, f.module.element(typeidx), f"{array.pasted}.elems[{index.text}]", op is BY_NAME["array.get_s"])
+    _push_field(
+        f, f.module.element(typeidx), f"{array.pasted}.elems[{index.text}]", op is BY_NAME["array.get_s"]
+    )
 
 
 @body(BY_NAME["array.set"])
@@ -211,5 +213,3 @@ def i31_get(f: Lowering, instr: Instr) -> None:
         f.stack[-1] = Val(f"({name} ^ {half}) - {half}", "i32", -half, half - 1, 0, frozenset((name,)), 1)
     else:
         f.stack[-1] = Val(name, "i32", 0, 2 * half - 1, ATOM, frozenset((name,)))
-
-

@@ -126,7 +126,15 @@ def signed(val: Val) -> Val:
     if val.const is not None:
         number = (val.const ^ half) - half
         return Val(f"({number})", val.t, number, number, ATOM, const=number)
-    return Val(f"({val.pasted} ^ {half}) - {half}", val.t, -half, half - 1, val.flags & FLAGS_KEPT, val.reads, val.depth + 1)
+    return Val(
+        f"({val.pasted} ^ {half}) - {half}",
+        val.t,
+        -half,
+        half - 1,
+        val.flags & FLAGS_KEPT,
+        val.reads,
+        val.depth + 1,
+    )
 
 
 def _fold(op: Op, operands: list[Val]) -> Val | None:
@@ -210,7 +218,9 @@ def _operand(op: Op, letter: str, val: Val) -> Val:
     """Return an operand as the row's expression wants it."""
     if val.t in ("f32", "f64"):
         if val.flags & DIRTY and op.nan is Nan.BITS:
-            return Val(f"canon({val.text})", val.t, 0, 0, val.flags & FLAGS_KEPT | ATOM, val.reads, val.depth + 1)
+            return Val(
+                f"canon({val.text})", val.t, 0, 0, val.flags & FLAGS_KEPT | ATOM, val.reads, val.depth + 1
+            )
         return val
     if letter in op.lazy:
         return small(val)
@@ -237,7 +247,14 @@ def arithmetic(f: Lowering, instr: Instr) -> None:
     lo, hi = {"+": _add, "-": _sub, "*": _mul}[sign](a, b)
     flags, reads, depth = _joined(a, b)
     val = Val(f"{a.pasted} {sign} {b.pasted}", a.t, lo, hi, flags, reads, depth)
-    if b.const is not None and sign != "*" and a.flags & ATOM and a.lo >= 0 and a.hi <= most and a.text.isidentifier():
+    if (
+        b.const is not None
+        and sign != "*"
+        and a.flags & ATOM
+        and a.lo >= 0
+        and a.hi <= most
+        and a.text.isidentifier()
+    ):
         val.offset = (a.text, b.const if sign == "+" else -b.const)
     f.push(val)
 
@@ -294,7 +311,9 @@ def shift_right_signed(f: Lowering, instr: Instr) -> None:
         return
     b = small(b)
     flags, reads, depth = _joined(a, b)
-    f.push(Val(f"{a.pasted} >> ({b.pasted} & {bits - 1})", a.t, min(a.lo, 0), max(a.hi, 0), flags, reads, depth))
+    f.push(
+        Val(f"{a.pasted} >> ({b.pasted} & {bits - 1})", a.t, min(a.lo, 0), max(a.hi, 0), flags, reads, depth)
+    )
 
 
 def shift_right(f: Lowering, instr: Instr) -> None:
@@ -362,7 +381,15 @@ def _biased(val: Val, half: int) -> Val:
     val = reduced(val)
     if val.const is not None:
         return constant(val.const ^ half, val.t)
-    return Val(f"({val.pasted} ^ {half})", val.t, 0, 2 * half - 1, val.flags & FLAGS_KEPT | ATOM, val.reads, val.depth + 1)
+    return Val(
+        f"({val.pasted} ^ {half})",
+        val.t,
+        0,
+        2 * half - 1,
+        val.flags & FLAGS_KEPT | ATOM,
+        val.reads,
+        val.depth + 1,
+    )
 
 
 def test_zero(f: Lowering, instr: Instr) -> None:

@@ -118,7 +118,9 @@ def select(f: Lowering, instr: Instr) -> None:
     flags = (a.flags | b.flags | cond.flags) & (TRAP | MEM | DIRTY)
     text = f"{a.pasted} if ({condition(cond)}) else {b.pasted}"
     depth = max(a.depth, b.depth, cond.depth) + 1
-    f.push(Val(text, a.t, min(a.lo, b.lo), max(a.hi, b.hi), flags & ~COND, a.reads | b.reads | cond.reads, depth))
+    f.push(
+        Val(text, a.t, min(a.lo, b.lo), max(a.hi, b.hi), flags & ~COND, a.reads | b.reads | cond.reads, depth)
+    )
 
 
 def local_values(f: Lowering) -> None:
