@@ -94,13 +94,19 @@ class _GcRef:
 
 
 class StructRef(_GcRef):
-    """A structure: `fields` holds raw values. Made by `GcHeap.new_struct`."""
+    """A structure: `fields` holds raw values. Made by `GcHeap.new_struct`.
 
-    __slots__ = ("fields",)
+    descriptor   the structure that describes it, None for most (proposal custom-descriptors).
+    """
 
-    def __init__(self, deftype: DefType, fields: list[Any], heap: GcHeap, nbytes: int) -> None:
+    __slots__ = ("descriptor", "fields")
+
+    def __init__(
+        self, deftype: DefType, fields: list[Any], heap: GcHeap, nbytes: int, descriptor: StructRef | None
+    ) -> None:
         super().__init__(deftype, heap, nbytes)
         self.fields = fields
+        self.descriptor = descriptor
 
     def __repr__(self) -> str:
         return f"<StructRef {self.fields!r}>"
@@ -141,11 +147,13 @@ class GcHeap:
         self.limit = limit
         self.used = 0
 
-    def new_struct(self, deftype: DefType, fields: list[Any]) -> StructRef:
+    def new_struct(
+        self, deftype: DefType, fields: list[Any], descriptor: StructRef | None = None
+    ) -> StructRef:
         """Make a structure of these raw fields. Raise LimitError if the heap is full."""
         nbytes = OBJECT_HEADER_BYTES + 8 * len(fields)
         self.charge(nbytes)
-        return StructRef(deftype, fields, self, nbytes)
+        return StructRef(deftype, fields, self, nbytes, descriptor)
 
     def new_array(self, deftype: DefType, elems: Any) -> ArrayRef:
         """Make an array of these raw elements. Raise LimitError if the heap is full."""

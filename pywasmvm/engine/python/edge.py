@@ -31,6 +31,7 @@ _INDEX_TRAPS |= {name: TrapKind.ARRAY_OUT_OF_BOUNDS for name in BY_NAME if name.
 _NULL_TRAPS: dict[str, TrapKind] = {
     "call_indirect": TrapKind.UNINITIALIZED_ELEMENT,
     "return_call_indirect": TrapKind.UNINITIALIZED_ELEMENT,
+    "ref.get_desc": TrapKind.NULL_REFERENCE,
     "i31.get_s": TrapKind.NULL_I31_REFERENCE,
     "i31.get_u": TrapKind.NULL_I31_REFERENCE,
 }

@@ -15,7 +15,7 @@ from .lower import Lowering, body
 from .lower_refs import operands
 from .values import ATOM, MEM, TRAP, Val, reduced
 
-__all__: list[str] = []
+__all__ = ["struct_texts", "zero_texts"]
 
 _PACKED = {PackedType.I8: 8, PackedType.I16: 16}
 
@@ -59,23 +59,34 @@ def _pop_units(f: Lowering) -> Val:
     return count
 
 
-@body(BY_NAME["struct.new"])
-def struct_new(f: Lowering, instr: Instr) -> None:
-    """Make a structure of its fields."""
-    fields = f.module.fields(instr[1])
+def struct_texts(f: Lowering, typeidx: int) -> str:
+    """Pop the fields of a new structure and return them as a list's text."""
+    fields = f.module.fields(typeidx)
     f.before_effect()
     first = len(f.stack) - len(fields)
     texts = [_stored(f, val, field.storage) for val, field in zip(f.stack[first:], fields)]
     del f.stack[first:]
-    f.w.put(f"{f.push_name('ref')} = HEAP.new_struct(Y{instr[1]}, [{', '.join(texts)}])")
+    return ", ".join(texts)
+
+
+def zero_texts(f: Lowering, typeidx: int) -> str:
+    """Return the default fields of a new structure as a list's text."""
+    f.before_effect()
+    return ", ".join(_zero(field.storage) for field in f.module.fields(typeidx))
+
+
+@body(BY_NAME["struct.new"])
+def struct_new(f: Lowering, instr: Instr) -> None:
+    """Make a structure of its fields."""
+    texts = struct_texts(f, instr[1])
+    f.w.put(f"{f.push_name('ref')} = HEAP.new_struct(Y{instr[1]}, [{texts}])")
 
 
 @body(BY_NAME["struct.new_default"])
 def struct_new_default(f: Lowering, instr: Instr) -> None:
     """Make a structure of zeros and nulls."""
-    zeros = ", ".join(_zero(field.storage) for field in f.module.fields(instr[1]))
-    f.before_effect()
-    f.w.put(f"{f.push_name('ref')} = HEAP.new_struct(Y{instr[1]}, [{zeros}])")
+    texts = zero_texts(f, instr[1])
+    f.w.put(f"{f.push_name('ref')} = HEAP.new_struct(Y{instr[1]}, [{texts}])")
 
 
 @body(BY_NAME["struct.get"], BY_NAME["struct.get_s"], BY_NAME["struct.get_u"])

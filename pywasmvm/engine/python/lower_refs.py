@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from ...isa import BY_NAME
 from ...syntax.instructions import Instr
-from ...syntax.types import AbsHeapType, HeapType, RefType
+from ...syntax.types import AbsHeapType, Exact, HeapType, RefType
 from .lower import Lowering, body
 from .lower_control import conditional_branch
 from .lower_memory import bulk
 from .values import ATOM, COND, MAX_OF, MEM, TRAP, Val, name_of
 
-__all__ = ["operands", "type_test"]
+__all__ = ["on_stack", "operands", "type_test"]
 
 
 def ref(text: str, flags: int = 0) -> Val:
@@ -67,12 +67,12 @@ def ref_eq(f: Lowering, instr: Instr) -> None:
 @body(BY_NAME["ref.as_non_null"])
 def ref_as_non_null(f: Lowering, instr: Instr) -> None:
     """Trap on null."""
-    val = _on_stack(f)
+    val = on_stack(f)
     f.before_effect()
     f.w.put(f"if {val.text} is None: trap_null_reference()")
 
 
-def _on_stack(f: Lowering) -> Val:
+def on_stack(f: Lowering) -> Val:
     """Put the top operand into its variable, or leave it in a local, and return it; it stays on the stack."""
     if not f.stack[-1].text.isidentifier() or f.stack[-1].text == "None":
         f.before_branch()
@@ -88,7 +88,7 @@ def _on_stack(f: Lowering) -> Val:
 @body(BY_NAME["br_on_null"])
 def br_on_null(f: Lowering, instr: Instr) -> None:
     """Branch without the reference if it is null."""
-    val = _on_stack(f)
+    val = on_stack(f)
     f.before_branch()
     f.stack.pop()
     conditional_branch(f, f"{val.text} is None", f"{val.text} is not None", instr[1])
@@ -98,7 +98,7 @@ def br_on_null(f: Lowering, instr: Instr) -> None:
 @body(BY_NAME["br_on_non_null"])
 def br_on_non_null(f: Lowering, instr: Instr) -> None:
     """Branch with the reference unless it is null."""
-    val = _on_stack(f)
+    val = on_stack(f)
     f.before_branch()
     conditional_branch(f, f"{val.text} is not None", f"{val.text} is None", instr[1])
     f.stack.pop()
@@ -120,12 +120,15 @@ _ABSTRACT = {
 
 def type_test(text: str, heaptype: HeapType, nullable: bool) -> str:
     """Return the condition that the reference `text` (a name) has a type."""
+    if isinstance(heaptype, Exact):
+        test = f"is_exactly({text}, Y{heaptype.heaptype})"
+        return f"({text} is None or {test})" if nullable else test
     test = f"Z{heaptype}" if isinstance(heaptype, int) else _ABSTRACT.get(heaptype, "is_nothing")  # type: ignore[call-overload]
     return f"({text} is None or {test}({text}))" if nullable else f"{test}({text})"
 
 
 def _test(f: Lowering, instr: Instr, nullable: bool) -> None:
-    val = _on_stack(f)
+    val = on_stack(f)
     f.stack.pop()
     f.push(Val(type_test(val.text, instr[1], nullable), "i32", 0, 1, COND, val.reads, val.depth + 2))
 
@@ -143,7 +146,7 @@ def ref_test_null(f: Lowering, instr: Instr) -> None:
 
 
 def _cast(f: Lowering, instr: Instr, nullable: bool) -> None:
-    val = _on_stack(f)
+    val = on_stack(f)
     f.before_effect()
     f.w.put(f"if not {type_test(val.text, instr[1], nullable)}: trap_cast()")
 
@@ -161,7 +164,7 @@ def ref_cast_null(f: Lowering, instr: Instr) -> None:
 
 
 def _br_on_cast(f: Lowering, labelidx: int, target: RefType, wanted: bool) -> None:
-    val = _on_stack(f)
+    val = on_stack(f)
     f.before_branch()
     test = type_test(val.text, target.heaptype, target.nullable)
     tests = (test, f"not {test}")

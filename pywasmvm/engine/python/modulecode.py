@@ -17,6 +17,7 @@ from ...syntax.module import ExternKind
 from ...syntax.types import ArrayType, DefType, FieldType, FuncType, MemType, StructType
 from .lower import Lowering, Source, letter
 from .lower_calls import __name__ as _calls  # noqa: F401 - registers bodies
+from .lower_desc import __name__ as _desc  # noqa: F401
 from .lower_exceptions import __name__ as _exceptions  # noqa: F401
 from .lower_gc import __name__ as _gc  # noqa: F401
 from .lower_numeric import __name__ as _numeric  # noqa: F401

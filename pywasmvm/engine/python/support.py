@@ -64,6 +64,16 @@ def trap_null_reference() -> NoReturn:
     raise Trap(TrapKind.NULL_REFERENCE)
 
 
+def trap_null_descriptor() -> NoReturn:
+    """Raise the trap of a null descriptor."""
+    raise Trap(TrapKind.NULL_DESCRIPTOR_REFERENCE)
+
+
+def trap_descriptor_cast() -> NoReturn:
+    """Raise the trap of ref.cast_desc_eq."""
+    raise Trap(TrapKind.DESCRIPTOR_CAST_FAILURE)
+
+
 def trap_cast() -> NoReturn:
     """Raise the trap of ref.cast."""
     raise Trap(TrapKind.CAST_FAILURE)
@@ -237,6 +247,16 @@ def is_array(value: Any) -> bool:
 def is_eq(value: Any) -> bool:
     """Test for what ref.eq compares."""
     return value.__class__ in (I31, StructRef, ArrayRef)
+
+
+def is_exactly(value: Any, deftype: DefType) -> bool:
+    """Test for a concrete type and none of its subtypes."""
+    return getattr(value, "deftype", None) is deftype
+
+
+def has_descriptor(value: Any, descriptor: Any) -> bool:
+    """Test for a structure with this very descriptor."""
+    return value.__class__ is StructRef and value.descriptor is descriptor
 
 
 def make_type_test(deftype: DefType) -> Callable[[Any], bool]:
