@@ -123,7 +123,7 @@ def type_test(text: str, heaptype: HeapType, nullable: bool) -> str:
     if isinstance(heaptype, Exact):
         test = f"is_exactly({text}, Y{heaptype.heaptype})"
         return f"({text} is None or {test})" if nullable else test
-    test = f"Z{heaptype}" if isinstance(heaptype, int) else _ABSTRACT.get(heaptype, "is_nothing")  # type: ignore[call-overload]
+    test = f"Z{heaptype}" if isinstance(heaptype, int) else _ABSTRACT.get(heaptype, "is_nothing")  # type: ignore[arg-type]
     return f"({text} is None or {test}({text}))" if nullable else f"{test}({text})"
 
 
