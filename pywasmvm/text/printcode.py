@@ -22,7 +22,7 @@ __all__ = ["CodePrinter"]
 _SPACES = ("types", "funcs", "tables", "mems", "globals", "tags", "elems", "datas")
 _BLOCKS = frozenset(op for op in OPS if op.imms[:1] == (Imm.BLOCKTYPE,))
 _END, _ELSE = BY_NAME["end"], BY_NAME["else"]
-_MAX_INDENT = 50  # levels; deeper code is not more readable for it, and its size would be quadratic
+_MAX_INDENT = 25  # levels; deeper code is not more readable for it, and its size would be quadratic
 _HINT = "(@metadata.code.branch_hint {}) "
 
 

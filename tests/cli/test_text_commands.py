@@ -45,6 +45,15 @@ def test_a_name_section_that_text_cannot_say_is_kept(run_cli: Callable[..., Any]
     assert (tmp_path / "b.wasm").read_bytes() == binary
 
 
+def test_a_name_section_in_long_form_is_still_names(run_cli: Callable[..., Any], tmp_path: Path) -> None:
+    types = bytes([1, 0x84, 0x00, 1, 0x60, 0, 0])
+    names = bytes([0, 0x8D, 0x00]) + b"\x04name" + bytes([0x00, 0x83, 0x80, 0x80, 0x00, 2]) + b"ab"
+    (tmp_path / "a.wasm").write_bytes(b"\0asm\x01\0\0\0" + types + names)
+    done = run_cli("wasm2wat", str(tmp_path / "a.wasm"))
+    assert done.stdout.startswith("(module $ab")
+    assert "@custom" not in done.stdout
+
+
 def test_mistakes_name_file_line_and_column(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "bad.wat").write_text("(module\n  (func i32.ad))", "utf-8")
     done = run_cli("wat2wasm", str(tmp_path / "bad.wat"))
