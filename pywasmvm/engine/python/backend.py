@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import Frame
 from ...syntax.instructions import Expr
 from ...syntax.types import ValType
+from .cache import cache_dir_from_environment, open_cache
 from .edge import frames_of, translate
 from .link import InstanceCode, helper_names
 from .lower import letter
@@ -17,13 +18,18 @@ __all__ = ["PythonBackend", "make_backend", "source_of"]
 
 
 class PythonBackend:
-    """Runs guests by translating each function to Python source on its first call."""
+    """Runs guests by translating each function to Python source on its first call.
+
+    metered    whether fuel is counted; to be set before the first module.
+    cache_dir  where compiled code is kept from run to run (cache.py), None for nowhere.
+    """
 
     name = "python"
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self.metered = True
+        self.cache_dir = cache_dir_from_environment()
         self._builtins = helper_names()
         self._modules: weakref.WeakKeyDictionary[Any, ModuleCode] = weakref.WeakKeyDictionary()
 
@@ -31,7 +37,8 @@ class PythonBackend:
         """Return the translations of a module, shared by its instances."""
         found = self._modules.get(checked)
         if found is None:
-            found = self._modules[checked] = ModuleCode(checked, self.metered)
+            cache = open_cache(self.cache_dir, checked.module.binary, self.metered)
+            found = self._modules[checked] = ModuleCode(checked, self.metered, cache)
         return found
 
     def bind(self, instance: Any) -> None:

@@ -15,6 +15,7 @@ from ...errors import InternalError
 from ...syntax.instructions import Expr
 from ...syntax.module import ExternKind
 from ...syntax.types import ArrayType, DefType, FieldType, FuncType, MemType, StructType
+from .cache import CodeCache
 from .lower import Lowering, Source, letter
 from .lower_calls import __name__ as _calls  # noqa: F401 - registers bodies
 from .lower_desc import __name__ as _desc  # noqa: F401
@@ -56,7 +57,8 @@ class ModuleCode:
 
     letter = staticmethod(letter)
 
-    def __init__(self, checked: Any, metered: bool) -> None:
+    def __init__(self, checked: Any, metered: bool, cache: CodeCache | None = None) -> None:
+        self.cache = cache
         self.checked = checked
         self.module = checked.module
         self.metered = metered
@@ -144,10 +146,17 @@ class ModuleCode:
         """Return the compiled translation of a defined function."""
         found = self.funcs.get(funcidx)
         if found is None:
-            source = self.lower(funcidx)
-            found = FuncCode(compiled(source.text, self.filename), source.lines, source.has_tail_calls)
+            cached = self.cache.get(funcidx, self.filename) if self.cache is not None else None
+            found = self._translate(funcidx) if cached is None else FuncCode(*cached)
             self.funcs[funcidx] = found
         return found
+
+    def _translate(self, funcidx: int) -> FuncCode:
+        source = self.lower(funcidx)
+        made = FuncCode(compiled(source.text, self.filename), source.lines, source.has_tail_calls)
+        if self.cache is not None:
+            self.cache.put(funcidx, made.code, made.lines, made.has_tail_calls)
+        return made
 
     def expression_code(self, expr: Expr, result: str) -> CodeType:
         """Return the compiled translation of a constant expression, as a function of D."""
