@@ -1,8 +1,9 @@
 """Types of the spec's chapter 2.3, as small immutable objects.
 
-A heap type is an `AbsHeapType`, a type index (int) as the module wrote it, a `Rec` (a position inside the recursive
-group being closed), or a `DefType` (closed, interned: equal types are one object). Decoder and text parser produce type
-indices; `valid/` closes them; everything after validation sees `DefType` only.
+A heap type is an `AbsHeapType`, a type index (int) as the module wrote it, a `Rec` (a position inside the
+recursive group being closed), a `DefType` (closed, interned: equal types are one object), or `Exact` around
+one of the last three. Decoder and text parser produce type indices; `valid/` closes them; everything after
+validation sees `DefType` only.
 Rule 1: closed types are compared by `==` on interned parts, so identity of `DefType` is equality of types.
 """
 
@@ -125,8 +126,8 @@ _SHORTHAND = {
     AbsHeapType.NOEXN: "nullexnref",
 }
 
-ValType = Union[NumType, RefType]
-StorageType = Union[NumType, RefType, PackedType]
+ValType = NumType | RefType
+StorageType = NumType | RefType | PackedType
 
 FUNCREF = RefType(True, AbsHeapType.FUNC)
 EXTERNREF = RefType(True, AbsHeapType.EXTERN)
@@ -167,7 +168,7 @@ class ArrayType(NamedTuple):
     field: FieldType
 
 
-CompType = Union[FuncType, StructType, ArrayType]
+CompType = FuncType | StructType | ArrayType
 
 
 class SubType(NamedTuple):
@@ -266,4 +267,4 @@ class FuncExtern(NamedTuple):
     exact: bool = False
 
 
-ExternType = Union[FuncExtern, TableType, MemType, GlobalType, TagType]
+ExternType = FuncExtern | TableType | MemType | GlobalType | TagType
