@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 from ...errors import Frame, Trap
@@ -16,11 +16,12 @@ from ...isa import BY_NAME
 from ...isa.model import Op, TrapKind
 from . import numeric
 from .modulecode import ModuleCode, find_module
-from .support import Tail, empty
+from .support import Tail
 
 __all__ = ["Depth", "frames_of", "make_adapter", "make_edge", "make_frame_guard", "make_trampoline", "translate"]
 
-_CALLS = frozenset(op for name, op in BY_NAME.items() if "call" in name)
+# What code made here says its file is.
+_EDGE = "<wasm edge>"
 _INDEX_TRAPS: dict[str, TrapKind] = {
     "table.get": TrapKind.TABLE_OUT_OF_BOUNDS,
     "table.set": TrapKind.TABLE_OUT_OF_BOUNDS,
@@ -101,6 +102,11 @@ def frames_of(exc: BaseException) -> tuple[Frame, ...]:
     return tuple(place.frame() for place in places[: -MOST_FRAMES - 1 : -1])
 
 
+def _is_callee(code: CodeType) -> bool:
+    """Tell whether a frame that generated code entered is a called function, not a helper of the same line."""
+    return code.co_filename == _EDGE or code.co_name == "stub"
+
+
 def translate(exc: BaseException, meter: Any) -> BaseException:
     """Return what to raise for an exception that left guest code: a Trap for the errors that mean one.
 
@@ -116,7 +122,7 @@ def translate(exc: BaseException, meter: Any) -> BaseException:
     if place is None or last is None:
         return exc
     inner = last.tb_next
-    if inner is None or (inner.tb_frame.f_code is not empty.__code__ and place.op not in _CALLS):
+    if inner is None or not _is_callee(inner.tb_frame.f_code):
         fuel = last.tb_frame.f_locals.get("F")
         if fuel is not None:
             meter.fuel = fuel
@@ -147,7 +153,7 @@ Letters = tuple[str, ...]
 def _made(source: str, **names: Any) -> Any:
     """Run source of ours that defines `make` and return that."""
     scope: dict[str, Any] = {**vars(numeric), **names}
-    exec(compile(source, "<wasm edge>", "exec"), scope)  # noqa: S102 - text from below, built of numbers only
+    exec(compile(source, _EDGE, "exec"), scope)  # noqa: S102 - text from below, built of numbers only
     return scope["make"]
 
 

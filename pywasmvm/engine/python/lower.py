@@ -210,6 +210,7 @@ class Lowering:
             return
         flags = val.flags & DIRTY | ATOM
         val = reduced(val)
+        self.before_trap(height)
         self.before_assign(name, height)
         self.w.put(f"{name} = {val.text}")
         self.stack[height] = Val(name, val.t, val.lo, val.hi, flags, frozenset((name,)))
@@ -235,6 +236,13 @@ class Lowering:
     def spill_flagged(self, flags: int) -> None:
         """Evaluate every pending operand that has one of these flags, lowest first."""
         for height, val in enumerate(self.stack):
+    def before_trap(self, height: int) -> None:
+        """Before the operand at `height` is evaluated: if it may trap, evaluate what is older and may trap."""
+        if self.stack[height].flags & TRAP:
+            for older in range(height):
+                if self.stack[older].flags & TRAP:
+                    self.spill(older)
+
             if val.flags & flags:
                 self.spill(height)
 
@@ -262,6 +270,7 @@ class Lowering:
             self.assign_float(name, val, height)
             self.stack[height] = name_of(name, val.t)
         else:
+            self.before_trap(height)
             self.spill(height)
 
     def assign_float(self, name: str, val: Val, height: int = -1) -> None:

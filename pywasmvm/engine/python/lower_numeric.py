@@ -35,15 +35,22 @@ Range = tuple[int, int]
 
 
 class Template:
-    """A `py` or `pyf` expression ready for `str.format`: `text` and the names it uses, with repetition."""
+    """A `py` or `pyf` expression ready for `str.format`: `text` and the names it uses, with repetition.
 
-    __slots__ = ("names", "text")
+    in_order   whether operands pasted into it are evaluated in the order they were pushed; those that occur
+               twice are named, and so evaluated, before the rest.
+    """
+
+    __slots__ = ("in_order", "names", "text")
 
     def __init__(self, expression: str) -> None:
         expression = expression.replace("{", "{{").replace("}", "}}")
         expression = _CONSTANT.sub(lambda m: str(getattr(numeric, m[1])), expression)
         self.names = _WORD.findall(expression)
         self.text = _WORD.sub(r"{\1}", expression)
+        twice = [name for name in self.names if self.names.count(name) > 1]
+        order = twice + [name for name in self.names if name not in twice]
+        self.in_order = order == sorted(order)
 
 
 @lru_cache(maxsize=None)
@@ -188,6 +195,8 @@ def pasted(f: Lowering, op: Op, operands: list[Val], imms: tuple[Any, ...] = ())
     template = template_of(op)
     if template.text == _DIVISION and operands[1].const:
         template = _PLAIN_DIVISION
+    if not template.in_order and sum(val.flags & TRAP for val in operands) > 1:
+        operands = [f.named(val) if val.flags & TRAP else val for val in operands]
     inserts: dict[str, str] = {}
     used: list[Val] = []
     for letter, val in zip("abcd", operands):
