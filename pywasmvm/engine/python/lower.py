@@ -140,6 +140,8 @@ class Lowering:
         self.local_vals: list[Val] = []
         self.base_vals: list[Val] = []
         self.narrowed: set[int] = set()
+        # Locals whose view and index are at hand: name -> views (lower_memory.py).
+        self.kept_bases: dict[str, set[str]] = {}
         self.dirty_locals: set[int] = set()
         self.uses_jump = False
         self.has_tail_calls = False
@@ -208,9 +210,9 @@ class Lowering:
         name = f"s{height}"
         if val.const is not None or val.text == name:
             return
+        self.before_trap(height)
         flags = val.flags & DIRTY | ATOM
         val = reduced(val)
-        self.before_trap(height)
         self.before_assign(name, height)
         self.w.put(f"{name} = {val.text}")
         self.stack[height] = Val(name, val.t, val.lo, val.hi, flags, frozenset((name,)))
@@ -220,6 +222,7 @@ class Lowering:
         for localidx in self.narrowed:
             self.local_vals[localidx] = self.base_vals[localidx]
         self.narrowed.clear()
+        self.kept_bases.clear()
 
     def before_assign(self, name: str, skip: int = -1) -> None:
         """Spill what still reads `name`, which is about to change."""
@@ -233,9 +236,6 @@ class Lowering:
             raise InternalError(f"operand variable {name} would be overwritten")
         self.spill(height)
 
-    def spill_flagged(self, flags: int) -> None:
-        """Evaluate every pending operand that has one of these flags, lowest first."""
-        for height, val in enumerate(self.stack):
     def before_trap(self, height: int) -> None:
         """Before the operand at `height` is evaluated: if it may trap, evaluate what is older and may trap."""
         if self.stack[height].flags & TRAP:
@@ -243,6 +243,9 @@ class Lowering:
                 if self.stack[older].flags & TRAP:
                     self.spill(older)
 
+    def spill_flagged(self, flags: int) -> None:
+        """Evaluate every pending operand that has one of these flags, lowest first."""
+        for height, val in enumerate(self.stack):
             if val.flags & flags:
                 self.spill(height)
 
@@ -267,10 +270,10 @@ class Lowering:
         val = self.stack[height]
         name = f"s{height}"
         if val.flags & DIRTY:
+            self.before_trap(height)
             self.assign_float(name, val, height)
             self.stack[height] = name_of(name, val.t)
         else:
-            self.before_trap(height)
             self.spill(height)
 
     def assign_float(self, name: str, val: Val, height: int = -1) -> None:

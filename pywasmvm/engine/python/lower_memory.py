@@ -28,6 +28,12 @@ VIEWS = {
     "P": ("f", 4),
     "N": ("d", 8),
 }
+# How far to look for another use of a base.
+NEAR = 24
+_LOCAL_GET, _LOCAL_SET, _LOCAL_TEE = BY_NAME["local.get"], BY_NAME["local.set"], BY_NAME["local.tee"]
+_FORGETTING = frozenset(
+    op for name, op in BY_NAME.items() if "call" in name or name in ("memory.grow", "loop", "end", "else", "br", "return")
+)
 _UNSIGNED = {1: "M", 2: "H", 4: "W", 8: "Q"}
 _SIGNED = {1: "C", 2: "J", 4: "V"}
 _ACCESS = TRAP | MEM
@@ -41,9 +47,12 @@ def _address(f: Lowering, val: Val, memarg: MemArg) -> Val:
     if val.const is not None:
         return constant(val.const + memarg.offset, "i64")
     flags = val.flags & (TRAP | MEM)
-    return Val(
+    made = Val(
         f"{val.pasted} + {memarg.offset}", "i64", 0, val.hi + memarg.offset, flags, val.reads, val.depth + 1
     )
+    if val.flags & ATOM and val.text.isidentifier():
+        made.offset = (val.text, memarg.offset)
+    return made
 
 
 def _element(letter: str, memidx: int, width: int, addr: Val) -> str:
@@ -61,11 +70,51 @@ def _element(letter: str, memidx: int, width: int, addr: Val) -> str:
     return f"{view}[(t := {addr.text}) & {low}][t >> {shift}]"
 
 
+def _shared_element(f: Lowering, letter: str, memidx: int, width: int, addr: Val) -> str:
+    """Return the same, keeping view and index of a local that is used as a base more than once.
+
+    fast: for offsets that are multiples of the width both are the same for all fields, and a field then costs half.
+    safe: every operand that may trap is evaluated, once and in the order of pushing, so what a text has kept is there for
+    later ones; calls, growth, assignment of the local and joins of control forget it.
+    """
+    name, offset = addr.offset or (addr.text, 0)
+    if name[0] != "l" or width == 1 or offset % width or not name.isidentifier():
+        return _element(letter, memidx, width, addr)
+    key = f"{letter}{memidx}"
+    view, index = f"v{key}_{name}", f"i{width}_{name}"
+    kept = f.kept_bases.setdefault(name, set())
+    more = f" + {offset // width}" if offset else ""
+    if key in kept:
+        return f"{view}[{index}{more}]"
+    if not _is_base_again(f, int(name[1:])):
+        return _element(letter, memidx, width, addr)
+    kept.add(key)
+    return f"({view} := {key}[{name} & {width - 1}])[({index} := {name} >> {width.bit_length() - 1}){more}]"
+
+
+def _is_base_again(f: Lowering, localidx: int) -> bool:
+    """Guess whether a local is soon read again, before it or the views may change."""
+    pos = f.w.pos + 1
+    for instr in f.instrs[pos : pos + NEAR]:
+        op = instr[0]
+        if op is _LOCAL_GET and instr[1] == localidx:
+            return True
+        if op in _FORGETTING or ((op is _LOCAL_SET or op is _LOCAL_TEE) and instr[1] == localidx):
+            return False
+    return False
+
+
 def _number(memidx: int, width: int, addr: Val) -> str:
     """Return the text that reads `width` bytes as an unsigned number."""
     if width == 16:
         return f"load128(M{memidx}, {addr.text})"
     return _element(_UNSIGNED[width], memidx, width, addr)
+
+
+def _shared_number(f: Lowering, memidx: int, width: int, addr: Val) -> str:
+    if width == 16:
+        return _number(memidx, width, addr)
+    return _shared_element(f, _UNSIGNED[width], memidx, width, addr)
 
 
 def _loaded(text: str, t: str, lo: int, hi: int, addr: Val) -> Val:
@@ -79,17 +128,18 @@ def load_int(f: Lowering, instr: Instr) -> None:
     t, width = op.results[0], op.access
     if template_of(op).text == "{x}":
         most = (1 << 8 * width) - 1
-        f.push(_loaded(_number(memarg.memidx, width, addr), t, 0, most, addr))
+        f.push(_loaded(_shared_number(f, memarg.memidx, width, addr), t, 0, most, addr))
         return
     half = 1 << (8 * width - 1)
-    f.push(_loaded(_element(_SIGNED[width], memarg.memidx, width, addr), t, -half, half - 1, addr))
+    text = _shared_element(f, _SIGNED[width], memarg.memidx, width, addr)
+    f.push(_loaded(text, t, -half, half - 1, addr))
 
 
 @body(BY_NAME["f64.load"])
 def load_f64(f: Lowering, instr: Instr) -> None:
     """Load through a view of doubles, which keeps every bit."""
     addr = _address(f, f.pop(), instr[1])
-    f.push(_loaded(_element("N", instr[1].memidx, 8, addr), "f64", 0, 0, addr))
+    f.push(_loaded(_shared_element(f, "N", instr[1].memidx, 8, addr), "f64", 0, 0, addr))
 
 
 @body(BY_NAME["f32.load"])
@@ -108,9 +158,9 @@ def load_other(f: Lowering, instr: Instr) -> None:
     """Lower a load whose row computes with the number: the v128 forms."""
     op, memarg = instr[0], instr[1]
     lane = instr[2] if len(instr) > 2 else 0
+    if op.lanes:
+        f.before_branch()
     b = reduced(f.pop()) if op.lanes else None
-    if b is not None and b.flags & TRAP:
-        b = f.named(b)
     addr = _address(f, f.pop(), memarg)
     inserts = {"x": _number(memarg.memidx, op.access, addr), "lane": str(lane)}
     depth, reads = addr.depth + 1, addr.reads
@@ -140,7 +190,7 @@ def store_int(f: Lowering, instr: Instr) -> None:
     width = op.access
     most = (1 << 8 * width) - 1
     text = value.text if value.lo >= 0 and value.hi <= most else f"{value.pasted} & {most}"
-    f.w.put(f"{_element(_UNSIGNED[width], memarg.memidx, width, addr)} = {text}")
+    f.w.put(f"{_shared_element(f, _UNSIGNED[width], memarg.memidx, width, addr)} = {text}")
 
 
 @body(BY_NAME["f64.store"])
@@ -153,7 +203,7 @@ def store_f64(f: Lowering, instr: Instr) -> None:
             f.w.put(f"u = {text}")
             text = "u"
         f.w.put(f"if {text} != {text}: {text} = NAN")
-    f.w.put(f"{_element('N', instr[1].memidx, 8, addr)} = {text}")
+    f.w.put(f"{_shared_element(f, 'N', instr[1].memidx, 8, addr)} = {text}")
 
 
 @body(BY_NAME["f32.store"])
@@ -286,6 +336,7 @@ def memory_grow(f: Lowering, instr: Instr) -> None:
     f.before_effect()
     delta = f.named(delta)
     f.charge_growth(f"MM{instr[1]}", delta)
+    f.kept_bases.clear()
     f.w.put(f"{f.push_name(t)} = MM{instr[1]}.grow_pages({delta.text}) & {MAX_OF[t]}")
 
 
