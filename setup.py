@@ -39,7 +39,10 @@ DIRECTIVES: dict[str, object] = {
 }
 # fast: these turn a handler's last call into a jump and keep its prologue empty.
 TAIL_CALL_FLAGS = ["-foptimize-sibling-calls", "-fomit-frame-pointer", "-fno-stack-protector", "-fno-plt"]
-COMPILE_ARGS = ["-O0", "-g"] if DEBUG else ["-O3", "-falign-functions=64", *TAIL_CALL_FLAGS]
+TAIL_CALL_FLAGS += ["-fcf-protection=none", "-falign-functions=64"]
+# Same bits everywhere: no fused multiply-add. Slots hold integers and floats, so no aliasing by type.
+MEANING_FLAGS = ["-ffp-contract=off", "-fno-strict-aliasing"]
+COMPILE_ARGS = ["-O0", "-g", *MEANING_FLAGS] if DEBUG else ["-O3", *MEANING_FLAGS, *TAIL_CALL_FLAGS]
 
 
 def say(line: str) -> None:

@@ -21,6 +21,11 @@ class Global:
 
     __slots__ = ("__weakref__", "globaltype", "raw", "store")
 
+    def __new__(cls, store: Storelike, *_args: Any) -> Global:
+        """Return an empty global, of the class that the backend keeps its globals in."""
+        made: type[Global] = getattr(check_store(store).engine.backend, "global_class", cls)
+        return object.__new__(made)
+
     def __init__(self, store: Storelike, ty: GlobalType, val: Any) -> None:
         """Make a global that belongs to the embedder."""
         if not isinstance(ty, GlobalType):
@@ -32,7 +37,7 @@ class Global:
     @classmethod
     def alloc(cls, store: Store, globaltype: syntax.GlobalType, raw: Any) -> Global:
         """Make a global of a type of the module with a raw value."""
-        item = cls.__new__(cls)
+        item = cls.__new__(cls, store)
         item.store, item.globaltype, item.raw = store, globaltype, raw
         return item
 

@@ -71,7 +71,8 @@ def _import_items(instance: Instance, imports: Sequence[Any]) -> None:
     for item in imports:
         if isinstance(item, Func):
             item = item.bound_to(instance)
-        getattr(instance, _SPACES[type(item)]).append(item)
+        # why: of globals a backend may have a class of its own.
+        getattr(instance, _SPACES.get(type(item), "globals")).append(item)
 
 
 def _alloc_sizes(instance: Instance) -> None:

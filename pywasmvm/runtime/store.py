@@ -171,6 +171,7 @@ class Store:
         self.nested_calls = 0
         self.activity = Activity(self)
         self.epoch_deadline: int | None = None
+        self.machine: Any = None  # the backend's own
         self._data = data
         self._wasi_config: Any = None
         if engine.config.consume_fuel:

@@ -49,7 +49,9 @@ class Table:
             raise LimitError(f"resource limit exceeded: table count too high at {count}, limit {limit}")
         self.store = store
         self.tabletype = self.declared = tabletype
-        self.elems: list[Any] = [init] * minimum
+        # A backend of compiled code brings storage of its own, which works like a list that never shrinks.
+        make = getattr(store.engine.backend, "make_elems", None)
+        self.elems: Any = make(store, tabletype.reftype, init, minimum) if make else [init] * minimum
         store.table_count += 1
 
     def may_grow(self, delta: int) -> bool:

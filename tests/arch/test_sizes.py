@@ -19,7 +19,9 @@ LONG_FILES: dict[str, str] = {}
 # "path::function" -> reason.
 LONG_FUNCTIONS: dict[str, str] = {}
 
-CYTHON_DEF = re.compile(r"^(?P<indent>\s*)(?:def|cdef|cpdef)\s+(?:[^=]*?[\s*])?(?P<name>\w+)\s*\(.*")
+CYTHON_DEF = re.compile(
+    r"^(?P<indent>\s*)(?:def|cdef|cpdef)\s+(?!class\b)(?:[^=]*?[\s*])?(?P<name>\w+)\s*\(.*"
+)
 
 
 def python_functions(text: str) -> dict[str, int]:

@@ -1,0 +1,17 @@
+"""Types of the compiled driver, for readers and checkers."""
+
+from typing import Any
+
+from .heap import InstHandle
+from .modinfo import ModInfo
+
+class Machine:
+    """What runs the guests of one store."""
+
+    def __init__(self, store: Any, i31: type) -> None: ...
+    def bind(self, instance: Any, info: ModInfo, planner: Any) -> InstHandle: ...
+
+class Code:
+    """What `Func.code` is for a guest function: a callable on raw values."""
+
+    def __call__(self, *args: Any) -> Any: ...

@@ -1,0 +1,438 @@
+# cython: language_level=3
+"""The machine of a store: its value stack, the driver loop, and the edge to Python.
+
+The driver lets handlers run without the GIL until they stop, and deals with why they did: a host call, a function
+that has not been translated, an instruction left to Python, an empty tank, a trap.
+Rule 1: whatever Python may look at (fuel, memories, tables, globals) is up to date while Python runs.
+Rule 2: fuel is lent in slices, so that signals and interrupts are noticed.
+Rule 3: an error leaves depth and stack as they were before the call that raised it.
+"""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdlib cimport calloc, malloc
+from libc.string cimport memset
+
+from bisect import bisect_right
+
+from .emit cimport V128, slots_of
+from ._generated_opcodes cimport TRAP_UNDEFINED_ELEMENT, TRAP_UNINITIALIZED_ELEMENT
+from .heap cimport Elems, Cell, FuncHandle, Heap, InstHandle, MemHandle, Plan
+from .machine cimport *
+from .modinfo cimport ModInfo, Sig, class_of
+from .translate cimport Translator
+
+from ..errors import CallStackExhausted, Frame, InternalError, Trap, UsageError, WasmError, WasmException
+from ..isa.model import TrapKind
+from .emit import HANDLERS
+
+cdef i64 SLICE = 1 << 24
+cdef object DEBT = 3 << 61
+cdef u64 ALL = ~<u64>0
+cdef object MASK64 = (1 << 64) - 1
+cdef u32 MARGIN = 1024
+
+
+cdef Handler named(str name) except NULL:
+    return <Handler><size_t>HANDLERS[name]
+
+
+cdef Handler H_LEAVE = named("leave")
+cdef Handler H_FOREIGN = named("foreign")
+cdef Handler H_TRAP = named("stop_trap")
+cdef Handler H_EMPTY = named("stop_empty")
+cdef Ins* RESTORING = <Ins*><size_t>HANDLERS["restoring"]
+
+
+cdef class Code:
+    """What `Func.code` is for a guest function: a callable on raw values."""
+
+    cdef Machine machine
+    cdef FuncHandle handle
+
+    def __call__(self, *args):
+        return self.machine.call(self.handle, args)
+
+
+cdef class Machine(Heap):
+    """What runs the guests of one store."""
+
+    cdef Ins[2] way_out
+    cdef object meter
+    cdef list translated
+    cdef size_t passing
+    cdef dict mems
+
+    def __cinit__(self):
+        self.translated = []
+        self.mems = {}
+
+    def __init__(self, store, i31):
+        self.store = store
+        self.meter = store.meter
+        self.i31 = i31
+        cdef u64 slots = store.limits.value_stack_bytes // 8 + 2 * MARGIN
+        self.ctx.stack = <u64*>malloc(slots * sizeof(u64))
+        if self.ctx.stack == NULL:
+            raise MemoryError
+        self.ctx.stack_end = self.ctx.stack + slots - MARGIN
+        self.top = self.ctx.stack
+        self.ctx.max_depth = store.limits.call_depth
+        self.ctx.on_trap, self.ctx.on_empty = H_TRAP, H_EMPTY
+        self.way_out[0].h = self.way_out[1].h = H_LEAVE
+
+    cdef MemHandle mem_of(self, memory):
+        handle = self.mems.get(id(memory))
+        if handle is None:
+            handle = self.mems[id(memory)] = MemHandle(memory)
+        return handle
+
+    def bind(self, instance, ModInfo info, planner):
+        """Make the C side of an instance and give its functions their code."""
+        cdef InstHandle handle = InstHandle.__new__(InstHandle)
+        cdef FuncHandle func_handle
+        cdef Code code
+        cdef MemHandle mem
+        cdef Elems elems
+        handle.machine, handle.info, handle.planner, handle.instance = self, info, planner, instance
+        handle.plans, handle.kept, handle.tries = [], [], {}
+        handle.c.funcs = <FuncC**>calloc(len(instance.funcs) + 1, sizeof(void*))
+        handle.c.mems = <MemC**>calloc(len(instance.mems) + 1, sizeof(void*))
+        handle.c.tables = <TableC**>calloc(len(instance.tables) + 1, sizeof(void*))
+        handle.c.globals = <u64**>calloc(len(instance.checked.globals) + 1, sizeof(void*))
+        if not (handle.c.funcs and handle.c.mems and handle.c.tables and handle.c.globals):
+            raise MemoryError
+        handle.c.mem0, handle.c.instance = &handle.no_memory, <void*>handle
+        for i, memory in enumerate(instance.mems):
+            mem = self.mem_of(memory)
+            handle.c.mems[i] = &mem.c
+        if instance.mems:
+            handle.c.mem0 = handle.c.mems[0]
+        for i, table in enumerate(instance.tables):
+            elems = table.elems
+            handle.kept.append(elems)
+            handle.c.tables[i] = &elems.c
+        for i, func in enumerate(instance.funcs):
+            func_handle = self.handle_of(func)
+            handle.c.funcs[i] = func_handle.c
+            if func.instance is instance:
+                func_handle.c.inst, func_handle.c.funcidx = &handle.c, func.funcidx
+                func_handle.c.words[0].h = H_FOREIGN
+                func_handle.c.entry = &func_handle.c.words[1]
+                code = Code.__new__(Code)
+                code.machine, code.handle = self, func_handle
+                func.code = code
+        self.handles.append((instance, handle))
+        return handle
+
+    cdef int place_globals(self, InstHandle handle, instance) except -1:
+        """Note where the globals are; they are made after `bind`."""
+        cdef Cell cell
+        cdef Py_ssize_t i
+        for i, item in enumerate(instance.globals):
+            cell = item.cell
+            handle.c.globals[i] = cell.slots
+        return 0
+
+    # -- running ------------------------------------------------------------------------------------------
+
+    cdef object call(self, FuncHandle handle, tuple args):
+        """Call a guest function with raw values."""
+        cdef u64* fp = self.top
+        cdef u64* p = fp
+        cdef Py_ssize_t i, n = len(handle.params)
+        cdef const u8* classes = handle.params
+        if self.store.closed:
+            raise UsageError("this store is closed")
+        if len(args) != n:
+            raise TypeError(f"expected {n} raw values, got {len(args)}")
+        if fp + handle.c.n_params + handle.c.n_results + MARGIN > self.ctx.stack_end:
+            raise self.exhausted()
+        for i in range(n):
+            self.from_raw(args[i], classes[i], p)
+            p += slots_of(classes[i])
+        self.execute(handle.c, fp)
+        n = len(handle.results)
+        if n == 0:
+            return None
+        classes = handle.results
+        if n == 1:
+            return self.to_raw(fp, classes[0])
+        return self.take(fp, handle.results)
+
+    cdef object exhausted(self):
+        return CallStackExhausted(f"call stack exhausted: more than {self.ctx.max_depth} calls are nested")
+
+    cdef int execute(self, FuncC* func, u64* fp) except -1:
+        """Run a function whose arguments stand at `fp`; its results will stand there."""
+        cdef InstC* inst = self.ctx.inst
+        cdef i64 depth = self.ctx.depth
+        cdef u64* top = self.top
+        self.ctx.inst = func.inst
+        try:
+            self.drive(func, fp)
+        finally:
+            self.ctx.inst, self.ctx.depth, self.top = inst, depth, top
+        return 0
+
+    cdef i64 load_fuel(self) except? -1:
+        cdef object fuel = self.meter.fuel
+        # why: an interrupt shows as a debt; the flag beside it is what the driver goes by.
+        return fuel + DEBT if fuel < 0 and self.meter.interrupted else fuel
+
+    cdef int save_fuel(self, i64 total) except -1:
+        self.meter.fuel = total
+        return 0
+
+    cdef i64 refuel(self, i64 total, i64 cost) except? -1:
+        """Pay for a segment out of the tank, or raise what an empty tank raises."""
+        PyErr_CheckSignals()
+        if total >= cost and not self.meter.interrupted:
+            return total - cost
+        self.meter.fuel = total - cost
+        self.meter.empty(cost)
+        return self.meter.fuel
+
+    cdef int drive(self, FuncC* func, u64* base) except -1:
+        cdef Ctx* ctx = &self.ctx
+        cdef i64 total = self.load_fuel()
+        cdef i64 rest, slice_, extra = 0
+        cdef InstC* inst
+        ctx.pc, ctx.fp, ctx.acc = func.entry, base, <u64>&self.way_out[1]
+        while True:
+            inst = ctx.inst
+            ctx.memlen = inst.mem0.nbytes
+            slice_ = SLICE + extra if SLICE + extra < total else total
+            if self.meter.interrupted:
+                slice_ = 0
+            rest, extra = total - slice_, 0
+            with nogil:
+                ctx.pc.h(ctx.pc, ctx.fp, inst.mem0.base, ctx, ctx.acc, slice_, 0.0, 0.0)
+            total = ctx.fuel + rest
+            if ctx.status == DONE:
+                self.save_fuel(total)
+                return 0
+            if ctx.status == HOST:
+                self.save_fuel(total)
+                self.call_host(base)
+                total = self.load_fuel()
+            elif ctx.status == TRANSLATE:
+                self.translate(ctx.func)
+                ctx.pc = ctx.func.entry
+            elif ctx.status == SLOW:
+                self.save_fuel(total)
+                self.run_plan(base)
+                total = self.load_fuel()
+            elif ctx.status == EMPTY:
+                total = self.refuel_at(total, base)
+            elif ctx.status == TRAPPED and ctx.trap == SHORT_OF_FUEL:
+                extra = ctx.cost
+                total = self.refuel_at(total, base) + extra
+            else:
+                self.save_fuel(total)
+                self.fail(base)
+
+    cdef i64 refuel_at(self, i64 total, u64* base) except? -1:
+        try:
+            return self.refuel(total, self.ctx.cost)
+        except BaseException as exc:
+            self.top = self.ctx.fp
+            self.note(exc, self.ctx.pc, self.ctx.fp, base)
+            raise
+
+    cdef int fail(self, u64* base) except -1:
+        """Raise what stopped the machine."""
+        if self.ctx.status == EXHAUSTED:
+            raise self.exhausted()
+        cdef Ins* pc = self.ctx.pc
+        detail = ""
+        if self.ctx.trap == TRAP_UNDEFINED_ELEMENT or self.ctx.trap == TRAP_UNINITIALIZED_ELEMENT:
+            detail = str(self.ctx.fp[pc.b])
+        trap = Trap(TrapKind(self.ctx.trap), detail)
+        self.passing = 0
+        self.note(trap, self.ctx.pc, self.ctx.fp, base)
+        raise trap
+
+    cdef int translate(self, FuncC* func) except -1:
+        """Translate a function on its first call."""
+        cdef InstHandle handle = <InstHandle>func.inst.instance
+        cdef Translator translator
+        if func.code != NULL:
+            return 0
+        if not handle.has_globals:
+            self.place_globals(handle, handle.instance)
+            handle.has_globals = True
+        self.know_types()
+        translator = Translator.__new__(Translator)
+        translator.info, translator.inst = handle.info, &handle.c
+        translator.planner, translator.plans = handle.planner, handle.plans
+        translator.translate(func)
+        if translator.tries:
+            handle.tries[func.funcidx] = translator.tries
+        self.translated.append((<size_t>func.code, <size_t>func))
+        return 0
+
+    cdef int call_host(self, u64* base) except -1:
+        """Call a host function whose arguments stand at fp; then return from it as a guest would."""
+        cdef Ctx* ctx = &self.ctx
+        cdef FuncC* func = ctx.func
+        cdef u64* fp = ctx.fp
+        cdef Ins* to = <Ins*>ctx.acc
+        cdef i64 depth = ctx.depth
+        cdef InstC* inst = ctx.inst
+        owner = <object>func.func
+        cdef FuncHandle handle = owner.entry
+        cdef const u8* classes = handle.params
+        cdef Py_ssize_t n = len(handle.params)
+        self.top = fp + max(func.n_params, func.n_results) + 8
+        self.passing = 0
+        try:
+            if n == 0:
+                result = owner.code()
+            elif n == 1:
+                result = owner.code(self.to_raw(fp, classes[0]))
+            elif n == 2 and classes[0] != V128:
+                result = owner.code(self.to_raw(fp, classes[0]), self.to_raw(fp + 1, classes[1]))
+            else:
+                result = owner.code(*self.take(fp, handle.params))
+            self.put(result, handle.results, fp)
+        except BaseException as exc:
+            ctx.depth, ctx.inst = depth, inst
+            if self.caught(exc, to - 1, fp - to[-1].a, base):
+                return 0
+            self.note(exc, to - 1, fp - to[-1].a, base)
+            raise
+        ctx.depth, ctx.inst = depth, inst
+        ctx.pc, ctx.fp, ctx.acc = to, fp - to[-1].a, 0
+        return self.charge(to[-1].c)
+
+    cdef int charge(self, u32 cost) except -1:
+        """Take units out of the tank while Python has it."""
+        if cost:
+            self.meter.fuel -= cost
+            if self.meter.fuel < 0:
+                self.meter.empty(cost)
+        return 0
+
+    cdef int run_plan(self, u64* base) except -1:
+        """Run an instruction that is left to Python."""
+        cdef Ctx* ctx = &self.ctx
+        cdef Ins* pc = ctx.pc
+        cdef u64* fp = ctx.fp
+        cdef u64* p = fp + pc.a
+        cdef i64 depth = ctx.depth
+        cdef InstC* inst = ctx.inst
+        cdef Plan plan = (<InstHandle>inst.instance).plans[pc.c]
+        cdef u8 cls
+        args = []
+        for cls in plan.params:
+            args.append(self.to_raw(p, cls))
+            p += slots_of(cls)
+        self.top = p + 8
+        self.passing = 0
+        memset(p, 0, 64)
+        if len(self.pins) > self.most_pins:
+            self.unpin()
+        try:
+            self.put(plan.run(*args), plan.results, fp + pc.a)
+        except BaseException as exc:
+            ctx.depth, ctx.inst = depth, inst
+            if self.caught(exc, pc, fp, base):
+                return 0
+            self.note(exc, pc, fp, base)
+            raise
+        ctx.depth, ctx.inst = depth, inst
+        ctx.pc, ctx.fp = pc + 1, fp
+        return 0
+
+    # -- frames -----------------------------------------------------------------------------------------------
+
+    cdef FuncC* owner_of(self, Ins* pc) except? NULL:
+        """Return the function whose code a word belongs to, NULL for the words between instances."""
+        cdef FuncC* func
+        place = bisect_right(self.translated, (<size_t>pc, ALL)) - 1
+        if place < 0:
+            return NULL
+        func = <FuncC*><size_t>self.translated[place][1]
+        return func if pc < func.code + func.n_words else NULL
+
+    cdef list walk(self, Ins* pc, u64* fp, u64* base):
+        """Return (function, word, frame, depth below) for each frame from `pc` down to the driver's own call."""
+        cdef FuncC* func
+        cdef Ins* to
+        cdef Py_ssize_t most = self.ctx.max_depth + 1
+        found = []
+        self.translated.sort()
+        while fp >= base and len(found) <= most:
+            func = self.owner_of(pc)
+            if func == NULL:
+                break
+            found.append((<size_t>func, <size_t>pc, <size_t>fp))
+            to = <Ins*>fp[func.link]
+            if to == RESTORING:
+                fp -= 4
+                to = <Ins*>fp[0]
+            if to == &self.way_out[1]:
+                break
+            pc = to - 1
+            fp -= pc.a
+        return found
+
+    cdef int note(self, exc, Ins* pc, u64* fp, u64* base) except -1:
+        """Write the frames an exception passes on to it, for the edge to find."""
+        cdef FuncC* func
+        cdef Ins* word
+        if isinstance(exc, WasmError) and not isinstance(exc, Trap):
+            return 0
+        # why: the same exception may be raised again later; only frames of this raise count.
+        frames = list(getattr(exc, "_wasm_frames", ())) if self.passing == <size_t><void*>exc else []
+        for func_at, pc_at, _ in self.walk(pc, fp, base):
+            func = <FuncC*><size_t>func_at
+            word = <Ins*><size_t>pc_at
+            frames.append(((<InstHandle>func.inst.instance).info.checked, func.funcidx, func.offsets[word - func.code]))
+        self.passing = <size_t><void*>exc
+        try:
+            exc._wasm_frames = frames
+        except AttributeError:
+            self.passing = 0
+        return 0
+
+    cdef bint caught(self, exc, Ins* pc, u64* fp, u64* base) except -1:
+        """Look for a try_table around the frames; if one catches, prepare the machine to go on there."""
+        cdef FuncC* func
+        cdef Ins* word
+        cdef u64* frame
+        cdef i64 level = 0
+        if not isinstance(exc, WasmException):
+            return False
+        for func_at, pc_at, frame_at in self.walk(pc, fp, base):
+            func = <FuncC*><size_t>func_at
+            word = <Ins*><size_t>pc_at
+            frame = <u64*><size_t>frame_at
+            tries = (<InstHandle>func.inst.instance).tries.get(func.funcidx)
+            if tries is not None and self.caught_in(exc, tries, func, word - func.code, frame):
+                self.ctx.depth -= level
+                self.ctx.inst = func.inst
+                return True
+            level += 1
+        return False
+
+    cdef bint caught_in(self, exc, list tries, FuncC* func, u32 place, u64* fp) except -1:
+        cdef u64* p
+        tags = (<InstHandle>func.inst.instance).planner.tags
+        # why: an inner try_table is noted after the one around it.
+        for start, end, stubs in reversed(tries):
+            if not start <= place < end:
+                continue
+            for kind, tag, word, slot in stubs:
+                if kind < 2 and tags[tag] is not exc.tag:
+                    continue
+                p = fp + <u32>slot
+                planner = (<InstHandle>func.inst.instance).planner
+                values, classes = planner.caught(exc, kind)
+                for value, cls in zip(values, classes, strict=True):
+                    self.from_raw(value, cls, p)
+                    p += slots_of(cls)
+                self.ctx.pc, self.ctx.fp = func.code + <u32>word, fp
+                return True
+        return False
+

@@ -1,0 +1,324 @@
+# cython: language_level=3
+"""Handlers that move values: copies, constants, select, globals, tables and whole stretches of memory.
+
+Fields: d destination slot, a and b source slots, imm an immediate or the address of a C object.
+"""
+
+from libc.string cimport memmove, memset
+
+from .machine cimport *
+from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NULL_REFERENCE, TRAP_TABLE_OUT_OF_BOUNDS
+
+# The most that one bulk instruction is charged (engine/fuel.py).
+cdef u64 MOST_UNITS = <u64>1 << 32
+
+
+cdef void copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = fp[pc.a]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_2(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    """Copy twice: d from a, then c from b."""
+    fp[pc.d] = fp[pc.a]
+    fp[pc.c] = fp[pc.b]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_f64_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    facc = ldd(&pc.imm)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_f32_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    sacc = lds(&pc.imm)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pair(&pc.b)
+    fp[pc.d + 1] = pc.imm
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = fp[pc.a]
+    fp[pc.d + 1] = fp[pc.a + 1]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+# -- select: operands a and b, condition c; an immediate operand is in imm ------------------------------------
+
+
+cdef void select_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = fp[pc.a if <u32>fp[pc.c] else pc.b]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = fp[pc.a if <u32>acc else pc.b]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = fp[pc.a] if <u32>fp[pc.c] else pc.imm
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = fp[pc.a] if <u32>acc else pc.imm
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_is_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm if <u32>fp[pc.c] else fp[pc.b]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_is_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm if <u32>acc else fp[pc.b]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64* source = fp + (pc.a if <u32>fp[pc.c] else pc.b)
+    fp[pc.d] = source[0]
+    fp[pc.d + 1] = source[1]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+# -- globals: imm is the address of the cell -----------------------------------------------------------------
+
+
+cdef void global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = (<u64*>pc.imm)[0]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = (<u64*>pc.imm)[0]
+    fp[pc.d + 1] = (<u64*>pc.imm)[1]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_set_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    (<u64*>pc.imm)[0] = fp[pc.a]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    (<u64*>pc.imm)[0] = acc
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_set_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    (<u64*>pc.imm)[0] = fp[pc.a]
+    (<u64*>pc.imm)[1] = fp[pc.a + 1]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+# -- references and tables -----------------------------------------------------------------------------------
+
+
+cdef void non_null(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 reference = fp[pc.a]
+    if unlikely(reference == 0):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_REFERENCE, fuel, facc, sacc)
+        return
+    fp[pc.d] = reference
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void table_get(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef TableC* table = <TableC*>pc.imm
+    cdef u64 index = fp[pc.a]
+    if unlikely(index >= table.size):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_TABLE_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    fp[pc.d] = table.elems[index]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void table_set(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef TableC* table = <TableC*>pc.imm
+    cdef u64 index = fp[pc.a]
+    if unlikely(index >= table.size):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_TABLE_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    table.elems[index] = fp[pc.b]
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void table_size(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = (<TableC*>pc.imm).size
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+# -- memories: the three operands stand from slot a on, imm is the memory -------------------------------------
+
+
+cdef void memory_size(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pc.imm
+    fp[pc.d] = m.nbytes // m.page_size
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void memory_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pc.imm
+    cdef u64 addr = fp[pc.a]
+    cdef u64 n = fp[pc.a + 2]
+    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS)
+    if unlikely(fuel < cost):
+        ctx.cost = cost
+        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+        return
+    fuel -= cost
+    if unlikely(addr > m.nbytes or m.nbytes - addr < n):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    memset(m.base + addr, <u8>fp[pc.a + 1], n)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void memory_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    """Copy to the memory in imm from the one in b and c."""
+    cdef MemC* to = <MemC*>pc.imm
+    cdef MemC* source = <MemC*>pair(&pc.b)
+    cdef u64 d = fp[pc.a]
+    cdef u64 s = fp[pc.a + 1]
+    cdef u64 n = fp[pc.a + 2]
+    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS)
+    if unlikely(fuel < cost):
+        ctx.cost = cost
+        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+        return
+    fuel -= cost
+    if unlikely(s > source.nbytes or source.nbytes - s < n or d > to.nbytes or to.nbytes - d < n):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    memmove(to.base + d, source.base + s, n)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+# -- a plain condition: a where it is, b fuel when it does not branch ------------------------------------------
+
+
+cdef void branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>fp[pc.a] != 0:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        fuel -= pc.b
+        if unlikely(fuel < 0):
+            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+            return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>acc != 0:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        fuel -= pc.b
+        if unlikely(fuel < 0):
+            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+            return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_unless_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>fp[pc.a] == 0:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        fuel -= pc.b
+        if unlikely(fuel < 0):
+            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+            return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>acc == 0:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        fuel -= pc.b
+        if unlikely(fuel < 0):
+            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+            return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+def handlers() -> dict[str, int]:
+    """Return the address of each handler by name."""
+    return {
+        "copy_s": <size_t>&copy_s,
+        "copy_2": <size_t>&copy_2,
+        "const_s": <size_t>&const_s,
+        "const_a": <size_t>&const_a,
+        "const_f64_a": <size_t>&const_f64_a,
+        "const_f32_a": <size_t>&const_f32_a,
+        "const_v128": <size_t>&const_v128,
+        "copy_v128": <size_t>&copy_v128,
+        "select_ss_s": <size_t>&select_ss_s,
+        "select_ss_a": <size_t>&select_ss_a,
+        "select_si_s": <size_t>&select_si_s,
+        "select_si_a": <size_t>&select_si_a,
+        "select_is_s": <size_t>&select_is_s,
+        "select_is_a": <size_t>&select_is_a,
+        "select_v128": <size_t>&select_v128,
+        "global_get_s": <size_t>&global_get_s,
+        "global_get_a": <size_t>&global_get_a,
+        "global_get_v128": <size_t>&global_get_v128,
+        "global_set_s": <size_t>&global_set_s,
+        "global_set_a": <size_t>&global_set_a,
+        "global_set_v128": <size_t>&global_set_v128,
+        "non_null": <size_t>&non_null,
+        "table_get": <size_t>&table_get,
+        "table_set": <size_t>&table_set,
+        "table_size": <size_t>&table_size,
+        "memory_size": <size_t>&memory_size,
+        "memory_fill": <size_t>&memory_fill,
+        "memory_copy": <size_t>&memory_copy,
+        "branch_if_s": <size_t>&branch_if_s,
+        "branch_if_a": <size_t>&branch_if_a,
+        "branch_unless_s": <size_t>&branch_unless_s,
+        "branch_unless_a": <size_t>&branch_unless_a,
+    }

@@ -1,0 +1,388 @@
+# cython: language_level=3
+"""Reads a validated body byte by byte and drives the parts below: one pass, on the first call of a function.
+
+What has no handler of its own is left to Python through a plan (`slow`), with its operands in their slots.
+Rule 1: the body is proven, so nothing is checked again.
+Rule 2: immediates are read before anything looks at whether the code is dead.
+"""
+
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from ._generated_opcodes cimport *
+from .data cimport DataReader
+from .emit cimport (
+    BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, Entry, OpInfo, op_info,
+)
+from .flow cimport BLOCK, BODY, IN_B, IN_C, LOOP, TRY, Label
+from .machine cimport FuncC, Handler, Ins, InstC, MemC, TableC, i32, i64, u8, u32, u64
+from .modinfo cimport ModInfo, Sig
+
+from .emit import HANDLERS
+from ..errors import InternalError
+
+
+cdef Handler named(str name) except NULL:
+    return <Handler><size_t>HANDLERS[name]
+
+
+cdef Handler H_SLOW = named("slow")
+cdef Handler H_UNREACHABLE = named("unreachable")
+cdef Handler H_ENTER_0 = named("enter_0")
+cdef Handler H_ENTER_N = named("enter_n")
+cdef Handler H_CALL_FIRST = named("call_first")
+cdef Handler H_CALL_FOREIGN = named("call_foreign")
+cdef Handler H_CALL_INDIRECT = named("call_indirect")
+cdef Handler H_CALL_REF = named("call_ref")
+cdef Handler H_FIND_FUNC = named("find_func")
+cdef Handler H_FIND_INDIRECT = named("find_indirect")
+cdef Handler H_FIND_REF = named("find_ref")
+cdef Handler H_NON_NULL = named("non_null")
+cdef Handler H_IF_S = named("branch_if_s")
+cdef Handler H_UNLESS_S = named("branch_unless_s")
+# Room above a frame for what enters and leaves through its top: foreign frames, host results.
+cdef u32 SLACK = 16
+
+
+cdef class Translator(DataReader):
+    """Translates functions of one instance."""
+
+    cdef int translate(self, FuncC* func) except -1:
+        """Translate a function and give it its code."""
+        cdef Sig* sig = self.info.funcs[func.funcidx]
+        cdef OpInfo* op
+        cdef u32 code, sub
+        body = self.info.syntax.funcs[func.funcidx - <i32>self.info.n_imported]
+        self.start = <const u8*>self.info.binary
+        self.p = self.start + <size_t>body.offset
+        self.sig = sig
+        self.read_locals(sig)
+        self.sp = self.max_sp = self.link + 1
+        self.new_seg()
+        self.segs[0] = 1
+        cdef Ins* word = self.emit(H_ENTER_N if self.link > sig.param_slots else H_ENTER_0)
+        word.d, word.a, word.b = self.link, sig.param_slots, self.link - sig.param_slots
+        self.pay(0, IN_C, 0)
+        self.open(BODY, sig)
+        while self.n_labels > 0:
+            self.here = <u32>(self.p - self.start)
+            code = self.p[0]
+            self.p += 1
+            if code >= 0xFB and code <= 0xFE:
+                sub = self.leb()
+                code = (code << 16) | sub
+            op = op_info(code)
+            self.segs[self.seg] += op.fuel
+            self.one(code, op)
+        self.code[0].imm = self.max_sp + SLACK
+        self.resolve()
+        return self.finish(func, sig)
+
+    cdef int finish(self, FuncC* func, Sig* sig) except -1:
+        cdef Ins* code = <Ins*>malloc(self.n * sizeof(Ins))
+        cdef u32* offsets = <u32*>malloc(self.n * sizeof(u32))
+        if code == NULL or offsets == NULL:
+            free(code)
+            free(offsets)
+            raise MemoryError
+        memcpy(code, self.code, self.n * sizeof(Ins))
+        memcpy(offsets, self.offsets, self.n * sizeof(u32))
+        for address in self.owned:
+            free(<void*><size_t>address)
+        func.offsets, func.n_words, func.link = offsets, self.n, self.link
+        func.code = func.entry = code
+        return 0
+
+    # -- instructions ---------------------------------------------------------------------------------------
+
+    cdef int one(self, u32 code, OpInfo* op) except -1:
+        if op.kind == BINARY or op.kind == COMPARE:
+            return 0 if self.dead else self.binary(op)
+        if op.kind == UNARY:
+            return 0 if self.dead else self.unary(op)
+        if op.kind == LOAD or op.kind == STORE:
+            return self.access(op)
+        if code <= 0x15 or code == OP_TRY_TABLE:
+            return self.control(code)
+        if code >= OP_LOCAL_GET and code <= OP_GLOBAL_SET:
+            return self.variable(code)
+        if code >= OP_I32_CONST and code <= OP_F64_CONST or code == OP_V128_CONST:
+            return self.constant(code)
+        if code == OP_I32_EQZ or code == OP_I64_EQZ:
+            return 0 if self.dead else self.test(code)
+        if code == OP_DROP:
+            if not self.dead:
+                self.pop()
+            return 0
+        if code == OP_SELECT or code == OP_SELECT_T:
+            if code == OP_SELECT_T and self.leb():
+                self.read_class()
+            return 0 if self.dead else self.select()
+        if code == OP_MEMORY_SIZE or code == OP_MEMORY_COPY or code == OP_MEMORY_FILL:
+            return self.memory(code)
+        return self.reference(code)
+
+    cdef int test(self, u32 code) except -1:
+        """Emit eqz: it turns a comparison just made around, else compares with zero."""
+        cdef Entry* e = self.stack + (self.depth - 1)
+        cdef OpInfo* other
+        if (
+            code == OP_I32_EQZ and e.where == TEMP and self.last >= 0 and self.last == <i32>self.n - 1
+            and self.last_op != NULL and self.last_op.kind == COMPARE and self.last_op.inverse
+            and self.code[self.last].d == e.pos
+        ):
+            other = op_info(self.last_op.inverse)
+            self.code[self.last].h = other.h[2 * self.last_form]
+            self.last_acc, self.last_op = other.h[2 * self.last_form + 1], other
+            return 0
+        self.push(CONST, I32, 0, 0)
+        return self.binary(op_info(OP_I32_EQ if code == OP_I32_EQZ else OP_I64_EQ))
+
+    cdef int end_path(self) except -1:
+        """Note that control does not go on here."""
+        self.new_seg()
+        self.dead = True
+        self.forget()
+        return 0
+
+    cdef int control(self, u32 code) except -1:
+        cdef Sig* sig
+        if code == OP_NOP:
+            return 0
+        if code == OP_BLOCK or code == OP_LOOP:
+            sig = self.read_blocktype()
+            return self.open(BLOCK if code == OP_BLOCK else LOOP, sig)
+        if code == OP_IF:
+            sig = self.read_blocktype()
+            return self.open_if(sig)
+        if code == OP_ELSE:
+            return self.otherwise()
+        if code == OP_END:
+            if self.n_labels > 1 and self.labels[self.n_labels - 1].handler >= 0:
+                self.tries[self.labels[self.n_labels - 1].handler][1] = self.n
+            return self.close(self.p[0] if self.n_labels > 1 else 0, 0)
+        if code == OP_TRY_TABLE:
+            return self.open_try()
+        if code == OP_UNREACHABLE:
+            if not self.dead:
+                self.emit(H_UNREACHABLE)
+            return self.end_path()
+        if code == OP_THROW or code == OP_THROW_REF:
+            self.leave(code)
+            return self.end_path()
+        if code >= OP_CALL:
+            return self.calls(code)
+        return self.branches(code)
+
+    cdef int open_try(self) except -1:
+        """Open a try_table. Its clauses count labels from outside of it."""
+        cdef Sig* sig = self.read_blocktype()
+        cdef u32 count = self.leb()
+        cdef Label* label
+        clauses = []
+        cdef u32 kind, tag, target, i
+        for i in range(count):
+            kind = self.p[0]
+            self.p += 1
+            tag = self.leb() if kind < 2 else 0
+            target = self.leb()
+            label = self.labels + (self.n_labels - 1 - target)
+            label.named = 1
+            clauses.append((kind, tag, target))
+        self.open(TRY, sig)
+        if self.dead or not clauses:
+            return 0
+        # why: a clause's values arrive in the slots of its label; a stub of one word each pays and goes there.
+        stubs = []
+        self.emit(self.handler("jump"))
+        cdef u32 over = self.n - 1
+        for kind, tag, target in clauses:
+            stubs.append(self.clause_stub(kind, tag, target))
+        self.patch_target(over, self.n)
+        self.forget()
+        label = self.labels + (self.n_labels - 1)
+        label.handler = len(self.tries)
+        self.tries.append([self.n, self.n, stubs])
+        return 0
+
+    cdef object clause_stub(self, u32 kind, u32 tag, u32 target):
+        """Emit where a caught exception enters. Return (kind, tag, word, slot of the first value)."""
+        cdef u32 depth = self.depth, sp = self.sp, before = self.n
+        cdef u32 index = target + 1
+        cdef Label* label = self.labels + (self.n_labels - 1 - index)
+        cdef u32 count = self.arity(label)
+        cdef u32 i, start
+        self.forget()
+        start = self.sp
+        for i in range(count):
+            self.push(TEMP, self.arity_classes(label)[i], 0, 0)
+        self.branch_plain(index)
+        while self.depth > depth:
+            self.pop()
+        self.sp = sp
+        self.forget()
+        return (kind, tag, before, start)
+
+    cdef int branches(self, u32 code) except -1:
+        cdef u32 depth, count, i
+        cdef u32* targets
+        if code == OP_BR:
+            depth = self.leb()
+            self.branch(depth)
+            return self.end_path()
+        if code == OP_BR_IF:
+            depth = self.leb()
+            return self.branch_if(depth, False)
+        if code == OP_RETURN:
+            if not self.dead:
+                self.give_back()
+            return self.end_path()
+        count = self.leb() + 1
+        targets = <u32*>malloc(count * sizeof(u32))
+        if targets == NULL:
+            raise MemoryError
+        for i in range(count):
+            targets[i] = self.leb()
+        try:
+            self.branch_table(targets, count)
+        finally:
+            free(targets)
+        return self.end_path()
+
+    cdef int calls(self, u32 code) except -1:
+        cdef u32 index = self.leb()
+        cdef u32 table = self.leb() if code == OP_CALL_INDIRECT or code == OP_RETURN_CALL_INDIRECT else 0
+        cdef bint is_tail = code == OP_RETURN_CALL or code == OP_RETURN_CALL_INDIRECT or code == OP_RETURN_CALL_REF
+        cdef bint direct = code == OP_CALL or code == OP_RETURN_CALL
+        cdef Sig* sig = self.info.funcs[index] if direct else self.info.types[index]
+        cdef Entry e
+        cdef FuncC* func
+        cdef Ins* word
+        cdef u32 slot = 0
+        if self.dead:
+            return self.end_path() if is_tail else self.new_seg()
+        if not direct:
+            e = self.pop()
+            # why: the settling of the arguments comes first, and a constant needs a slot they do not use.
+            self.ensure(&e)
+            self.forget()
+            slot = self.slot(&e)
+        if is_tail:
+            self.settle(sig.n_params)
+            word = self.emit(H_FIND_FUNC if direct else (H_FIND_REF if code == OP_RETURN_CALL_REF else H_FIND_INDIRECT))
+            word.b, word.d = slot, sig.type_id
+            if direct:
+                word.imm = <u64>self.inst.funcs[index]
+            elif code == OP_RETURN_CALL_INDIRECT:
+                word.imm = <u64>self.inst.tables[table]
+            self.tail_word(sig)
+            return self.end_path()
+        if code == OP_CALL:
+            func = self.inst.funcs[index]
+            return self.call_word(
+                H_CALL_FIRST if func.inst == self.inst else H_CALL_FOREIGN, sig, 0, 0, <u64>func
+            )
+        if code == OP_CALL_REF:
+            return self.call_word(H_CALL_REF, sig, slot, 0, 0)
+        return self.call_word(H_CALL_INDIRECT, sig, slot, sig.type_id, <u64>self.inst.tables[table])
+
+    cdef int reference(self, u32 code) except -1:
+        cdef Entry e
+        cdef Entry b
+        cdef Ins* word
+        cdef u32 index
+        cdef u8 cls
+        cdef Ins branch
+        if code == OP_REF_NULL:
+            cls = self.heap_class()
+            return 0 if self.dead else self.push(CONST, cls, 0, 0)
+        if code == OP_REF_FUNC:
+            index = self.leb()
+            return 0 if self.dead else self.push(CONST, FUNC, 0, <u64>self.inst.funcs[index])
+        if code == OP_REF_IS_NULL or code == OP_REF_EQ:
+            if self.dead:
+                return 0
+            if code == OP_REF_IS_NULL:
+                self.push(CONST, I64, 0, 0)
+            return self.binary(op_info(OP_I64_EQ))
+        if code == OP_ANY_CONVERT_EXTERN or code == OP_EXTERN_CONVERT_ANY:
+            return 0
+        if code == OP_REF_AS_NON_NULL:
+            if self.dead:
+                return 0
+            e = self.pop()
+            self.ensure(&e)
+            word = self.emit(H_NON_NULL)
+            word.a = self.slot(&e)
+            return self.made(e.cls, NULL)
+        if code == OP_TABLE_GET or code == OP_TABLE_SET or code == OP_TABLE_SIZE:
+            return self.table(code)
+        if code == OP_BR_ON_NULL or code == OP_BR_ON_NON_NULL:
+            return self.branch_null(code)
+        if code == OP_BR_ON_CAST or code == OP_BR_ON_CAST_FAIL:
+            return self.branch_cast(code)
+        return self.leave(code)
+
+    cdef int branch_null(self, u32 code) except -1:
+        """Emit br_on_null or br_on_non_null as a comparison with zero."""
+        cdef u32 depth = self.leb()
+        cdef Entry e
+        cdef Ins word
+        cdef OpInfo* op = op_info(OP_I64_EQ if code == OP_BR_ON_NULL else OP_I64_NE)
+        self.labels[self.n_labels - 1 - depth].named = 1
+        if self.dead:
+            return self.new_seg()
+        self.settle(1)
+        self.forget()
+        word.h, word.a, word.b, word.c, word.d, word.imm = op.br[2], self.sp - 1, 0, 0, 0, 0
+        if code == OP_BR_ON_NULL:
+            e = self.pop()
+            self.branch_on(depth, word, op.br[3], IN_B)
+            return self.push(TEMP, e.cls, 0, 0)
+        self.branch_on(depth, word, op.br[3], IN_B)
+        self.pop()
+        return 0
+
+    cdef int branch_cast(self, u32 code) except -1:
+        """Emit br_on_cast: a plan leaves the truth above the reference, a branch looks at it."""
+        instr = self.decode(self.start + self.here)
+        cdef u32 depth = instr[1].labelidx
+        cdef Ins word
+        cdef Ins* test
+        self.labels[self.n_labels - 1 - depth].named = 1
+        if self.dead:
+            return self.new_seg()
+        self.settle(1)
+        test = self.emit(H_SLOW)
+        test.a, test.c = self.sp - 1, len(self.plans)
+        self.plans.append(self.planner(instr))
+        if self.sp + 1 > self.max_sp:
+            self.max_sp = self.sp + 1
+        memset(&word, 0, sizeof(Ins))
+        word.a = self.sp
+        self.forget()
+        if code == OP_BR_ON_CAST:
+            word.h = H_IF_S
+            return self.branch_on(depth, word, H_UNLESS_S, IN_B)
+        word.h = H_UNLESS_S
+        return self.branch_on(depth, word, H_IF_S, IN_B)
+
+    cdef int leave(self, u32 code) except -1:
+        """Leave an instruction to Python."""
+        instr = self.decode(self.start + self.here)
+        cdef Ins* word
+        cdef u32 i
+        if self.dead:
+            return 0
+        plan = self.planner(instr)
+        cdef u32 count = len(plan.params)
+        self.settle(count)
+        for i in range(count):
+            self.pop()
+        word = self.emit(H_SLOW)
+        word.a, word.c = self.sp, len(self.plans)
+        self.plans.append(plan)
+        for cls in plan.results:
+            self.push(TEMP, cls, 0, 0)
+        self.forget()
+        return 0

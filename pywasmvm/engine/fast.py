@@ -1,0 +1,132 @@
+"""The compiled engine as the runtime sees it: the adapter to `_fast`.
+
+Rule 1: if `_fast` is not built, making the backend raises UnsupportedError; "auto" takes the Python engine.
+Rule 2: what the compiled engine cannot run is refused by name, never run wrongly.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from ..errors import Frame, InternalError, UnsupportedError
+from ..isa.model import Feature
+from ..runtime.globals import Global
+from ..runtime.refs import I31
+from ..syntax.instructions import Expr
+from ..syntax.types import ValType
+from . import fast_gc  # noqa: F401 - registers its plans
+from .fast_ops import Planner
+
+__all__ = ["FastBackend", "make_backend"]
+
+_CONSTS = frozenset(("i32.const", "i64.const", "f32.const", "f64.const", "v128.const"))
+# A trap's frames are for reading: of a runaway recursion the innermost ones say it all.
+MOST_FRAMES = 200
+
+
+class FastGlobal(Global):
+    """A global whose value stands where compiled code reaches it."""
+
+    __slots__ = ("cell",)
+
+    cell: Any
+
+    @property
+    def raw(self) -> Any:
+        """The raw value."""
+        return self.cell.raw
+
+    @raw.setter
+    def raw(self, value: Any) -> None:
+        try:
+            cell = self.cell
+        except AttributeError:
+            backend: Any = self.store.engine.backend
+            cell = self.cell = backend.make_cell(self.store, self.globaltype.valtype)
+        cell.raw = value
+
+
+class FastBackend:
+    """Runs guests by translating each function to threaded code on its first call."""
+
+    name = "cython"
+    global_class = FastGlobal
+
+    def __init__(self, engine: Any, core: Any, heap: Any, modinfo: Any) -> None:
+        self.engine = engine
+        self._core = core
+        self._heap = heap
+        self._modinfo = modinfo
+        self._machines: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self._modules: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+    def machine(self, store: Any) -> Any:
+        """Return what runs the guests of a store."""
+        found = getattr(store, "machine", None)
+        if found is None:
+            found = store.machine = self._core.Machine(store, I31)
+        return found
+
+    def make_elems(self, store: Any, reftype: ValType, init: Any, count: int) -> Any:
+        """Return the storage of a table."""
+        return self._heap.Elems(self.machine(store), reftype, init, count)
+
+    def make_cell(self, store: Any, valtype: ValType) -> Any:
+        """Return the storage of a global."""
+        return self._heap.Cell(self.machine(store), valtype)
+
+    def bind(self, instance: Any) -> None:
+        """Give every defined function of the instance its code."""
+        checked = instance.checked
+        info = self._modules.get(checked)
+        if info is None:
+            info = self._modules[checked] = self._modinfo.ModInfo(
+                checked, self.engine.features, self.engine.limits
+            )
+        planner = Planner(instance, self._heap.Plan)
+        instance.code = self.machine(instance.store).bind(instance, info, planner)
+
+    def evaluate(self, instance: Any, expr: Expr, valtype: ValType) -> Any:
+        """Return the raw value of a constant expression."""
+        planner = Planner(instance, self._heap.Plan)
+        planner.free = True
+        stack: list[Any] = []
+        for instr in expr.instrs()[:-1]:
+            name = instr[0].name
+            if name in _CONSTS:
+                stack.append(instr[1])
+            elif name == "global.get":
+                stack.append(instance.globals[instr[1]].raw)
+            elif name == "ref.func":
+                stack.append(instance.funcs[instr[1]])
+            elif name == "ref.null":
+                stack.append(None)
+            elif name not in ("any.convert_extern", "extern.convert_any"):
+                plan = planner(instr)
+                count = len(plan.params)
+                args = stack[len(stack) - count :]
+                del stack[len(stack) - count :]
+                stack.append(plan.run(*args))
+        if len(stack) != 1:
+            raise InternalError("a constant expression left no value")
+        return stack[0]
+
+    def frames(self, exc: BaseException) -> tuple[Frame, ...]:
+        """Return the guest frames an exception passed, innermost first."""
+        found: list[Any] = getattr(exc, "_wasm_frames", [])
+        return tuple(
+            Frame(funcidx, checked.module.func_name(funcidx), checked.module.names.module, offset)
+            for checked, funcidx, offset in found[:MOST_FRAMES]
+        )
+
+
+def make_backend(engine: Any) -> FastBackend:
+    """Return the compiled engine for an Engine. Raise UnsupportedError if it is not built."""
+    try:
+        from .._fast import core, heap, modinfo
+    except ImportError as error:
+        raise UnsupportedError(f"the compiled engine is not built: {error}") from error
+    if Feature.CUSTOM_DESCRIPTORS in engine.features:
+        raise UnsupportedError("the compiled engine does not have the proposal custom-descriptors")
+    return FastBackend(engine, core, heap, modinfo)
