@@ -1,4 +1,4 @@
-"""What an engine is to the runtime. The runtime reaches a backend through the Engine object and never imports one."""
+"""What an engine is to the runtime, which reaches it through the Engine object and never imports one."""
 
 from __future__ import annotations
 

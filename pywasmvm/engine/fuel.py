@@ -1,7 +1,7 @@
 """The fuel rule of both engines: what a run costs, and when it is charged.
 
-Costs are the table's: `FUEL_UNITS[op.fuel]` for every executed instruction, `FUEL_FUNCTION_ENTRY` for entering a function
-defined in a module. Totals of completed runs equal wasmtime's.
+Costs are the table's: `FUEL_UNITS[op.fuel]` for every executed instruction, `FUEL_FUNCTION_ENTRY` for
+entering a function defined in a module. Totals of completed runs equal wasmtime's.
 
 Rule 1 (segments). A body is cut into segments, syntactically, dead code included. A segment ends after
   * `if`, `else`, `br`, `br_if`, `br_table`, `br_on_*`, `return`, `unreachable`, `throw`, `throw_ref`;
@@ -10,15 +10,18 @@ Rule 1 (segments). A body is cut into segments, syntactically, dead code include
     (a catch clause names its label too);
   * a `loop` (the opening) whose label some instruction of the body names.
   The next segment starts with the instruction after it.
-Rule 2 (charge). When control reaches the start of a segment, its whole cost is charged at once. The entry of the function
+Rule 2 (charge). When control reaches the start of a segment, its whole cost is charged at once. The entry
+of the function
   is part of the first segment. Segments that cost nothing are neither charged nor checked.
-Rule 3 (empty tank). If less is left than the segment costs, the segment does not start, nothing is taken, and OutOfFuel
-  is raised with the segment's cost as `fuel_needed`. So a call has been paid when the callee starts and when a host
-  function looks at the tank.
-Rule 4 (per unit). An instruction of class PER_UNIT charges, besides its share of the segment, one unit per byte, element or
-  page it is asked for, at most MOST_UNITS, just before it runs and before its bounds are checked. memory.grow and
-  table.grow pay for what a maximum or limit lets them grow only: `growth_units` of the memory or table, which is
-  nothing when it is forbidden. That charge follows rule 3 too.
+Rule 3 (empty tank). If less is left than the segment costs, the segment does not start, nothing is taken,
+and OutOfFuel
+  is raised with the segment's cost as `fuel_needed`. So a call has been paid when the callee starts and
+  when a host function looks at the tank.
+Rule 4 (per unit). An instruction of class PER_UNIT charges, besides its share of the segment, one unit per
+byte, element or
+  page it is asked for, at most MOST_UNITS, just before it runs and before its bounds are checked.
+  memory.grow and table.grow pay for what a maximum or limit lets them grow only: `growth_units` of the
+  memory or table, which is nothing when it is forbidden. That charge follows rule 3 too.
 Rule 5 (traps). A trap gives nothing back: what stands after it in its segment has been paid.
 Rule 6 (constant expressions). They are free.
 """
@@ -95,8 +98,8 @@ def _named_labels(instrs: Sequence[Instr]) -> set[int]:
 def segment_costs(instrs: Sequence[Instr]) -> dict[int, int]:
     """Return {position of a segment's first instruction: its cost}, without the segments that cost nothing.
 
-    Position 0 carries the function's entry. A position equal to `len(instrs)` cannot occur: nothing follows the
-    last `end`.
+    Position 0 carries the function's entry. A position equal to `len(instrs)` cannot occur: nothing follows
+    the last `end`.
     """
     named = _named_labels(instrs)
     costs: dict[int, int] = {}

@@ -39,7 +39,7 @@ def test_switches_of_any_size(exports: Run, cases: int) -> None:
 
 
 def nest_of_loops(depth: int) -> str:
-    """Return loops in loops, each of which adds 1 at its end; the innermost leaves all by `br` if asked to."""
+    """Return loops in loops, each adding 1 at its end; the innermost leaves all by `br` if asked to."""
     opening = "".join(f"(block $b{i} (loop $l{i} " for i in range(depth))
     closing = "".join(
         "(local.set 1 (i32.add (local.get 1) (i32.const 1)))"
@@ -47,7 +47,8 @@ def nest_of_loops(depth: int) -> str:
         for i in reversed(range(depth))
     )
     leave = "(br_if $b0 (i32.eqz (local.get 0)))"
-    return f'(module (func (export "f") (param i32) (result i32) (local i32) {opening}{leave}{closing} (local.get 1)))'
+    body = f"{opening}{leave}{closing} (local.get 1)"
+    return f'(module (func (export "f") (param i32) (result i32) (local i32) {body}))'
 
 
 @pytest.mark.parametrize("depth", [1, 3, 8, 14, 15, 16, 19, 25, 60, 200])
@@ -59,7 +60,9 @@ def test_loops_nested_deeper_than_python_allows(exports: Run, depth: int) -> Non
 
 @pytest.mark.parametrize("depth", [1, 5, 30, 54, 60, 150, 1000])
 def test_ifs_nested_deeper_than_python_allows(exports: Run, depth: int) -> None:
-    opening = "".join(f"(if (result i32) (i32.gt_u (local.get 0) (i32.const {i})) (then " for i in range(depth))
+    opening = "".join(
+        f"(if (result i32) (i32.gt_u (local.get 0) (i32.const {i})) (then " for i in range(depth)
+    )
     closing = "".join(f") (else (i32.const {i})))" for i in reversed(range(depth)))
     store, items = exports(
         f'(module (func (export "f") (param i32) (result i32) {opening}(i32.const -1){closing}))'
@@ -118,7 +121,9 @@ def random_body(rng: random.Random, depth: int, labels: int) -> str:
         if kind == 0:
             parts.append(f"(block {inner})")
         elif kind == 1:
-            spent = "(if (i32.eqz (local.tee $fuel (i32.sub (local.get $fuel) (i32.const 1)))) (then (return)))"
+            spent = (
+                "(if (i32.eqz (local.tee $fuel (i32.sub (local.get $fuel) (i32.const 1)))) (then (return)))"
+            )
             parts.append(f"(loop {spent} {inner})")
         elif kind == 2:
             parts.append(f"(if {test} (then {inner}) (else {random_body(rng, depth - 1, labels + 1)}))")
@@ -143,7 +148,8 @@ def traced(body: str) -> str:
       (func $bit (result i32)
         (global.set $x (i32.add (i32.mul (global.get $x) (i32.const 1664525)) (i32.const 1013904223)))
         (i32.and (i32.shr_u (global.get $x) (i32.const 20)) (i32.const 7)))
-      (func (export "f") (local $fuel i32) (local.set $fuel (i32.const 60)) {body} (call $t (i32.const 4242))))"""
+      (func (export "f") (local $fuel i32) (local.set $fuel (i32.const 60)) {body}
+        (call $t (i32.const 4242))))"""
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -42,13 +42,15 @@ def instance(make_engine: Callable[..., Any]) -> Make:
 
 
 WORK = """(module (memory (export "m") 1)
-  (func $leaf (param i32) (result i32) (i32.store8 (local.get 0) (i32.const 1)) (i32.add (local.get 0) (i32.const 1)))
+  (func $leaf (param i32) (result i32) (i32.store8 (local.get 0) (i32.const 1)) (i32.add (local.get 0)
+  (i32.const 1)))
   (func (export "f") (param i32) (result i32) (local i32)
     (block $done
       (loop $l
         (br_if $done (i32.ge_u (local.get 1) (local.get 0)))
         (local.set 1 (call $leaf (local.get 1)))
-        (if (i32.and (local.get 1) (i32.const 1)) (then (nop) (drop (i32.const 1))) (else (drop (i32.const 2))))
+        (if (i32.and (local.get 1) (i32.const 1)) (then (nop) (drop (i32.const 1))) (else (drop (i32.const
+        2))))
         (br $l)))
     (memory.fill (i32.const 100) (i32.const 7) (local.get 0))
     (local.get 1)))"""
@@ -95,7 +97,8 @@ def test_a_host_function_sees_a_paid_call(instance: Make) -> None:
         return Func(store, FuncType([], []), lambda: seen.append(store.get_fuel()))
 
     store, items = instance(
-        '(module (import "" "" (func $h)) (func (export "f") (drop (i32.const 1)) (call $h) (drop (i32.const 1)) (call $h)))',
+        """(module (import "" "" (func $h))
+          (func (export "f") (drop (i32.const 1)) (call $h) (drop (i32.const 1)) (call $h)))""",
         host,
     )
     store.set_fuel(100)
@@ -109,7 +112,8 @@ def test_a_host_function_may_refuel(instance: Make) -> None:
         return Func(store, FuncType([], []), lambda: store.set_fuel(1000))
 
     text = """(module (import "" "" (func $h)) (func (export "f") (local i32)
-      (call $h) (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 100))))))"""
+      (call $h) (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const
+      100))))))"""
     store, items = instance(text, host)
     store.set_fuel(5)
     items["f"](store)
@@ -146,7 +150,8 @@ RECURSE = """(module (global (export "n") (mut i32) (i32.const 0))
       (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1)))))
       (else (i32.const 1))))
   (table 1 funcref) (elem (i32.const 0) $g) (type $t (func))
-  (func $g (export "g") (global.set 0 (i32.add (global.get 0) (i32.const 1))) (call_indirect (type $t) (i32.const 0))))"""
+  (func $g (export "g") (global.set 0 (i32.add (global.get 0) (i32.const 1))) (call_indirect (type $t)
+  (i32.const 0))))"""
 
 
 @pytest.mark.parametrize("call_depth", [1, 2, 100, 5000])
@@ -170,7 +175,8 @@ def test_the_default_depth_is_reached_without_a_crash(instance: Make) -> None:
 
 def test_large_frames_count_against_the_value_stack(instance: Make) -> None:
     text = f"""(module (func $f (export "f") (param i32) (result i32) (local {"i64 " * 2000})
-      (if (result i32) (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 5)))))"""
+      (if (result i32) (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const
+      5)))))"""
     store, items = instance(text, limits=replace(Config().limits, value_stack_bytes=100 * 16_008))
     assert items["f"](store, 98) == 5
     for _ in range(2):

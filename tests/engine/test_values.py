@@ -14,11 +14,30 @@ from pywasmvm.engine.python.numeric_names import expression_names
 from pywasmvm.isa import BY_NAME
 
 CORNERS = {
-    "i32": [0, 1, 2, 31, 32, 0x7F, 0x80, 0xFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 2, 2**32 - 1],
+    "i32": [
+        0,
+        1,
+        2,
+        31,
+        32,
+        0x7F,
+        0x80,
+        0xFF,
+        0x8000,
+        0xFFFF,
+        2**31 - 1,
+        2**31,
+        2**31 + 1,
+        2**32 - 2,
+        2**32 - 1,
+    ],
     "i64": [0, 1, 63, 64, 0xFF, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 2, 2**64 - 1],
 }
 OPS = "add sub mul and or xor shl shr_s shr_u rotl rotr eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u".split()
-UNARY = {"i32": "clz ctz popcnt eqz extend8_s extend16_s".split(), "i64": "clz ctz popcnt extend8_s extend32_s".split()}
+UNARY = {
+    "i32": "clz ctz popcnt eqz extend8_s extend16_s".split(),
+    "i64": "clz ctz popcnt extend8_s extend32_s".split(),
+}
 
 
 @pytest.fixture
@@ -126,12 +145,32 @@ def test_a_trap_is_not_lost_with_the_value_and_comes_in_order(instance: Callable
     assert items["g"].raw == 0
 
 
-F32 = [0x7FA00001, 0xFFA00001, 0x7F800001, 0x7FC00000, 0xFFC12345, 0x00000001, 0x80000000, 0x7F7FFFFF, 0x3F800000]
-F64 = [0x7FF0000000000001, 0xFFF4000000000000, 0x7FF8000000000000, 0xFFF8000000000123, 1, 1 << 63, 0x3FF0000000000000]
+F32 = [
+    0x7FA00001,
+    0xFFA00001,
+    0x7F800001,
+    0x7FC00000,
+    0xFFC12345,
+    0x00000001,
+    0x80000000,
+    0x7F7FFFFF,
+    0x3F800000,
+]
+F64 = [
+    0x7FF0000000000001,
+    0xFFF4000000000000,
+    0x7FF8000000000000,
+    0xFFF8000000000123,
+    1,
+    1 << 63,
+    0x3FF0000000000000,
+]
 
 
 @pytest.mark.parametrize(("t", "bits"), [("f32", b) for b in F32] + [("f64", b) for b in F64])
-def test_floats_keep_their_bits_wherever_they_only_pass(instance: Callable[..., Any], t: str, bits: int) -> None:
+def test_floats_keep_their_bits_wherever_they_only_pass(
+    instance: Callable[..., Any], t: str, bits: int
+) -> None:
     i = "i" + t[1:]
     _, items = instance(
         f"""(module (memory 1) (global $g (mut {t}) ({t}.const 0)) (table 1 funcref) (elem (i32.const 0) $id)
@@ -139,9 +178,11 @@ def test_floats_keep_their_bits_wherever_they_only_pass(instance: Callable[..., 
           (func $id (type $ft) (local.get 0))
           (func (export "id") (param {t}) (result {t}) (local {t}) (local.set 1 (local.get 0))
             (select (local.get 1) ({t}.const 1) (i32.const 1)))
-          (func (export "call") (param {t}) (result {t}) (call_indirect (type $ft) (call $id (local.get 0)) (i32.const 0)))
+          (func (export "call") (param {t}) (result {t}) (call_indirect (type $ft) (call $id (local.get 0))
+          (i32.const 0)))
           (func (export "memory") (param {t}) (result {i})
-            ({t}.store (i32.const 3) (local.get 0)) ({t}.store (i32.const 32) ({t}.load (i32.const 3))) ({i}.load (i32.const 32)))
+            ({t}.store (i32.const 3) (local.get 0)) ({t}.store (i32.const 32) ({t}.load (i32.const 3)))
+            ({i}.load (i32.const 32)))
           (func (export "global") (param {t}) (result {t}) (global.set $g (local.get 0)) (global.get $g))
           (func (export "bits") (param {t}) (result {i}) ({i}.reinterpret_{t} (local.get 0)))
           (func (export "back") (param {i}) (result {t}) ({t}.reinterpret_{i} (local.get 0)))
@@ -156,7 +197,9 @@ def test_floats_keep_their_bits_wherever_they_only_pass(instance: Callable[..., 
 
 
 @pytest.mark.parametrize("t", ["f32", "f64"])
-def test_a_nan_that_arithmetic_makes_is_canonical_wherever_it_is_looked_at(instance: Callable[..., Any], t: str) -> None:
+def test_a_nan_that_arithmetic_makes_is_canonical_wherever_it_is_looked_at(
+    instance: Callable[..., Any], t: str
+) -> None:
     i, canonical = ("i32", 0x7FC00000) if t == "f32" else ("i64", 0x7FF8000000000000)
     odd = 0xFFFFFFFF if t == "f32" else 2**64 - 1
     _, items = instance(
@@ -173,7 +216,8 @@ def test_a_nan_that_arithmetic_makes_is_canonical_wherever_it_is_looked_at(insta
           (func (export "bits") (param {t}) (result {i}) ({i}.reinterpret_{t} ({t}.sqrt (local.get 0))))
           (func (export "if") (param {t}) (result {t})
             (if (result {t}) (i32.const 1) (then ({t}.add (local.get 0) ({t}.const 1))) (else ({t}.const 0))))
-          (func (export "abs") (param {t}) (result {t}) ({t}.abs ({t}.neg ({t}.add (local.get 0) ({t}.const 1))))))"""
+          (func (export "abs") (param {t}) (result {t}) ({t}.abs ({t}.neg ({t}.add (local.get 0) ({t}.const
+          1))))))"""
     )
     for name in "add local param store global bits if abs".split():
         assert items[name].invoke([odd]) == [canonical], name

@@ -1,4 +1,4 @@
-"""The Python engine: a wasm function becomes the source of a Python function. No compiler, no binary wheel needed."""
+"""The Python engine: a wasm function becomes the source of a Python function, without any compiler."""
 
 from __future__ import annotations
 

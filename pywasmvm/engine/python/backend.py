@@ -71,7 +71,8 @@ def make_backend(engine: Any) -> PythonBackend:
 def source_of(what: Any, funcidx: int, *, metered: bool = True) -> str:
     """Return a function of an instance or of a validated module as readable Python.
 
-    Each line ends with a comment: the byte offset in the binary, where known, and the instruction it came from.
+    Each line ends with a comment: the byte offset in the binary, where known, and the instruction it came
+    from.
     """
     checked = getattr(what, "checked", what)
     module = ModuleCode(checked, metered)
@@ -82,7 +83,7 @@ def source_of(what: Any, funcidx: int, *, metered: bool = True) -> str:
     width = min(max(map(len, lines)), 88)
     texts = [f"{lines[0]}  # {module.module.describe_func(funcidx)!a}"]
     before = -1
-    for line, entry in zip(lines[1:], source.lines[1:]):
+    for line, entry in zip(lines[1:], source.lines[1:], strict=True):
         pos = ~entry if entry < 0 else entry
         if pos == before:
             texts.append(line)

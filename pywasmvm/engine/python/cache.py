@@ -1,11 +1,13 @@
 """Compiled code on disk, so that a large module is translated once and not once per process.
 
-One file per module, engine, Python version and setting. Off unless PYWASMVM_CODE_CACHE names a folder ("1": a folder in
-the user's own cache directory) or `PythonBackend.cache_dir` is set.
-Rule 1: only code that our own translator made of a validated module is ever written, and the file's name is a hash of
+One file per module, engine, Python version and setting. Off unless PYWASMVM_CODE_CACHE names a folder ("1":
+a folder in the user's own cache directory) or `PythonBackend.cache_dir` is set.
+Rule 1: only code that our own translator made of a validated module is ever written, and the file's name is
+a hash of
         the module's bytes and of the translator's own sources, so a file never fits anything else.
 Rule 2: a file that is damaged, unreadable or not ours is as good as none. Nothing here can fail a run.
-Rule 3: whoever can write to the folder can run code as the user, as with Python's own __pycache__: it is made for the
+Rule 3: whoever can write to the folder can run code as the user, as with Python's own __pycache__: it is
+made for the
         user alone, and a folder that others may write to is not used.
 """
 
@@ -49,7 +51,11 @@ def cache_dir_from_environment() -> Path | None:
 def _translator_digest() -> bytes:
     """Return a hash of everything that decides what the translator writes."""
     here = Path(__file__).parent
-    sources = [*sorted(here.glob("*.py")), here.parent / "fuel.py", *sorted((here.parents[1] / "isa").glob("*.py"))]
+    sources = [
+        *sorted(here.glob("*.py")),
+        here.parent / "fuel.py",
+        *sorted((here.parents[1] / "isa").glob("*.py")),
+    ]
     digest = hashlib.sha256(sys.version.encode())
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())

@@ -1,13 +1,13 @@
 """Where raw values meet the engine's own convention, and where Python errors of guest code become traps.
 
-Generated code pays nothing for traps: it lets IndexError and AttributeError happen. Here the traceback tells which
-instruction it was and how much fuel the innermost frame had left.
+Generated code pays nothing for traps: it lets IndexError and AttributeError happen. Here the traceback
+tells which instruction it was and how much fuel the innermost frame had left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -18,7 +18,15 @@ from . import numeric
 from .modulecode import ModuleCode, find_module
 from .support import Tail
 
-__all__ = ["Depth", "frames_of", "make_adapter", "make_edge", "make_frame_guard", "make_trampoline", "translate"]
+__all__ = [
+    "Depth",
+    "frames_of",
+    "make_adapter",
+    "make_edge",
+    "make_frame_guard",
+    "make_trampoline",
+    "translate",
+]
 
 # What code made here says its file is.
 _EDGE = "<wasm edge>"
@@ -47,7 +55,7 @@ MOST_FRAMES = 200
 
 
 class Depth:
-    """How many more frames may be nested, per store. Generated code passes it on as D; this is for the way in."""
+    """How many more frames may be nested, per store; the way in takes it from here and passes it on as D."""
 
     __slots__ = ("left",)
 
@@ -103,7 +111,7 @@ def frames_of(exc: BaseException) -> tuple[Frame, ...]:
 
 
 def _is_callee(code: CodeType) -> bool:
-    """Tell whether a frame that generated code entered is a called function, not a helper of the same line."""
+    """Tell whether a frame that generated code entered is a called function, no helper of that line."""
     return code.co_filename == _EDGE or code.co_name == "stub"
 
 
@@ -177,9 +185,9 @@ def _names(params: Letters) -> str:
     return "".join(f", p{i}" for i in range(len(params)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def make_edge(params: Letters, results: Letters) -> Callable[..., Callable[..., Any]]:
-    """Return make(func, depth, meter) -> `Func.code` for functions of this signature that this engine runs."""
+    """Return make(func, depth, meter) -> `Func.code` for functions of this signature."""
     return _made(  # type: ignore[no-any-return]
         f"""def make(func, depth, meter):
  def code({_names(params)[2:]}):
@@ -199,7 +207,7 @@ def make_edge(params: Letters, results: Letters) -> Callable[..., Callable[..., 
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def make_adapter(params: Letters, results: Letters) -> Callable[..., Callable[..., Any]]:
     """Return make(code, depth) -> a function in our convention that calls a host function's `code`."""
     arguments = _arguments(params, "to")[2:]
@@ -214,7 +222,7 @@ def make_adapter(params: Letters, results: Letters) -> Callable[..., Callable[..
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def make_trampoline(nparams: int) -> Callable[..., Callable[..., Any]]:
     """Return make(body) -> the function that runs a chain of tail calls that starts with `body`."""
     names = _names(("",) * nparams)
@@ -231,7 +239,7 @@ def make_trampoline(nparams: int) -> Callable[..., Callable[..., Any]]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def make_frame_guard(nparams: int) -> Callable[..., Callable[..., Any]]:
     """Return make(body, stack, nbytes, exhausted) -> `body`, counted against the store's value stack."""
     names = _names(("",) * nparams)

@@ -1,7 +1,7 @@
 """Branches: how control gets from a wasm branch to its label in Python.
 
-One open Python loop per structured label; `break` and `continue` reach the innermost only. A branch further out sets J
-and breaks; behind each loop that it leaves, J is looked at again.
+One open Python loop per structured label; `break` and `continue` reach the innermost only. A branch further
+out sets J and breaks; behind each loop that it leaves, J is looked at again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def deliver(f: Lowering, frame: Frame) -> None:
 
 
 def _assign(f: Lowering, name: str, val: Val) -> None:
-    # why: no before_assign: on this path nothing else on the stack is used any more, and later operands read only
-    # variables above this one.
+    # why: no before_assign: on this path nothing else on the stack is used any more, and later operands
+    # read only variables above this one.
     w = f.w
     if val.flags & DIRTY:
         if val.text != name:
@@ -88,7 +88,7 @@ def _falls_to_same_place(f: Lowering, target: Frame) -> bool:
 
 
 def branch(f: Lowering, depth: int) -> None:
-    """Write a branch that is taken. The caller has evaluated what could trap, and sets `live` if nothing follows."""
+    """Write a branch that is taken. The caller has evaluated what could trap, and sets `live`."""
     target = f.frames[-1 - depth]
     node = target.node
     if node.kind == "func":

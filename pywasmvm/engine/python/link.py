@@ -1,7 +1,10 @@
-"""One instance's side of the translated code: the globals of its functions, filled with what each function names.
+"""One instance's side of the translated code: the globals of its functions, filled with what each function
+names.
 
-Rule 1: a name is resolved when the first function that uses it is installed; after that it costs a dictionary look-up.
-Rule 2: everything here is reached from the instance only; a memory that outlives the instance does not hold it.
+Rule 1: a name is resolved when the first function that uses it is installed; after that it costs a
+dictionary look-up.
+Rule 2: everything here is reached from the instance only; a memory that outlives the instance does not hold
+it.
 """
 
 from __future__ import annotations
@@ -224,5 +227,3 @@ def fill_views(names: dict[str, Any], memidx: int, memory: Any) -> None:
         for shift in range(width):
             end = shift + max(nbytes - shift, 0) // width * width
             views[shift] = buf[shift:end].cast(fmt)
-
-

@@ -1,13 +1,14 @@
 """From one wasm function to the source of one Python function: the state and the main loop.
 
-The bodies of the instructions stand in the `lower_*` modules, one small function per special row; rows with a `py` column
-go through lower_numeric. A body is called as `body(f, instr)`, where `f` is the Lowering.
-Rule 1: values stay text on a symbolic stack until something needs them in a variable; the operand at height h is kept
+The bodies of the instructions stand in the `lower_*` modules, one small function per special row; rows with
+a `py` column go through lower_numeric. A body is called as `body(f, instr)`, where `f` is the Lowering.
+Rule 1: values stay text on a symbolic stack until something needs them in a variable; the operand at height
+h is kept
         in the Python local `s<h>`, wasm local i in `l<i>`.
 Rule 2: a pending text at height h reads only `s` variables of height h or more, and locals.
 Rule 3: nothing from the module but numbers enters the source.
-Names in the source: D frames left, F fuel left, S the store's meter, J a branch on its way out of several loops,
-B<n> a dispatcher's position, E the flat try_table we are in; others are set up by namespace.py.
+Names in the source: D frames left, F fuel left, S the store's meter, J a branch on its way out of several
+loops, B<n> a dispatcher's position, E the flat try_table we are in; others are set up by namespace.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ...syntax.instructions import Instr
 from ...syntax.types import NumType, RefType
 from ..fuel import MOST_UNITS, segment_costs
 from .plan import Node, Plan, make_plan
-from .values import ATOM, COND, DIRTY, MEM, TRAP, Val, name_of, reduced
+from .values import ATOM, DIRTY, MEM, TRAP, Val, name_of, reduced
 from .writer import Writer
 
 __all__ = ["BODIES", "Frame", "Lowering", "Source", "body", "letter"]
@@ -70,7 +71,7 @@ class Source:
 
 
 class Loop:
-    """A Python `while True` that is open. `exits` are jumps that leave it for an outer one: {code: (level, action)}."""
+    """A Python `while True` that is open. `exits`: jumps out to an outer one, {code: (level, action)}."""
 
     __slots__ = ("exits", "frame")
 
@@ -89,6 +90,7 @@ class Frame:
 
     __slots__ = (
         "base",
+        "clauses",
         "guards",
         "level",
         "node",
@@ -99,7 +101,6 @@ class Frame:
         "saved",
         "then_live",
     )
-    __slots__ += ("clauses",)
 
     def __init__(self, node: Node, base: int, params: tuple[str, ...], results: tuple[str, ...]) -> None:
         self.node = node
@@ -126,7 +127,7 @@ class Lowering:
     def __init__(
         self, module: Any, params: tuple[str, ...], results: tuple[str, ...], locals_: list[Any]
     ) -> None:
-        """`module` is a ModuleCode (names, types, metering); `locals_` are the closed types, parameters first."""
+        """`module` is a ModuleCode; `locals_` are the closed types of the locals, parameters first."""
         self.module = module
         self.params = params
         self.results = results
@@ -231,13 +232,13 @@ class Lowering:
                 self.spill_away(height, name)
 
     def spill_away(self, height: int, name: str) -> None:
-        """Save an operand whose text reads `name`. An operand that is `s<height>` itself cannot be meant: rule 2."""
+        """Save an operand whose text reads `name`, which by rule 2 is not its own variable."""
         if self.stack[height].text == name == f"s{height}":
             raise InternalError(f"operand variable {name} would be overwritten")
         self.spill(height)
 
     def before_trap(self, height: int) -> None:
-        """Before the operand at `height` is evaluated: if it may trap, evaluate what is older and may trap."""
+        """If the operand at `height` may trap, first evaluate what is older and may trap."""
         if self.stack[height].flags & TRAP:
             for older in range(height):
                 if self.stack[older].flags & TRAP:
@@ -258,7 +259,7 @@ class Lowering:
         self.spill_flagged(TRAP)
 
     def spill_all(self) -> None:
-        """Put every operand where joining paths agree on it: canonical floats in variables, constants as they are."""
+        """Put every operand where joining paths agree on it: in its variable, constants as they are."""
         for height, val in enumerate(self.stack):
             if val.flags & DIRTY:
                 self.settle_height(height)

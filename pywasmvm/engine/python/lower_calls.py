@@ -1,7 +1,8 @@
 """Bodies of the calls.
 
-A guest function is a Python function `f<idx>(D, l0, ...)`; D is how many more frames may be nested. A function with tail
-calls has a second form `g<idx>` that may return a Tail instead of results; `f<idx>` then runs the chain (link.py).
+A guest function is a Python function `f<idx>(D, l0, ...)`; D is how many more frames may be nested. A
+function with tail calls has a second form `g<idx>` that may return a Tail instead of results; `f<idx>` then
+runs the chain (link.py).
 """
 
 from __future__ import annotations

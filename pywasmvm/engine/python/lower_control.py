@@ -1,4 +1,4 @@
-"""Bodies of the control instructions: blocks, branches, return. Calls and exceptions have modules of their own."""
+"""Bodies of the control instructions: blocks, branches, return; not calls and exceptions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def close_function(f: Lowering) -> None:
 
 
 def skip_dead(f: Lowering, pos: int) -> int:
-    """Skip dead code up to the `else` or `end` of the open block, lower that, and return the next position."""
+    """Skip dead code up to the open block's `else` or `end`, lower that, return the next position."""
     frame = f.frames[-1]
     node = frame.node
     pos = node.otherwise if node.otherwise >= pos else node.end

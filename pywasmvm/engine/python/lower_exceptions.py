@@ -1,7 +1,7 @@
 """Bodies of the exception instructions.
 
-A guest exception travels as the Python exception WasmException. A structured try_table is a Python `try`; flat ones share
-one `try` around the function's dispatcher, whose handler asks E which of them we were in.
+A guest exception travels as the Python exception WasmException. A structured try_table is a Python `try`;
+flat ones share one `try` around the function's dispatcher, whose handler asks E which of them we were in.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _push_caught(f: Lowering, clause: Catch) -> None:
 
 
 def close_flat_tries(f: Lowering) -> None:
-    """Write the handler of the dispatcher: per flat try_table its clauses, then those of the ones around it."""
+    """Write the dispatcher's handler: per flat try_table its clauses, then those of the ones around it."""
     f.w.open("except WasmException as X:")
     frames = f.frames
     for ident, outer, clauses in f.flat_tries:

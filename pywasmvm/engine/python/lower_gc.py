@@ -1,7 +1,7 @@
 """Bodies of the garbage-collected aggregates: structures, arrays, i31.
 
-Fields and elements hold raw values (runtime/refs.py). A null shows as an AttributeError on a special line, an index past
-the end as an IndexError (edge.py).
+Fields and elements hold raw values (runtime/refs.py). A null shows as an AttributeError on a special line,
+an index past the end as an IndexError (edge.py).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def struct_texts(f: Lowering, typeidx: int) -> str:
     fields = f.module.fields(typeidx)
     f.before_effect()
     first = len(f.stack) - len(fields)
-    texts = [_stored(f, val, field.storage) for val, field in zip(f.stack[first:], fields)]
+    texts = [_stored(f, val, field.storage) for val, field in zip(f.stack[first:], fields, strict=True)]
     del f.stack[first:]
     return ", ".join(texts)
 

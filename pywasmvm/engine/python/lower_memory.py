@@ -1,7 +1,8 @@
 """Loads, stores, atomics and the bulk memory instructions.
 
-Numbers of n bytes are read and written through lists of n views, one per misalignment: `W0[addr & 3][addr >> 2]` is right
-for every addr >= 0, takes no call and no branch, and raises IndexError exactly when the access is out of bounds.
+Numbers of n bytes are read and written through lists of n views, one per misalignment: `W0[addr & 3][addr
+>> 2]` is right for every addr >= 0, takes no call and no branch, and raises IndexError exactly when the
+access is out of bounds.
 Rule 1: an IndexError on a line of these instructions is the trap "out of bounds memory access" (edge.py).
 Rule 2: an address is reduced and >= 0 before it is used as an index.
 """
@@ -32,7 +33,9 @@ VIEWS = {
 NEAR = 24
 _LOCAL_GET, _LOCAL_SET, _LOCAL_TEE = BY_NAME["local.get"], BY_NAME["local.set"], BY_NAME["local.tee"]
 _FORGETTING = frozenset(
-    op for name, op in BY_NAME.items() if "call" in name or name in ("memory.grow", "loop", "end", "else", "br", "return")
+    op
+    for name, op in BY_NAME.items()
+    if "call" in name or name in ("memory.grow", "loop", "end", "else", "br", "return")
 )
 _UNSIGNED = {1: "M", 2: "H", 4: "W", 8: "Q"}
 _SIGNED = {1: "C", 2: "J", 4: "V"}
@@ -73,9 +76,10 @@ def _element(letter: str, memidx: int, width: int, addr: Val) -> str:
 def _shared_element(f: Lowering, letter: str, memidx: int, width: int, addr: Val) -> str:
     """Return the same, keeping view and index of a local that is used as a base more than once.
 
-    fast: for offsets that are multiples of the width both are the same for all fields, and a field then costs half.
-    safe: every operand that may trap is evaluated, once and in the order of pushing, so what a text has kept is there for
-    later ones; calls, growth, assignment of the local and joins of control forget it.
+    fast: for offsets that are multiples of the width both are the same for all fields, and a field then
+    costs half.
+    safe: every operand that may trap is evaluated, once and in the order of pushing, so what a text has
+    kept is there for later ones; calls, growth, assignment of the local and joins of control forget it.
     """
     name, offset = addr.offset or (addr.text, 0)
     if name[0] != "l" or width == 1 or offset % width or not name.isidentifier():
@@ -295,7 +299,7 @@ def atomic_update(f: Lowering, instr: Instr) -> None:
     place = _number(memarg.memidx, op.access, addr)
     old = f.fresh()
     f.w.put(f"{old} = {place}")
-    inserts = {name: val.pasted for name, val in zip("bc", operands)}
+    inserts = {name: val.pasted for name, val in zip("bc", operands, strict=False)}
     f.w.put(f"{place} = {template_of(op).text.format(x=old, **inserts)}")
     f.w.put(f"{f.push_name(op.results[0])} = {old}")
 

@@ -1,13 +1,15 @@
-"""Rows with a meaning in the table's `py` or `pyf` column: pasted into expressions, with as few masks as the ranges allow.
+"""Rows with a meaning in the table's `py` or `pyf` column: pasted into expressions, with as few masks as
+the ranges allow.
 
-What this adds to the table is knowledge about ranges: which results may stay unreduced, and when a signed reading is free.
+What this adds to the table is knowledge about ranges: which results may stay unreduced, and when a signed
+reading is free.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from ...errors import Trap
@@ -53,7 +55,7 @@ class Template:
         self.in_order = order == sorted(order)
 
 
-@lru_cache(maxsize=None)
+@cache
 def template_of(op: Op) -> Template:
     """Return the template of a row: `pyf` where it deals in floats, else `py`."""
     expression = op.pyf or op.py
@@ -62,7 +64,7 @@ def template_of(op: Op) -> Template:
     return Template(expression)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _folder(op: Op) -> Callable[..., Any]:
     """Return the row's integer meaning as a function, for folding constants."""
     names = ", ".join("abcd"[: len(op.params or ())])
@@ -84,12 +86,6 @@ def _sub(a: Val, b: Val) -> Range:
 def _mul(a: Val, b: Val) -> Range:
     ends = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi)
     return min(ends), max(ends)
-
-
-# rows whose result may stay unreduced -> its range
-_UNREDUCED: dict[str, Callable[[Val, Val], Range]] = {}
-for _t in ("i32", "i64"):
-    _UNREDUCED |= {f"{_t}.add": _add, f"{_t}.sub": _sub, f"{_t}.mul": _mul}
 
 
 def _bits_and(a: Val, b: Val) -> Range:
@@ -199,7 +195,7 @@ def pasted(f: Lowering, op: Op, operands: list[Val], imms: tuple[Any, ...] = ())
         operands = [f.named(val) if val.flags & TRAP else val for val in operands]
     inserts: dict[str, str] = {}
     used: list[Val] = []
-    for letter, val in zip("abcd", operands):
+    for letter, val in zip("abcd", operands, strict=False):
         settled = _operand(op, letter, val)
         if template.names.count(letter) > 1:
             settled = f.named(settled)
@@ -455,27 +451,6 @@ def retype(f: Lowering, instr: Instr) -> None:
         f.push(Val(val.text, t, val.lo, val.hi, val.flags, val.reads, val.depth))
 
 
-@body(BY_NAME["i32.const"], BY_NAME["i64.const"], BY_NAME["v128.const"])
-def const(f: Lowering, instr: Instr) -> None:
-    """Push an integer constant."""
-    f.stack.append(constant(instr[1], instr[0].results[0]))
-
-
-@body(BY_NAME["f32.const"], BY_NAME["f64.const"])
-def const_float(f: Lowering, instr: Instr) -> None:
-    """Push a float constant as a literal; a NaN through its bits."""
-    op, bits = instr
-    t = op.results[0]
-    x = numeric.f32_from_bits(bits) if t == "f32" else numeric.f64_from_bits(bits)
-    if x != x:
-        text = f"{t}_from_bits({bits})"
-    elif x in (numeric.INF, -numeric.INF):
-        text = "INF" if x > 0 else "(-INF)"
-    else:
-        text = repr(x) if x > 0 or repr(x) == "0.0" else f"({x!r})"
-    f.stack.append(Val(text, t, 0, 0, ATOM, const=x))
-
-
 @body(*(op for op in OPS if op.kind is Kind.WIDEOP))
 def wide(f: Lowering, instr: Instr) -> None:
     """Lower a row with two results."""
@@ -484,7 +459,7 @@ def wide(f: Lowering, instr: Instr) -> None:
     f.before_branch()
     operands = [reduced(val) for val in f.stack[len(f.stack) - count :]]
     del f.stack[len(f.stack) - count :]
-    text = template_of(op).text.format(**{n: v.pasted for n, v in zip("abcd", operands)})
+    text = template_of(op).text.format(**{n: v.pasted for n, v in zip("abcd", operands, strict=False)})
     names = [f.push_name("i64"), f.push_name("i64")]
     f.w.put(f"{names[0]}, {names[1]} = {text}")
 

@@ -1,7 +1,7 @@
 """Bodies of the reference and table instructions.
 
-References are Python objects and None is null. Rule 1: a special line (writer.put_special) holds nothing else that could
-raise what the instruction's own trap is told by; operands that could are named first.
+References are Python objects and None is null. Rule 1: a special line (writer.put_special) holds nothing
+else that could raise what the instruction's own trap is told by; operands that could are named first.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Bodies of the parametric and variable instructions: locals, globals, drop, select."""
+"""Bodies of the constants and the parametric and variable instructions: locals, globals, drop, select."""
 
 from __future__ import annotations
 
 from ...isa import BY_NAME
 from ...isa.model import Nan
 from ...syntax.instructions import Instr
+from . import numeric
 from .lower import Lowering, body
-from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Val, condition, name_of, number, reduced
+from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Val, condition, constant, name_of, number, reduced
 
 __all__ = ["find_dirty_locals"]
 
@@ -15,7 +16,8 @@ _FLOAT_CONSTS = (BY_NAME["f32.const"], BY_NAME["f64.const"])
 
 
 def find_dirty_locals(f: Lowering) -> set[int]:
-    """Return the float locals that only ever hold what arithmetic has just made, so that any NaN in them may be any NaN.
+    """Return the float locals that only ever hold what arithmetic has just made, so that any NaN in them
+    may be any NaN.
 
     fast: such a local needs no test for NaN at each assignment, only where its bits are looked at.
     """
@@ -131,3 +133,24 @@ def local_values(f: Lowering) -> None:
         name_of(f"l{i}", t, DIRTY if i in f.dirty_locals else 0) for i, t in enumerate(f.local_letters)
     ]
     f.local_vals = list(f.base_vals)
+
+
+@body(BY_NAME["i32.const"], BY_NAME["i64.const"], BY_NAME["v128.const"])
+def const(f: Lowering, instr: Instr) -> None:
+    """Push an integer constant."""
+    f.stack.append(constant(instr[1], instr[0].results[0]))
+
+
+@body(BY_NAME["f32.const"], BY_NAME["f64.const"])
+def const_float(f: Lowering, instr: Instr) -> None:
+    """Push a float constant as a literal; a NaN through its bits."""
+    op, bits = instr
+    t = op.results[0]
+    x = numeric.f32_from_bits(bits) if t == "f32" else numeric.f64_from_bits(bits)
+    if x != x:
+        text = f"{t}_from_bits({bits})"
+    elif x in (numeric.INF, -numeric.INF):
+        text = "INF" if x > 0 else "(-INF)"
+    else:
+        text = repr(x) if x > 0 or repr(x) == "0.0" else f"({x!r})"
+    f.stack.append(Val(text, t, 0, 0, ATOM, const=x))

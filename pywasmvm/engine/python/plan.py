@@ -1,6 +1,7 @@
 """Decides, before a function is translated, how each of its blocks becomes Python.
 
-CPython allows 20 statically nested loops and tries and 100 levels of indentation; wasm from Go nests hundreds of blocks.
+CPython allows 20 statically nested loops and tries and 100 levels of indentation; wasm from Go nests
+hundreds of blocks.
   structured  loop -> `while True`; a block that is branched to -> `while True` left with `break`; if -> `if`
   guard       a block left only by br_if in its own body -> the rest of the body goes under `if not ...`
   flat        the block's parts become chunks of a dispatcher (writer.Region)
@@ -42,8 +43,22 @@ class Node:
     guards    number of br_if that would open an `if not`; -1: not eligible.
     """
 
-    __slots__ = ("end", "flat", "guard", "guards", "indent", "kind", "loops", "otherwise", "parent", "root", "start")
-    __slots__ += ("switch", "targeted", "via")
+    __slots__ = (
+        "end",
+        "flat",
+        "guard",
+        "guards",
+        "indent",
+        "kind",
+        "loops",
+        "otherwise",
+        "parent",
+        "root",
+        "start",
+        "switch",
+        "targeted",
+        "via",
+    )
 
     def __init__(self, start: int, kind: str, parent: Node | None) -> None:
         self.start = start
@@ -67,7 +82,9 @@ class Plan:
 
     __slots__ = ("function", "has_flat_try", "instrs", "nodes")
 
-    def __init__(self, instrs: Sequence[Instr], function: Node, nodes: dict[int, Node], has_flat_try: bool) -> None:
+    def __init__(
+        self, instrs: Sequence[Instr], function: Node, nodes: dict[int, Node], has_flat_try: bool
+    ) -> None:
         self.instrs = instrs
         self.function = function
         self.nodes = nodes
@@ -166,8 +183,8 @@ def _measure(nodes: list[Node]) -> None:
 def _settle(nodes: list[Node]) -> bool:
     """Close `flat` upwards to the roots and return whether a try_table is flat.
 
-    why: a flat try_table needs its handler around the dispatcher, and a dispatcher that ends by falling out of
-    it would have to leave two Python blocks; so then everything up to the function is one region.
+    why: a flat try_table needs its handler around the dispatcher, and a dispatcher that ends by falling out
+    of it would have to leave two Python blocks; so then everything up to the function is one region.
     """
     has_flat_try = any(node.flat and node.kind == "try" for node in nodes)
     for node in reversed(nodes):

@@ -28,10 +28,11 @@ def exhausted() -> NoReturn:
 
 
 def empty(meter: Any, fuel: int, cost: int) -> int:
-    """Deal with an overdrawn tank or an interrupt; `fuel` is what is left after `cost` was taken. Return what is left then.
+    """Deal with an overdrawn tank or an interrupt; `fuel` is what is left after `cost` was taken. Return
+    what is left then.
 
-    Generated code keeps the fuel in a local, so it overwrites what an interrupt has done to the meter's fuel; the meter
-    knows that.
+    Generated code keeps the fuel in a local, so it overwrites what an interrupt has done to the meter's
+    fuel; the meter knows that.
     """
     if fuel >= 0 and not meter.interrupted:
         return fuel
@@ -274,7 +275,14 @@ def make_type_test(deftype: DefType) -> Callable[[Any], bool]:
 
 # -- arrays -----------------------------------------------------------------------------------------
 
-_WIDTHS = {PackedType.I8: 1, PackedType.I16: 2, NumType.I32: 4, NumType.F32: 4, NumType.I64: 8, NumType.F64: 8}
+_WIDTHS = {
+    PackedType.I8: 1,
+    PackedType.I16: 2,
+    NumType.I32: 4,
+    NumType.F32: 4,
+    NumType.I64: 8,
+    NumType.F64: 8,
+}
 _WIDTHS_ALL: dict[Any, int] = {**_WIDTHS, NumType.V128: 16}
 
 
@@ -335,7 +343,9 @@ def array_copy(target: ArrayRef | None, to: int, source: ArrayRef | None, start:
     target.elems[to : to + count] = source.elems[start : start + count]
 
 
-def array_init_data(deftype: DefType, array: ArrayRef | None, to: int, data: Any, start: int, count: int) -> None:
+def array_init_data(
+    deftype: DefType, array: ArrayRef | None, to: int, data: Any, start: int, count: int
+) -> None:
     """Copy from a data segment."""
     target = _check_array(array, to, count)
     target.elems[to : to + count] = _from_data(deftype, data, start, count)

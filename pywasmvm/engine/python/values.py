@@ -1,9 +1,12 @@
 """What the translator knows about a value on the operand stack: a piece of Python text and facts about it.
 
-Rule 1: `text` may be pasted anywhere if ATOM is set, else only between parentheses or as a whole line's right side.
+Rule 1: `text` may be pasted anywhere if ATOM is set, else only between parentheses or as a whole line's
+right side.
 Rule 2: integers may be unreduced: the number meant is `text` modulo 2**N, and `lo <= text <= hi` holds.
-Rule 3: f32 and f64 are Python floats. DIRTY marks one whose NaN may be any NaN where the canonical one is meant.
-Rule 4: evaluating a text later than where it was pushed is right as long as nothing in `reads` was assigned, and no
+Rule 3: f32 and f64 are Python floats. DIRTY marks one whose NaN may be any NaN where the canonical one is
+meant.
+Rule 4: evaluating a text later than where it was pushed is right as long as nothing in `reads` was
+assigned, and no
         effect came between if TRAP or MEM is set.
 """
 

@@ -1,8 +1,9 @@
 """Collects the lines of one Python function and puts dispatcher regions together.
 
-A line is (indent, text, pos): `pos` is the position of the wasm instruction it belongs to, or its complement (~pos) on a
-line where a Python error means that instruction's own trap. Inside a region lines go to
-chunks, one per place that can be jumped to; closing the region writes them under a binary decision tree over a variable
+A line is (indent, text, pos): `pos` is the position of the wasm instruction it belongs to, or its
+complement (~pos) on a line where a Python error means that instruction's own trap. Inside a region lines go
+to chunks, one per place that can be jumped to; closing the region writes them under a binary decision tree
+over a variable
 that holds the position to run next:
 
     while True:
@@ -78,7 +79,8 @@ class Writer:
         region.chunks.append((pos, self.lines))
 
     def close_region(self, last: str | None, declare: bool = True) -> None:
-        """Write out the innermost region. `last` is the line after its last chunk, None if that cannot be reached.
+        """Write out the innermost region. `last` is the line after its last chunk, None if that cannot be
+        reached.
 
         `declare` False: the caller has already given the variable its first value.
         """
@@ -109,7 +111,7 @@ class Writer:
         self.lines.extend([(base + indent, text, pos) for indent, text, pos in lines])
 
     def finish(self, header: str) -> tuple[str, array[int]]:
-        """Return the source under `header`, and per line (from line 1, the header) the instruction's position."""
+        """Return the source under `header`, and the instruction's position per line, from the header on."""
         table = array("i", [0])
         table.extend([pos for _, _, pos in self.lines])
         body = "\n".join([" " * indent + text for indent, text, _ in self.lines])
