@@ -1,7 +1,7 @@
 """A br_table in a loop whose blocks are flattened, with the function's own label among its targets.
 
-Found by a no-diff run: the branch to the function's label went on behind the loop's last block instead of returning,
-and ran code that the branch leaves out.
+Found by a no-diff run: the branch to the function's label went on behind the loop's last block instead of
+returning, and ran code that the branch leaves out.
 """
 
 from __future__ import annotations

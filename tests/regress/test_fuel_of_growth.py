@@ -1,6 +1,7 @@
-"""What memory.grow and table.grow cost: a unit for every page or element they add, nothing when they are refused.
+"""What memory.grow and table.grow cost: a unit for every page or element they add, nothing when refused.
 
-Found by a no-diff run: a refused growth was charged for all that was asked, so asking for 2^32 pages ended the run.
+Found by a no-diff run: a refused growth was charged for all that was asked, so asking for 2^32 pages ended
+the run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The fuel that a trap leaves behind, where the trap comes out of a helper on the line of a call.
 
-Found by no-diff runs: a trap on the way to a callee was taken for one in the callee, and all that the caller had used
-was given back.
+Found by no-diff runs: a trap on the way to a callee was taken for one in the callee, and all that the caller
+had used was given back.
 """
 
 from __future__ import annotations

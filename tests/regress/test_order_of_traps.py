@@ -1,7 +1,7 @@
 """Of two traps the one that comes first in the code is the one that happens.
 
-Found by no-diff runs: an operand that may trap was still waiting on the stack when a later one was evaluated, because
-that had grown too long to go on waiting, or because its instruction uses it twice.
+Found by no-diff runs: an operand that may trap was still waiting on the stack when a later one was evaluated,
+because that had grown too long to go on waiting, or because its instruction uses it twice.
 """
 
 from __future__ import annotations
