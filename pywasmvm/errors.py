@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .isa.model import TRAP_MESSAGES, TrapKind
+from .isa.model import INDEXED_TRAPS, TRAP_MESSAGES, TrapKind
 
 __all__ = [
     "CallStackExhausted",
@@ -100,7 +100,9 @@ class Trap(WasmError):
         self.kind = TrapKind.NONE if isinstance(kind, str) else TrapKind(kind)
         text = kind if isinstance(kind, str) else TRAP_MESSAGES[kind]
         self.frames: tuple[Frame, ...] = frames
-        super().__init__(f"{text}: {detail}" if detail and self.kind else text)
+        if detail and self.kind:
+            text += f" {detail}" if self.kind in INDEXED_TRAPS else f": {detail}"
+        super().__init__(text)
 
 
 class WasmException(WasmError):

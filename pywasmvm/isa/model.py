@@ -153,6 +153,10 @@ TRAP_MESSAGES: dict[TrapKind, str] = {
 }
 
 
+# Kinds whose official wording ends with the index: "uninitialized element 7".
+INDEXED_TRAPS = frozenset((TrapKind.UNDEFINED_ELEMENT, TrapKind.UNINITIALIZED_ELEMENT))
+
+
 class Kind(str, Enum):
     """The families of rows; everything in one family is lowered by one piece of code."""
 

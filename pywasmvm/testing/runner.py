@@ -286,11 +286,8 @@ class Session:
 
 
 def says(message: str, expected: str) -> bool:
-    """Tell whether a message starts with the suite's wording.
-
-    Ours put a colon between the official wording and the particulars; the suite's text has none there.
-    """
-    return message.startswith(expected) or message.replace(":", "", 1).startswith(expected)
+    """Tell whether a message starts with the suite's wording."""
+    return message.startswith(expected)
 
 
 class _ScriptThread(threading.Thread):

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import Frame, Trap
 from ...isa import BY_NAME
-from ...isa.model import Op, TrapKind
+from ...isa.model import INDEXED_TRAPS, Op, TrapKind
 from . import numeric
 from .modulecode import ModuleCode, find_module
 from .support import Tail
@@ -46,9 +46,6 @@ _NULL_TRAPS: dict[str, TrapKind] = {
 }
 _NULL_TRAPS |= {name: TrapKind.NULL_STRUCTURE_REFERENCE for name in BY_NAME if name.startswith("struct.")}
 _NULL_TRAPS |= {name: TrapKind.NULL_ARRAY_REFERENCE for name in BY_NAME if name.startswith("array.")}
-
-# Calls through a table keep the index in a Python local, to be named.
-_WITH_INDEX = frozenset((TrapKind.UNDEFINED_ELEMENT, TrapKind.UNINITIALIZED_ELEMENT))
 
 # A trap's frames are for reading: of a runaway recursion the innermost ones say it all.
 MOST_FRAMES = 200
@@ -139,7 +136,8 @@ def translate(exc: BaseException, meter: Any) -> BaseException:
     kind = _kind_of(exc, place)
     if kind is None:
         return exc
-    detail = str(last.tb_frame.f_locals.get("i", "")) if kind in _WITH_INDEX else ""
+    # Calls through a table keep the index in a Python local, to be named.
+    detail = str(last.tb_frame.f_locals.get("i", "")) if kind in INDEXED_TRAPS else ""
     return Trap(kind, detail).with_traceback(exc.__traceback__)
 
 
