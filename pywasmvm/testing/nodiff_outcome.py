@@ -14,8 +14,8 @@ Rule 6: instantiation costs us what the start function costs (constant expressio
         function of its own that computes offsets and initial values, and charges for it. All that holds is:
         if both come back, ours <= theirs; and wasmtime may run out where we do not.
 Rule 7: a memory.grow or table.grow that is refused costs us nothing. wasmtime charges for it when its
-        compiler knew the amount, and not otherwise. So what refused growths asked for in this step, in all, is
-        how much more theirs may be (and they may run out where we do not).
+        compiler knew the amount, and not otherwise. So what refused growths asked for in this step is how
+        much more theirs may be (and they may run out where we do not).
 Rule 8: how far a run got that ended for want of fuel, stack or room is the engine's business. Its store is
         thrown away and the next step starts with a fresh one.
 """
