@@ -8,7 +8,7 @@ h is kept
 Rule 2: a pending text at height h reads only `s` variables of height h or more, and locals.
 Rule 3: nothing from the module but numbers enters the source.
 Names in the source: D frames left, F fuel left, S the store's meter, J a branch on its way out of several
-loops, B<n> a dispatcher's position, E the flat try_table we are in; others are set up by namespace.py.
+loops, B<n> a dispatcher's position, E the flat try_table we are in; others are set up by link.py.
 """
 
 from __future__ import annotations
