@@ -14,16 +14,35 @@ __all__ = ["AbiError", "BadMemory", "ConfigError", "HostError", "PluginFailed", 
 
 
 class HostError(WasmError):
-    """The host could not do what it was asked; the message is one line for a person."""
+    """The host could not do what it was asked; `str()` of it is one line for a person.
 
-    def __init__(self, message: str, *, reason: str = "", plugin: str = "") -> None:
+    text     what is wrong.
+    advice   what its owner can do about it.
+    source   where: the file, or the plugin's name.
+    reason   the words in which Envoy logs the same failure.
+    """
+
+    exit_status = 3  # of the command line: a module or configuration was refused
+
+    def __init__(
+        self, message: str, *, reason: str = "", plugin: str = "", advice: str = "", source: str = ""
+    ) -> None:
         super().__init__(message)
         self.text = message
         self.reason = reason or message
         self.plugin = plugin
+        self.advice = advice
+        self.source = source
 
     def __str__(self) -> str:
-        return self.text
+        where = f"{self.source}: " if self.source else ""
+        return f"{where}{self.text}. {self.advice}" if self.advice else where + self.text
+
+    def at(self, source: str, plugin: str = "") -> HostError:
+        """Return the same error with its place."""
+        return type(self)(
+            self.text, reason=self.reason, plugin=plugin, advice=self.advice, source=self.source or source
+        )
 
 
 class AbiError(HostError):

@@ -19,7 +19,7 @@ from .httpstream import HttpStream
 from .limits import Limits
 from .plugin import Plugin
 from .pool import Loader, PluginHandle, VmPool, check_plugins
-from .profile import Profile, get_profile
+from .profile import AUTO, Profile, choose_profile, get_profile
 from .proxy import AccessEntry, Proxy
 from .records import CallRecord, HostLine, LogLine
 from .tcp import make_tcp_filter
@@ -87,7 +87,7 @@ class Host:
     """Plugins of one chain on one worker. See the module docstring.
 
     world      shared time and state; a new one by default.
-    profile    which host to imitate ("envoy-1.40", "spec", "higress").
+    profile    which host to imitate ("envoy-1.40", "spec", "higress", or "auto": by the ABI markers).
     engine     an Engine of pywasmvm, or None for one with fuel counting.
     copies     also run the copies Envoy makes while starting (validation and main thread).
     services   plugins without traffic.
@@ -111,6 +111,9 @@ class Host:
         self.services = list(services)
         check_plugins([*self.plugins, *self.services])
         self.world = world or World()
+        self.profile_reason = "asked for"
+        if profile == AUTO:
+            profile, self.profile_reason = choose_profile([*self.plugins, *self.services])
         self.profile = get_profile(profile)
         self.limits = limits or Limits()
         self.engine = engine or make_engine()

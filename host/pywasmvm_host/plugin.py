@@ -89,6 +89,14 @@ class Plugin:
     def vm_configuration_bytes(self) -> bytes:
         return config_bytes(self.vm_configuration)
 
+    @property
+    def label(self) -> str:
+        """What error texts call it: the file, if there is one, and the name where it adds something."""
+        if isinstance(self.wasm, (bytes, bytearray, memoryview)):
+            return f"plugin {self.name or self.root_id or '(no name)'}"
+        known = self.name in ("", Path(self.wasm).stem)
+        return f"{self.wasm}" if known else f"{self.wasm} (plugin {self.name})"
+
     def read(self) -> bytes:
         """Return the module's bytes."""
         if isinstance(self.wasm, bytes | bytearray | memoryview):
@@ -100,6 +108,7 @@ class Plugin:
                 f"cannot read {self.wasm}: {e.strerror or e}",
                 reason="Failed to load Wasm code",
                 plugin=self.name,
+                advice="Does the file exist, and may you read it?",
             ) from e
 
     def vm_key(self, code: bytes) -> str:

@@ -17,6 +17,7 @@ from .errors import ConfigError, HostError, PluginFailed
 from .limits import Limits
 from .plugin import FailurePolicy, Plugin
 from .profile import Profile
+from .records import LogLine
 from .stream import DeadFilter, HttpStreamContext
 from .vm import LoadedModule, Vm, load_module
 
@@ -45,7 +46,6 @@ class Loader:
                 self.engine,
                 code,
                 self.profile,
-                plugin=plugin.name,
                 patch_abi=plugin.patch_abi,
                 progress=self.progress,
             )
@@ -89,15 +89,16 @@ class VmPool:
         try:
             vm = self.vm_for(plugin)
         except HostError as e:
-            raise _named(e, plugin) from e.__cause__
+            raise e.at(plugin.label, plugin.name) from e.__cause__
         key = plugin.key()
         root = vm.roots.get(key)
         if root is None:
             root = vm.roots[key] = RootContext(vm, plugin)
+            said_before = len(self.world.logs)
             reason = root.start()
             if reason:
-                why = vm.failure.splitlines()[0] if vm.failure else "the plugin returned false"
-                raise _named(PluginFailed(f"{reason}: {why}", reason=reason), plugin) from vm.failure_error
+                said = last_words(self.world.logs[said_before:])
+                raise _refused(reason, vm, said).at(plugin.label, plugin.name) from vm.failure_error
         return root
 
     def stop(self) -> None:
@@ -107,9 +108,26 @@ class VmPool:
                 root.stop()
 
 
-def _named(error: HostError, plugin: Plugin) -> HostError:
-    name = plugin.name or plugin.root_id or str(plugin.wasm)[:60]
-    return type(error)(f"plugin {name}: {error.text}", reason=error.reason, plugin=plugin.name)
+def last_words(lines: list[LogLine]) -> str:
+    """Return what a plugin complained of last, which tells more than the host can; or the empty text.
+
+    Two lines, because an SDK closes with a general one ("plugin start failed") after the reason.
+    """
+    complaints = [line for line in lines if line.level in ("warning", "error", "critical")]
+    return "; ".join(" ".join(line.text.split()) for line in complaints[-2:])
+
+
+def _refused(reason: str, vm: Vm, said: str) -> PluginFailed:
+    why = vm.failure.splitlines()[0] if vm.failure else "the plugin returned false"
+    text = f"{reason}: {why}" + (f'; it logged: "{said}"' if said else " and logged no reason")
+    advice = (
+        "Fewer limits or another configuration may help"
+        if vm.failure
+        else "Mend the configuration (--config)"
+        if "configure" in reason
+        else "Mend the VM configuration (--vm-config)"
+    )
+    return PluginFailed(text, reason=reason, advice=advice)
 
 
 class PluginHandle:

@@ -5,12 +5,19 @@ envoy-1.40 is measured (the default), spec follows the text of the specification
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .abi.model import V0_1, V0_2, V0_2_1, V_HIGRESS
-from .errors import ConfigError
+from .abi.versions import MARKERS, find_version
+from .errors import ConfigError, HostError
+from .scan import scan
 
-__all__ = ["PROFILES", "Profile", "get_profile"]
+if TYPE_CHECKING:
+    from .plugin import Plugin
+
+__all__ = ["AUTO", "PROFILES", "Profile", "choose_profile", "get_profile"]
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,30 @@ PROFILES: dict[str, Profile] = {
 }
 
 
+AUTO = "auto"
+
+
+def choose_profile(plugins: Sequence[Plugin]) -> tuple[str, str]:
+    """Return the profile that fits the plugins' ABI markers, and why.
+
+    A module that cannot be read decides nothing: loading it will tell what is wrong with it.
+    """
+    seen = []
+    for plugin in plugins:
+        try:
+            version, _ = find_version(scan(plugin.read()).function_exports(), tuple(MARKERS.values()))
+        except HostError:
+            version = None
+        if version == V_HIGRESS:
+            return "higress", f"{plugin.label} speaks ABI {version}, which is Higress's"
+        seen.append(f"{plugin.label} speaks ABI {version}" if version else f"{plugin.label} names no known ABI")
+    return "envoy-1.40", "; ".join(seen) or "there is no plugin"
+
+
 def get_profile(name: str | Profile) -> Profile:
     """Return a profile by name."""
     if isinstance(name, Profile):
         return name
     if name not in PROFILES:
-        raise ConfigError(f"no profile {name!r}; there are {', '.join(PROFILES)}")
+        raise ConfigError(f"no profile {name!r}", advice=f"There are {', '.join(PROFILES)} and {AUTO}")
     return PROFILES[name]

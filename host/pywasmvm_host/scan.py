@@ -100,6 +100,14 @@ class ModuleFacts:
         return {}
 
 
+def _malformed(what: str) -> HostError:
+    return HostError(
+        f"malformed: {what}",
+        reason=CORRUPT,
+        advice="Is the file complete, and a core module of WebAssembly? Build or fetch it again",
+    )
+
+
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -107,7 +115,7 @@ class _Reader:
 
     def byte(self) -> int:
         if self.at >= len(self.data):
-            raise HostError("the module ends too early", reason=CORRUPT)
+            raise _malformed("it ends too early")
         self.at += 1
         return self.data[self.at - 1]
 
@@ -120,11 +128,11 @@ class _Reader:
                 return value
             shift += 7
             if shift > 63:
-                raise HostError("a number in the module is too long", reason=CORRUPT)
+                raise _malformed("a number is too long")
 
     def take(self, n: int) -> bytes:
         if self.at + n > len(self.data):
-            raise HostError("the module ends too early", reason=CORRUPT)
+            raise _malformed("it ends too early")
         self.at += n
         return self.data[self.at - n : self.at]
 
@@ -147,7 +155,7 @@ class _Reader:
 def scan(data: bytes) -> ModuleFacts:
     """Walk the sections of a binary module."""
     if data[:4] != b"\0asm" or len(data) < 8:
-        raise HostError("this is no WebAssembly module: it does not begin with \\0asm", reason=CORRUPT)
+        raise _malformed("it does not begin with \\0asm, so it is no WebAssembly module")
     facts = ModuleFacts(size=len(data), version=int.from_bytes(data[4:8], "little"))
     types: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     funcs: list[int] = []

@@ -9,14 +9,14 @@ A trap marks the VM as failed for good; it is never raised to callers of `call`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import backend, calls
 from .abi.callbacks import ALLOCATORS, START, callbacks_of
 from .abi.hostcalls import HOST_CALLS
 from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature
-from .abi.versions import find_version
+from .abi.versions import MARKERS, find_version
 from .abi.wasi import MODULES, WASI_CALLS, WasiCall
 from .errors import AbiError, BadMemory, HostError, PluginFailed, RestrictedCall
 from .guestmem import GuestMemory
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAILED", "LoadedModule", "Vm", "load_module"]
 
+HIGRESS_ADVICE = 'It is built for Higress: use --profile higress, in Python Host(..., profile="higress")'
 LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
 FULL = 1 << 60
 RUN_ERRORS: tuple[type[Exception], ...] = (RestrictedCall, *backend.engine_errors())
@@ -75,17 +76,32 @@ def _offered(profile: Profile, version: str) -> dict[tuple[str, str], HostCall |
     return out
 
 
-def _refuse_import(item: Import, why: str, hint: str, plugin: str) -> AbiError:
+def _refuse_import(item: Import, why: str, hint: str, advice: str) -> AbiError:
     return AbiError(
         f"{why} {item.module}.{item.name}{hint}",
         reason=f"Failed to load Wasm module due to {why} {item.module}.{item.name}",
-        plugin=plugin,
+        advice=advice,
     )
 
 
-def resolve_imports(
-    facts: ModuleFacts, profile: Profile, version: str, plugin: str
-) -> dict[tuple[str, str], Any]:
+def _missing_import(item: Import, version: str, offered: Mapping[tuple[str, str], Any]) -> AbiError:
+    """Return the error for an import nobody offers; its advice depends on who would offer it."""
+    row = next((r for r in HOST_CALLS if (r.module, r.name) == (item.module, item.name)), None)
+    hint = f" (ABI {version} has no such {item.kind})"
+    if row is not None and item.kind == "func":
+        if row.versions == (V_HIGRESS,):
+            advice = HIGRESS_ADVICE
+        else:
+            advice = f"It exists in ABI {', '.join(row.versions)}: build the filter for one of these"
+    elif item.kind != "func":
+        advice = "No Proxy-Wasm host offers that: build the filter so that it defines its own"
+    else:
+        near = _nearest(item.name, [name for _, name in offered])
+        advice = f"Did you mean {near}?" if near else "Take the import out, or stub it"
+    return _refuse_import(item, "a missing import:", hint, advice)
+
+
+def resolve_imports(facts: ModuleFacts, profile: Profile, version: str) -> dict[tuple[str, str], Any]:
     """Find the row of every import, or raise AbiError naming the first that has none."""
     offered = _offered(profile, version)
     rows: dict[tuple[str, str], Any] = {}
@@ -94,14 +110,30 @@ def resolve_imports(
             continue
         row = offered.get((item.module, item.name)) if item.kind == "func" else None
         if row is None:
-            near = _nearest(item.name, [name for _, name in offered])
-            hint = f" (ABI {version} has no such {item.kind}{f'; did you mean {near}?' if near else ''})"
-            raise _refuse_import(item, "a missing import:", hint, plugin)
+            raise _missing_import(item, version, offered)
         if (item.params, item.results) != (row.wasm_params, row.wasm_results):
             hint = f", want: {signature(item.params, item.results)}, but host exports: {row.signature}"
-            raise _refuse_import(item, "an import type mismatch:", hint, plugin)
+            raise _refuse_import(item, "an import type mismatch:", hint, f"Declare it as ABI {version} does")
         rows[item.module, item.name] = row
     return rows
+
+
+def _unknown_version(markers: list[str], profile: Profile) -> AbiError:
+    if any(MARKERS.get(name) == V_HIGRESS for name in markers):
+        advice = HIGRESS_ADVICE
+    elif markers:
+        advice = f"Build it with an SDK for one of {', '.join(profile.versions)}, which this host offers"
+    else:
+        advice = (
+            "Is this a Proxy-Wasm filter? Build it with a Proxy-Wasm SDK (C++, Rust, Go, AssemblyScript): "
+            "that exports proxy_abi_version_0_2_1"
+        )
+    seen = f"it exports {', '.join(markers)}" if markers else "it exports no proxy_abi_version_* function"
+    return AbiError(
+        f"Missing or unknown Proxy-Wasm ABI version: {seen}",
+        reason="Missing or unknown Proxy-Wasm ABI version",
+        advice=advice,
+    )
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -116,23 +148,19 @@ def load_module(
     code: bytes,
     profile: Profile,
     *,
-    plugin: str = "",
     patch_abi: bool = False,
     progress: Callable[..., None] | None = None,
 ) -> LoadedModule:
     """Scan, check and compile a module. Raises HostError or AbiError with one clear line."""
     if not code:
-        raise HostError("the module is empty", reason="Failed to load Wasm code", plugin=plugin)
+        raise HostError(
+            "malformed: the file is empty", reason="Failed to load Wasm code", advice="Build or fetch it again"
+        )
     facts = scan(code)
     offered = (*profile.versions, V_HIGRESS) if patch_abi else profile.versions
     version, markers = find_version(facts.function_exports(), offered)
     if version is None:
-        seen = f"it exports {', '.join(markers)}" if markers else "it exports no proxy_abi_version_* function"
-        raise AbiError(
-            f"Missing or unknown Proxy-Wasm ABI version: {seen}; this host offers {', '.join(profile.versions)}",
-            reason="Missing or unknown Proxy-Wasm ABI version",
-            plugin=plugin,
-        )
+        raise _unknown_version(markers, profile)
     if patch_abi and version == V_HIGRESS:
         version = V0_2_1
     try:
@@ -143,9 +171,9 @@ def load_module(
         raise HostError(
             f"Failed to load Wasm bytecode: {str(e).splitlines()[0]}",
             reason="Failed to load Wasm bytecode",
-            plugin=plugin,
+            advice="Is the file complete, and built without proposals that are off? Build or fetch it again",
         ) from e
-    rows = resolve_imports(facts, profile, version, plugin)
+    rows = resolve_imports(facts, profile, version)
     return LoadedModule(code, facts, compiled, version, rows)
 
 
@@ -224,6 +252,7 @@ class Vm:
             raise HostError(
                 f"Failed to create new Wasm instance: {str(e).splitlines()[0]}",
                 reason="Failed to create new Wasm instance",
+                advice="Its start section, data or element segments fail: see the trap, or give it more memory",
             ) from e
         exports = instance.exports(self.store)
         facts = self.loaded.facts
@@ -232,6 +261,7 @@ class Vm:
             raise AbiError(
                 "the module exports no memory (Envoy 1.40 crashes on it)",
                 reason="Wasm module is missing its memory",
+                advice="Export its memory under the name memory",
             )
         self.memory = GuestMemory(exports["memory" if "memory" in memories else memories[0]], self.store)
         self._exports = exports
@@ -266,7 +296,7 @@ class Vm:
                 continue
             if (export.params, export.results) != (row.wasm_params, row.wasm_results):
                 text = f"Bad function signature for: {row.name}, want: {row.signature}, but the module exports: {signature(export.params, export.results)}"
-                raise AbiError(text, reason=text)
+                raise AbiError(text, reason=text, advice=f"Export it as ABI {self.version} wants it")
             if row.gated and self.capabilities and row.name not in self.capabilities:
                 continue
             self.functions[row.name] = self._exports[row.name]
@@ -275,8 +305,9 @@ class Vm:
         names = [n for n in (order if self.profile.malloc_first else order[::-1]) if n in self.functions]
         if not names:
             raise AbiError(
-                "Wasm module is missing malloc function: export malloc or proxy_on_memory_allocate",
+                "Wasm module is missing malloc function",
                 reason="Wasm module is missing malloc function.",
+                advice="Export malloc or proxy_on_memory_allocate, (i32) -> i32",
             )
         self.allocator = names[0]
 
@@ -295,6 +326,7 @@ class Vm:
             raise PluginFailed(
                 f"Failed to initialize Wasm code: {self.failure.splitlines()[0]}",
                 reason="Failed to initialize Wasm code",
+                advice="The code it runs before its first callback trapped",
             ) from self.failure_error
 
     # ---- contexts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,16 +12,12 @@ from rich.console import Console
 
 from ..backend import Config, Engine
 
-__all__ = ["EXIT_FAILED", "EXIT_REFUSED", "fail", "header", "loading", "make_engine", "text_or_file"]
-
-EXIT_FAILED = 1
-EXIT_REFUSED = 3
+__all__ = ["header", "loading", "make_engine", "note", "text_or_file"]
 
 
-def fail(message: str, code: int) -> None:
-    """Print one line and leave."""
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
-    sys.exit(code)
+def note(text: str) -> None:
+    """Write a remark to stderr, dim where that shows."""
+    click.secho(f"pywasmvm: {text}", err=True, dim=True)
 
 
 def text_or_file(value: str | None) -> str | bytes | None:

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from ..errors import HostError
 from ..inspect import inspect_module
-from .common import EXIT_REFUSED, fail
 
 __all__ = ["inspect"]
 
@@ -26,8 +25,7 @@ def inspect(file: Path, as_json: bool) -> None:
     try:
         facts = inspect_module(file.read_bytes())
     except HostError as e:
-        fail(f"{file}: {e}", EXIT_REFUSED)
-        return
+        raise e.at(str(file)) from e
     if as_json:
         click.echo(json.dumps(facts, indent=1))
     else:

@@ -17,14 +17,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..backend import WasmError
-from ..errors import HostError
+from pywasmvm.cli.errors import EXIT_TRAP, CommandError
+
 from ..host import Exchange, Host, HttpRequest
 from ..limits import Limits, parse_size
 from ..plugin import FailurePolicy, Plugin
-from ..profile import PROFILES
+from ..profile import AUTO, PROFILES
 from ..upstream import UpstreamResponse
-from .common import EXIT_FAILED, EXIT_REFUSED, fail, header, loading, make_engine, text_or_file
+from .common import header, loading, make_engine, note, text_or_file
 
 __all__ = ["run"]
 
@@ -64,7 +64,13 @@ BODY_SHOWN = 2000
     metavar="NAME=STATUS[:BODY]",
     help="Another cluster, for callouts, and its answer.",
 )
-@click.option("--profile", type=click.Choice(sorted(PROFILES)), default="envoy-1.40", show_default=True)
+@click.option(
+    "--profile",
+    type=click.Choice([AUTO, *sorted(PROFILES)]),
+    default=AUTO,
+    show_default=True,
+    help="Which host to imitate; auto takes higress for filters with its ABI, else envoy-1.40.",
+)
 @click.option("--fuel", type=int, help="Fuel a callback may spend.")
 @click.option("--memory", metavar="SIZE", help="Most linear memory of a plugin, e.g. 64M.")
 @click.option("--engine", type=click.Choice(["python", "cython"]), help="Which engine runs the guest.")
@@ -92,38 +98,45 @@ def run(**options: Any) -> None:
     plugins = _plugins(options)
     request, upstream = _request(options), _upstream(options)
     names = [p.name for p in options["filters"]]
-    try:
-        with loading(names) as progress:
-            host = Host(
-                plugins,
-                profile=options["profile"],
-                limits=limits,
-                engine=make_engine(options["engine"]),
-                progress=progress,
-            )
-            _add_clusters(host, options["clusters"])
-            host.start()
-        started = len(host.world.records)
-        startup = list(host.world.logs)
-        exchange = host.request(request, upstream)
-    except HostError as e:
-        fail(str(e), EXIT_REFUSED)
-        return
-    except WasmError as e:
-        fail(str(e), EXIT_REFUSED)
-        return
+    with loading(names) as progress:
+        host = Host(
+            plugins,
+            profile=options["profile"],
+            limits=limits,
+            engine=make_engine(options["engine"]),
+            progress=progress,
+        )
+        _add_clusters(host, options["clusters"])
+        host.start()
+    started = len(host.world.records)
+    startup = list(host.world.logs)
+    exchange = host.request(request, upstream)
     exchange.logs = startup + exchange.logs
     exchange.records = host.world.records[:started] + exchange.records
     failed = bool(exchange.failure) or exchange.failed_stream
+    if options["profile"] == AUTO and not failed:  # why: a failure is one line on stderr
+        note(f"profile {host.profile.name}: {host.profile_reason} (--profile chooses another)")
     if options["as_json"]:
-        click.echo(json.dumps(_as_json(exchange), indent=1, ensure_ascii=False))
+        shown = {**_as_json(exchange), "profile": host.profile.name, "profile_reason": host.profile_reason}
+        click.echo(json.dumps(shown, indent=1, ensure_ascii=False))
     else:
         _show(exchange)
     if failed:
-        fail(
-            exchange.failure.splitlines()[0] if exchange.failure else "a plugin failed the stream",
-            EXIT_FAILED,
-        )
+        raise CommandError(_failure_line(exchange, plugins), EXIT_TRAP)
+
+
+def _failure_line(x: Exchange, plugins: list[Plugin]) -> str:
+    """Return the line that says which plugin failed, how, and what to do."""
+    record = next((r for r in x.records if r.failed), None)
+    failed = [p for p in plugins if record is not None and record.plugin.startswith(p.name)]
+    where = (failed or plugins)[0].label if len(failed) == 1 or len(plugins) == 1 else "a plugin of the chain"
+    if not x.failure:
+        return f"{where}: it failed the stream. Its log above says more"
+    first = x.failure.splitlines()[0]
+    if "out of fuel" in first:
+        return f"{where}: {first}. Raise --fuel, or look for the loop in it"
+    advice = "The functions it was in are listed above" if "\n" in x.failure else "Its log above says more"
+    return f"{where}: {first}. {advice}"
 
 
 # ---- options
@@ -175,9 +188,7 @@ def _bytes(value: str) -> bytes:
 
 def _request(options: dict[str, Any]) -> HttpRequest:
     parts = options["request_line"].split()
-    if len(parts) == 1:
-        parts = ["GET", parts[0]] if parts[0].startswith("/") else [parts[0], "/"]
-    if len(parts) != 2:
+    if len(parts) != 2 or not parts[1].startswith(("/", "*", "http://", "https://")):
         raise click.UsageError(f"--request is written 'METHOD /path', not {options['request_line']!r}")
     return HttpRequest(
         parts[0],
