@@ -56,401 +56,701 @@ cdef void f32_neg_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f32_ceil_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(canon32(ceil32(a)))
+    cdef float r = ceil32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ceil_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    sacc = canon32(ceil32(a))
+    cdef float r = ceil32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ceil_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = f32_to_bits(canon32(ceil32(a)))
+    cdef float r = ceil32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ceil_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    sacc = canon32(ceil32(a))
+    cdef float r = ceil32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_floor_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(canon32(floor32(a)))
+    cdef float r = floor32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_floor_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    sacc = canon32(floor32(a))
+    cdef float r = floor32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_floor_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = f32_to_bits(canon32(floor32(a)))
+    cdef float r = floor32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_floor_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    sacc = canon32(floor32(a))
+    cdef float r = floor32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_trunc_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(canon32(trunc32(a)))
+    cdef float r = trunc32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_trunc_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    sacc = canon32(trunc32(a))
+    cdef float r = trunc32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_trunc_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = f32_to_bits(canon32(trunc32(a)))
+    cdef float r = trunc32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_trunc_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    sacc = canon32(trunc32(a))
+    cdef float r = trunc32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_nearest_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(canon32(nearest32(a)))
+    cdef float r = nearest32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_nearest_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    sacc = canon32(nearest32(a))
+    cdef float r = nearest32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_nearest_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = f32_to_bits(canon32(nearest32(a)))
+    cdef float r = nearest32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_nearest_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    sacc = canon32(nearest32(a))
+    cdef float r = nearest32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sqrt_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(canon32(sqrt32(a)))
+    cdef float r = sqrt32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sqrt_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    sacc = canon32(sqrt32(a))
+    cdef float r = sqrt32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sqrt_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = f32_to_bits(canon32(sqrt32(a)))
+    cdef float r = sqrt32(a)
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sqrt_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    sacc = canon32(sqrt32(a))
+    cdef float r = sqrt32(a)
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a + b))
+    cdef float r = a + b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a + b)
+    cdef float r = a + b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a + b))
+    cdef float r = a + b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a + b)
+    cdef float r = a + b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a + b))
+    cdef float r = a + b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a + b)
+    cdef float r = a + b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a + b))
+    cdef float r = a + b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a + b)
+    cdef float r = a + b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = f32_to_bits(canon32(a + b))
+    cdef float r = a + b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    sacc = canon32(a + b)
+    cdef float r = a + b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a - b))
+    cdef float r = a - b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a - b)
+    cdef float r = a - b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a - b))
+    cdef float r = a - b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a - b)
+    cdef float r = a - b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a - b))
+    cdef float r = a - b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a - b)
+    cdef float r = a - b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a - b))
+    cdef float r = a - b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a - b)
+    cdef float r = a - b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = f32_to_bits(canon32(a - b))
+    cdef float r = a - b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_sub_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    sacc = canon32(a - b)
+    cdef float r = a - b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a * b))
+    cdef float r = a * b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a * b)
+    cdef float r = a * b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a * b))
+    cdef float r = a * b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a * b)
+    cdef float r = a * b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a * b))
+    cdef float r = a * b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a * b)
+    cdef float r = a * b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a * b))
+    cdef float r = a * b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a * b)
+    cdef float r = a * b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = f32_to_bits(canon32(a * b))
+    cdef float r = a * b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    sacc = canon32(a * b)
+    cdef float r = a * b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a / b))
+    cdef float r = a / b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a / b)
+    cdef float r = a / b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a / b))
+    cdef float r = a / b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a / b)
+    cdef float r = a / b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(canon32(a / b))
+    cdef float r = a / b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    sacc = canon32(a / b)
+    cdef float r = a / b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(canon32(a / b))
+    cdef float r = a / b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    sacc = canon32(a / b)
+    cdef float r = a / b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = f32_to_bits(canon32(a / b))
+    cdef float r = a / b
+    if unlikely(r != r):
+        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = f32_to_bits(r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_div_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    sacc = canon32(a / b)
+    cdef float r = a / b
+    if unlikely(r != r):
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    sacc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -714,401 +1014,701 @@ cdef void f64_neg_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f64_ceil_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    std(&fp[pc.d], canon64(ceil64(a)))
+    cdef double r = ceil64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ceil_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    facc = canon64(ceil64(a))
+    cdef double r = ceil64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ceil_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    std(&fp[pc.d], canon64(ceil64(a)))
+    cdef double r = ceil64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ceil_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    facc = canon64(ceil64(a))
+    cdef double r = ceil64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_floor_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    std(&fp[pc.d], canon64(floor64(a)))
+    cdef double r = floor64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_floor_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    facc = canon64(floor64(a))
+    cdef double r = floor64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_floor_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    std(&fp[pc.d], canon64(floor64(a)))
+    cdef double r = floor64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_floor_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    facc = canon64(floor64(a))
+    cdef double r = floor64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_trunc_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    std(&fp[pc.d], canon64(trunc64(a)))
+    cdef double r = trunc64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_trunc_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    facc = canon64(trunc64(a))
+    cdef double r = trunc64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_trunc_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    std(&fp[pc.d], canon64(trunc64(a)))
+    cdef double r = trunc64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_trunc_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    facc = canon64(trunc64(a))
+    cdef double r = trunc64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_nearest_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    std(&fp[pc.d], canon64(nearest64(a)))
+    cdef double r = nearest64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_nearest_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    facc = canon64(nearest64(a))
+    cdef double r = nearest64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_nearest_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    std(&fp[pc.d], canon64(nearest64(a)))
+    cdef double r = nearest64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_nearest_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    facc = canon64(nearest64(a))
+    cdef double r = nearest64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sqrt_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    std(&fp[pc.d], canon64(sqrt64(a)))
+    cdef double r = sqrt64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sqrt_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    facc = canon64(sqrt64(a))
+    cdef double r = sqrt64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sqrt_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    std(&fp[pc.d], canon64(sqrt64(a)))
+    cdef double r = sqrt64(a)
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sqrt_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    facc = canon64(sqrt64(a))
+    cdef double r = sqrt64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a + b))
+    cdef double r = a + b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a + b)
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a + b))
+    cdef double r = a + b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a + b)
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a + b))
+    cdef double r = a + b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a + b)
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a + b))
+    cdef double r = a + b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a + b)
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    std(&fp[pc.d], canon64(a + b))
+    cdef double r = a + b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    facc = canon64(a + b)
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a - b))
+    cdef double r = a - b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a - b)
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a - b))
+    cdef double r = a - b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a - b)
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a - b))
+    cdef double r = a - b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a - b)
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a - b))
+    cdef double r = a - b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a - b)
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    std(&fp[pc.d], canon64(a - b))
+    cdef double r = a - b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_sub_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    facc = canon64(a - b)
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a * b))
+    cdef double r = a * b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a * b)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a * b))
+    cdef double r = a * b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a * b)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a * b))
+    cdef double r = a * b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a * b)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a * b))
+    cdef double r = a * b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a * b)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    std(&fp[pc.d], canon64(a * b))
+    cdef double r = a * b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    facc = canon64(a * b)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a / b))
+    cdef double r = a / b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a / b)
+    cdef double r = a / b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a / b))
+    cdef double r = a / b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a / b)
+    cdef double r = a / b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], canon64(a / b))
+    cdef double r = a / b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    facc = canon64(a / b)
+    cdef double r = a / b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], canon64(a / b))
+    cdef double r = a / b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    facc = canon64(a / b)
+    cdef double r = a / b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    std(&fp[pc.d], canon64(a / b))
+    cdef double r = a / b
+    if unlikely(r != r):
+        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    std(&fp[pc.d], r)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_div_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    facc = canon64(a / b)
+    cdef double r = a / b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 

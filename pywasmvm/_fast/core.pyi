@@ -1,5 +1,6 @@
 """Types of the compiled driver, for readers and checkers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from .heap import InstHandle
@@ -8,10 +9,11 @@ from .modinfo import ModInfo
 class Machine:
     """What runs the guests of one store."""
 
-    def __init__(self, store: Any, i31: type) -> None: ...
+    def __init__(self, store: Any, i31: type, tell_frames: Callable[[BaseException], None]) -> None: ...
     def bind(self, instance: Any, info: ModInfo, planner: Any) -> InstHandle: ...
 
 class Code:
     """What `Func.code` is for a guest function: a callable on raw values."""
 
     def __call__(self, *args: Any) -> Any: ...
+    def quick(self, store: Any, params: tuple[Any, ...]) -> Any: ...

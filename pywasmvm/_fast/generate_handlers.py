@@ -45,6 +45,8 @@ _TO_ACC = {"i32": "acc = <u32>({0})", "i64": "acc = <u64>({0})", "f32": "sacc = 
 _READ = {1: "ld8", 2: "ld16", 4: "ld32", 8: "ld64"}
 _WRITE = {1: "st8(p, <u8>({0}))", 2: "st16(p, <u16>({0}))", 4: "st32(p, <u32>({0}))", 8: "st64(p, {0})"}
 
+_CANONICAL = {"32": "f32_from_bits(<u32>0x7FC00000)", "64": "f64_from_bits(<u64>0x7FF8000000000000)"}
+
 ARGUMENTS = "Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc"
 NEXT = "pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)"
 TRAP = "ctx.on_trap(pc, fp, mem, ctx, {0}, fuel, facc, sacc)"
@@ -108,9 +110,26 @@ def values(op: Op) -> list[tuple[str, str]]:
     for form in forms:
         operands = [_operand(v, t, source) for v, t, source in zip("ab", params, form, strict=False)]
         for place, write in (("s", _TO_SLOT), ("a", _TO_ACC)):
-            last = write[result].format(op.c)
-            made.append(handler(f"{op.ident}_{form}_{place}", [*operands, *_check(op), last, NEXT]))
+            lines = [*operands, *_check(op), *_result(op, write[result]), NEXT]
+            made.append(handler(f"{op.ident}_{form}_{place}", lines))
     return made
+
+
+def _result(op: Op, write: str) -> list[str]:
+    """Return the lines that compute and write a result."""
+    canonical = re.fullmatch(r"canon(32|64)\((.*)\)", op.c or "")
+    if canonical is None:
+        return [write.format(op.c)]
+    n, value = canonical.groups()
+    # fast: a branch that is never taken; as a conditional move it would stand in the way of every result.
+    return [
+        f"cdef {CTYPE['f' + n]} r = {value}",
+        "if unlikely(r != r):",
+        f"    {write.format(_CANONICAL[n])}",
+        f"    {NEXT}",
+        "    return",
+        write.format("r"),
+    ]
 
 
 def branches(op: Op) -> list[tuple[str, str]]:

@@ -7,10 +7,12 @@ Rule 2: what the compiled engine cannot run is refused by name, never run wrongl
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any
 
 from ..errors import Frame, InternalError, UnsupportedError
 from ..isa.model import Feature
+from ..runtime.frames import note_frames
 from ..runtime.globals import Global
 from ..runtime.refs import I31
 from ..syntax.instructions import Expr
@@ -65,7 +67,7 @@ class FastBackend:
         """Return what runs the guests of a store."""
         found = getattr(store, "machine", None)
         if found is None:
-            found = store.machine = self._core.Machine(store, I31)
+            found = store.machine = self._core.Machine(store, I31, partial(note_frames, self))
         return found
 
     def make_elems(self, store: Any, reftype: ValType, init: Any, count: int) -> Any:

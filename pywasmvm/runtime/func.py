@@ -35,10 +35,11 @@ class Func(FuncRef):
 
     code       the callable on raw values.
     entry      what the Python engine calls instead, past the edge; that engine sets it. None: not called yet.
+    quick      a shorter way to call it with Python numbers, if the backend has one; it may decline (NotImplemented).
     instance   the instance that defines it and `funcidx` its index there; both None for a host function.
     """
 
-    __slots__ = ("__weakref__", "_edge", "_make", "code", "entry", "funcidx", "instance")
+    __slots__ = ("__weakref__", "_edge", "_make", "code", "entry", "funcidx", "instance", "quick")
 
     def __init__(
         self, store: Storelike, ty: FuncType, func: Callable[..., Any], access_caller: bool = False
@@ -69,7 +70,7 @@ class Func(FuncRef):
         made.instance = instance
         made.funcidx = funcidx
         made.code = _unbound
-        made.entry = None
+        made.entry = made.quick = None
         made._make = made._edge = None
         return made
 
@@ -80,6 +81,7 @@ class Func(FuncRef):
         self.funcidx: int | None = None
         self.code: Code = _unbound
         self.entry: Code | None = None
+        self.quick: Code | None = None
         self._make: Callable[[Caller], Code] | None = None
         self._edge: tuple[list[Converter], list[Converter]] | None = None
 
@@ -112,6 +114,10 @@ class Func(FuncRef):
 
     def __call__(self, store: Storelike, *params: Any) -> Any:
         """Call it with Python values. Return None, the one result, or a list of results."""
+        if self.quick is not None:
+            result = self.quick(store, params)
+            if result is not NotImplemented:
+                return result
         check_store(store, self.store, self)
         self._check_count(len(params))
         takes, gives = self._edge or self._make_edge()

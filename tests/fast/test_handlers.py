@@ -116,6 +116,10 @@ def test_generated_handlers_are_fresh(project_root: Path) -> None:
 
     script = project_root / "pywasmvm" / "_fast" / "generate_handlers.py"
     done = subprocess.run(
-        [sys.executable, "-I", str(script), "--check"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-I", str(script), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
