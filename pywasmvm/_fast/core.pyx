@@ -257,6 +257,7 @@ cdef class Machine(Heap):
 
     cdef i64 refuel(self, i64 total, i64 cost) except? -1:
         """Pay for a segment out of the tank, or raise what an empty tank raises."""
+        self.save_fuel(total)
         PyErr_CheckSignals()
         if total >= cost and not self.meter.interrupted:
             return total - cost
