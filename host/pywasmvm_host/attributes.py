@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from . import protobuf
@@ -303,12 +304,18 @@ OF_STREAM: dict[str, Callable[[Any], Any]] = {
     "filter_state": _filter_state,
     "upstream_filter_state": lambda cx: Group(lambda name: MISSING),
 }
+
+
+def _of_stream(name: str, cx: Any) -> Any:
+    return XDS[name](cx) if cx.stream is not None else MISSING
+
+
 # Names older proxies had at the top (profile.legacy_properties).
 LEGACY: dict[str, Callable[[Any], Any]] = {
     "node": lambda cx: _message(cx, "node", protobuf.node),
     "plugin_vm_memory": lambda cx: cx.vm.memory.nbytes,
     **{
-        name: (lambda cx, name=name: XDS[name](cx) if cx.stream is not None else MISSING)
+        name: partial(_of_stream, name)
         for name in (
             "cluster_name",
             "route_name",

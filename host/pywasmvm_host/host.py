@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from . import backend, calls
@@ -143,7 +144,7 @@ class Host:
         if not self.proxy.factories:
             self.proxy.factories = [h.make_filter for h in self.handles if h.plugin.kind == "http"]
             self.proxy.tcp_factories = [
-                lambda c, h=h: make_tcp_filter(h, c) for h in self.handles if h.plugin.kind == "network"
+                partial(make_tcp_filter, h) for h in self.handles if h.plugin.kind == "network"
             ]
         self.started = True
         return self
@@ -306,7 +307,7 @@ class Client:
         for i, chunk in enumerate(chunks):
             at += r.pace_ms
             last = i == len(chunks) - 1 and not r.trailers
-            self.world.after(at, lambda c=chunk, e=last: self._data(c, e, framing))
+            self.world.after(at, partial(self._data, chunk, last, framing))
         if framing == "chunked" or (framing == "frames" and r.trailers):
             self.world.after(at + r.pace_ms, self._end)
 

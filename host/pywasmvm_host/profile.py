@@ -99,7 +99,9 @@ def choose_profile(plugins: Sequence[Plugin]) -> tuple[str, str]:
             version = None
         if version == V_HIGRESS:
             return "higress", f"{plugin.label} speaks ABI {version}, which is Higress's"
-        seen.append(f"{plugin.label} speaks ABI {version}" if version else f"{plugin.label} names no known ABI")
+        seen.append(
+            f"{plugin.label} speaks ABI {version}" if version else f"{plugin.label} names no known ABI"
+        )
     return "envoy-1.40", "; ".join(seen) or "there is no plugin"
 
 

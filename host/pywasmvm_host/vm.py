@@ -154,7 +154,9 @@ def load_module(
     """Scan, check and compile a module. Raises HostError or AbiError with one clear line."""
     if not code:
         raise HostError(
-            "malformed: the file is empty", reason="Failed to load Wasm code", advice="Build or fetch it again"
+            "malformed: the file is empty",
+            reason="Failed to load Wasm code",
+            advice="Build or fetch it again",
         )
     facts = scan(code)
     offered = (*profile.versions, V_HIGRESS) if patch_abi else profile.versions

@@ -79,9 +79,7 @@ def test_exit_codes(
 
 @pytest.mark.parametrize("command", ["run", "inspect"])
 @pytest.mark.parametrize("data", [b"not wasm", b"\0asm\1\0\0\0\1\x70\1"])
-def test_no_module(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, data: bytes
-) -> None:
+def test_no_module(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, data: bytes) -> None:
     path = tmp_path / "x.wasm"
     path.write_bytes(data)
     status, line = refused(capsys, command, str(path))
@@ -89,7 +87,7 @@ def test_no_module(
     assert f"{path}: malformed: " in line and "Is the file complete" in line
 
 
-LOGS = '''(module
+LOGS = """(module
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (data (i32.const 0) "no such rule: x")
@@ -99,7 +97,7 @@ LOGS = '''(module
   (func (export "proxy_on_configure") (param i32 i32) (result i32)
     (drop (call $log (i32.const 3) (i32.const 0) (i32.const 15)))
     (drop (call $log (i32.const 4) (i32.const 32) (i32.const 12)))
-    i32.const 0))'''
+    i32.const 0))"""
 
 
 def test_a_refused_configuration_comes_with_the_filters_reason(
@@ -112,14 +110,20 @@ def test_a_refused_configuration_comes_with_the_filters_reason(
     assert 'it logged: "no such rule: x; start failed"' in line
 
 
-BARE = '(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 8) %s)'
+BARE = (
+    '(module (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 8) %s)'
+)
 
 
 @pytest.mark.parametrize(
     ("rest", "options", "says"),
     [
         ("", (), "Is this a Proxy-Wasm filter?"),
-        ('(func (export "proxy_abi_version_0_3_0"))', (), "exports proxy_abi_version_0_3_0. Build it with an SDK"),
+        (
+            '(func (export "proxy_abi_version_0_3_0"))',
+            (),
+            "exports proxy_abi_version_0_3_0. Build it with an SDK",
+        ),
         ('(func (export "proxy_abi_version_0_2_100"))', ("--profile", "spec"), "use --profile higress"),
         (
             '(import "env" "proxy_lag" (func)) (func (export "proxy_abi_version_0_2_1"))',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..client import Http1Writer
@@ -68,5 +69,5 @@ def start_raw(host: Host, pieces: list[bytes], pace_ms: float = 25) -> HttpStrea
     if rest:
         feed(rest)
     for i, piece in enumerate(pieces[1:]):
-        host.world.after(pace_ms * (i + 1), lambda piece=piece: feed(piece))
+        host.world.after(pace_ms * (i + 1), partial(feed, piece))
     return stream

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
+from operator import not_
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +96,7 @@ class _Replay:
         self.world.run_for(self.case.get("wait_ready_ms", 120))
         self._requests(golden)
         for connection in self.connections.values():
-            self.world.soon(lambda c=connection: c.connection.close(local=False))
+            self.world.soon(partial(connection.connection.close, local=False))
         self.world.phase = "settle"
         self.world.run_for(self.case.get("settle_ms", 60))
         self.world.phase = "shutdown"
@@ -146,14 +148,14 @@ class _Replay:
             begun: list[Any] = []
             world.after(
                 (20 * n if len(group) > 1 else 0) + q.get("wait_before_ms", 0),
-                lambda q=q, begun=begun: begun.append(self._begin(q)),
+                partial(self._begin_into, begun, q),
             )
             streams.append((begun, q))
         for begun, q in streams:
-            world.run_while(lambda b=begun: not b, 60000)
+            world.run_while(partial(not_, begun), 60000)
             stream = begun[0]
             left = (stream.start_ns - world.now_ns) / 1e6 + q.get("timeout_ms", 6000)
-            world.run_while(lambda s=stream: not s.view.over, max(left, 0))
+            world.run_while(partial(_is_open, stream), max(left, 0))
             if not stream.view.over:
                 stream.view.error = "timeout"
             # the recording client closes its connection after each request
@@ -167,6 +169,9 @@ class _Replay:
             if len(c.received) > before.get(n, 0)
         }
         return out
+
+    def _begin_into(self, begun: list[Any], q: dict[str, Any]) -> None:
+        begun.append(self._begin(q))
 
     def _begin(self, q: dict[str, Any]) -> Any:
         host = self.host
@@ -197,9 +202,7 @@ class _Replay:
         head, pieces = request_bytes(request)
         connection.connection.receive(head)
         for i, piece in enumerate(pieces):
-            self.world.after(
-                request.pace_ms * (i + 1), lambda piece=piece: connection.connection.receive(piece)
-            )
+            self.world.after(request.pace_ms * (i + 1), partial(connection.connection.receive, piece))
         return sent
 
     def _response(self, stream: HttpStream, q: dict[str, Any]) -> dict[str, Any]:
@@ -336,6 +339,10 @@ class MetadataFilter:
 
     def on_destroy(self) -> None:
         """It holds nothing."""
+
+
+def _is_open(stream: Any) -> bool:
+    return not stream.view.over
 
 
 def fold(trace: list[tuple[str, str]], thread: str) -> list[str]:
