@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 from .nodiff import Difference, Report, compare_module, make_sides
@@ -24,7 +23,7 @@ from .nodiff_generate import Smith
 from .nodiff_sides import Side
 from .nodiff_wasmtime import STACK_BYTES
 
-__all__ = ["Family", "compare_file", "run_families"]
+__all__ = ["Family", "compare_bytes", "run_families"]
 
 _CHUNK = 25
 _SECONDS = 120.0  # for one chunk
@@ -47,9 +46,8 @@ class Family:
             yield dataclasses.replace(self, start=start, stop=min(start + size, self.stop))
 
 
-def compare_file(path: Path, recipe: str, number: int, engines: Sequence[str]) -> Report:
-    """Compare one module from a file, in this process."""
-    wasm = path.read_bytes()
+def compare_bytes(wasm: bytes, recipe: str, number: int, engines: Sequence[str]) -> Report:
+    """Compare one module in this process."""
     return _with_stack(lambda: compare_module(wasm, recipe, number, _sides(recipe, tuple(engines))))
 
 

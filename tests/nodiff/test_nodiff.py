@@ -19,9 +19,11 @@ from pywasmvm.runtime.module import wat2wasm
 from pywasmvm.syntax.types import FuncType, NumType
 from pywasmvm.testing import nodiff
 from pywasmvm.testing.nodiff_generate import Smith, find_wasm_tools
+from pywasmvm.testing.nodiff_ours import OurSide
 from pywasmvm.testing.nodiff_outcome import End, Outcome, difference
 from pywasmvm.testing.nodiff_recipes import RECIPES
-from pywasmvm.testing.nodiff_run import compare_file
+from pywasmvm.testing.nodiff_run import compare_bytes
+from pywasmvm.testing.nodiff_shrink import shrink
 from pywasmvm.testing.nodiff_values import CORNERS, arguments
 
 COUNT = int(os.environ.get("PYWASMVM_NODIFF", "400"))
@@ -93,10 +95,8 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_agree(wasm_engine: str, name: str, tmp_path: Path) -> None:
-    path = tmp_path / "sample.wasm"
-    path.write_bytes(wat2wasm(SAMPLES[name]))
-    report = compare_file(path, "all", 1, [wasm_engine])
+def test_samples_agree(wasm_engine: str, name: str) -> None:
+    report = compare_bytes(bytes(wat2wasm(SAMPLES[name])), "all", 1, [wasm_engine])
     assert report.differences == []
     counts = report.counts
     if name == "stands aside":
@@ -138,6 +138,35 @@ def test_a_lie_about_the_state_is_seen() -> None:
     wasm = bytes(wat2wasm('(module (memory (export "m") 1))'))
     report = nodiff.compare_module(wasm, "all", 0, (theirs, [ours]))
     assert [d.step for d in report.differences] == ["state of module export 0"]
+
+
+def test_a_module_that_differs_is_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an engine that gets f64.sqrt wrong, nothing but that and what it needs is left."""
+    filler = "(global.set $g (i64.add (global.get $g) (i64.const 77)))" * 20
+    text = f"""(module (memory 1) (global $g (mut i64) (i64.const 0)) (global $h (mut i32) (i32.const 1))
+      (func (export "a") {filler})
+      (func (export "b") (param f64) (result f64) {filler} (call 0) (f64.sqrt (local.get 0))) (data "{"x" * 100}"))"""
+    wasm = bytes(wat2wasm(text))
+    call = OurSide.call
+
+    def lying(side: OurSide, position: int, functype: FuncType, args: Any, tank: int) -> Outcome:
+        outcome = call(side, position, functype, args, tank)
+        instrs = [i[0].name for f in side.modules[-1][0].syntax.funcs for i in f.body.instrs()]
+        return (
+            Outcome(outcome.end, (1,), fuel=outcome.fuel)
+            if "f64.sqrt" in instrs and functype.results
+            else outcome
+        )
+
+    monkeypatch.setattr(OurSide, "call", lying)
+    (difference,) = compare_bytes(wasm, "all", 0, ["python"]).differences
+    small = decode_module(shrink(difference))
+    assert [i[0].name for f in small.funcs for i in f.body.instrs()] == [
+        "end",
+        "local.get",
+        "f64.sqrt",
+        "end",
+    ] and not (small.globals or small.mems or small.datas)
 
 
 def trapped(fuel: int, kind: TrapKind = TrapKind.DIVIDE_BY_ZERO) -> Outcome:
