@@ -59,6 +59,8 @@ def give_up(reason: str) -> None:
 
 def cythonized(modules: list[Extension]) -> list[Extension]:
     """Translate the .pyx sources to C; no modules, with the reason said, if Cython is missing."""
+    if not modules:
+        return []
     try:
         from Cython.Build import cythonize
         from Cython.Compiler import Options
@@ -80,13 +82,12 @@ def cythonized(modules: list[Extension]) -> list[Extension]:
 class OptionalBuildExt(build_ext):
     """build_ext that falls back to the Python engine when there is no working C compiler."""
 
-    def finalize_options(self) -> None:
-        # why: here and not at the top, because pip runs this file three times and builds only once.
-        if self.distribution.ext_modules:
-            self.distribution.ext_modules = cythonized(self.distribution.ext_modules)
-        super().finalize_options()
-
     def run(self) -> None:
+        # why: here and not at the top, because pip runs this file three times and builds only once.
+        built = {module.name: module.sources for module in cythonized(self.extensions)}
+        self.extensions = [module for module in self.extensions if module.name in built]
+        for module in self.extensions:
+            module.sources = built[module.name]
         try:
             super().run()
         except (CCompilerError, ExecError, PlatformError) as error:
