@@ -25,6 +25,10 @@ def try_table(f: Lowering, instr: Instr) -> None:
     frame.clauses = instr[2]
     if frame.node.flat:
         f.flat_tries.append((frame.node.start + 1, list(f.frames[:outer]), instr[2]))
+        for clause in instr[2]:
+            # why: the handlers are written last, but where they lead must count as live before that.
+            target = f.frames[outer - 1 - clause.labelidx]
+            target.reached = target.reached or target.node.kind != "loop"
         begin_chunk(f, frame.node.start + 1)
         return
     if frame.node.targeted:
