@@ -1,8 +1,8 @@
 """Make a module that differs smaller: leave things out as long as it still differs.
 
-A try is a changed module, encoded and compared in this process; most tries break a typing rule, both sides refuse
-the module, and that is no difference. `wasm-tools shrink` would do, but starts a process per try and so takes
-minutes instead of seconds.
+A try is a changed module, encoded and compared in this process; most tries break a typing rule, both sides
+refuse the module, and that is no difference. `wasm-tools shrink` would do, but starts a process per try and
+so takes minutes instead of seconds.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from pywasmvm.testing.nodiff_ours import OurSide
 from pywasmvm.testing.nodiff_outcome import End, Outcome, difference
 from pywasmvm.testing.nodiff_recipes import RECIPES
 from pywasmvm.testing.nodiff_run import compare_bytes
-from pywasmvm.testing.nodiff_shrink import shrink
+from pywasmvm.testing.nodiff_shrink import replay_command, shrink
 from pywasmvm.testing.nodiff_values import CORNERS, arguments
 
 COUNT = int(os.environ.get("PYWASMVM_NODIFF", "400"))
@@ -51,6 +52,19 @@ def test_random_modules_do_not_differ(wasm_engine: str, run_cli: Callable[..., A
     assert sum(found["modules"] for found in counts.values()) == COUNT
     for what in ("calls", "returned", "trapped", "states", "refused"):
         assert sum(found.get(what, 0) for found in counts.values()) > COUNT // 40, what
+
+
+@pytest.mark.usefixtures("smith")
+def test_a_file_is_compared_again(wasm_engine: str, run_cli: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "a module.wasm"
+    with Smith("gc", 1) as smith:
+        path.write_bytes(smith.module(5))
+    difference = nodiff.Difference(wasm_engine, "gc", 5, "step", "what")
+    command = shlex.split(replay_command(difference, path))
+    assert command[0] == "pywasmvm"
+    done = run_cli(*command[1:])
+    assert done.returncode == 0 and done.stdout.startswith("configuration"), done.stderr
+    assert run_cli("nodiff", "--quiet", str(path)).stdout == ""
 
 
 @pytest.mark.usefixtures("smith")
@@ -145,7 +159,8 @@ def test_a_module_that_differs_is_made_smaller(monkeypatch: pytest.MonkeyPatch) 
     filler = "(global.set $g (i64.add (global.get $g) (i64.const 77)))" * 20
     text = f"""(module (memory 1) (global $g (mut i64) (i64.const 0)) (global $h (mut i32) (i32.const 1))
       (func (export "a") {filler})
-      (func (export "b") (param f64) (result f64) {filler} (call 0) (f64.sqrt (local.get 0))) (data "{"x" * 100}"))"""
+      (func (export "b") (param f64) (result f64) {filler} (call 0) (f64.sqrt (local.get 0)))
+      (data "{"x" * 100}"))"""
     wasm = bytes(wat2wasm(text))
     call = OurSide.call
 
