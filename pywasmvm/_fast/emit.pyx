@@ -14,10 +14,20 @@ from libc.string cimport memset
 from .machine cimport Handler, Ins, i32, u8, u32, u64
 
 from ..isa import OPS
-from . import _generated_compare, _generated_float, _generated_integer, _generated_memory, control, moves
+from . import (
+    _generated_compare,
+    _generated_float,
+    _generated_integer,
+    _generated_memory,
+    _generated_vector,
+    control,
+    moves,
+)
 
 HANDLERS: dict[str, int] = {}
-for _unit in (_generated_integer, _generated_compare, _generated_float, _generated_memory, control, moves):
+for _unit in (
+    _generated_integer, _generated_compare, _generated_float, _generated_memory, _generated_vector, control, moves
+):
     HANDLERS.update(_unit.handlers())
 
 cdef OpInfo[0x600] TABLE
@@ -50,7 +60,8 @@ cdef OpInfo* op_info(u32 code) noexcept:
 
 cdef int fill(Handler* into, str prefix, names) except -1:
     for i, name in enumerate(names):
-        into[i] = <Handler><size_t>HANDLERS[f"{prefix}_{name}"]
+        # why: a vector is never in an accumulator nor an immediate, so some forms are missing.
+        into[i] = <Handler><size_t>HANDLERS.get(f"{prefix}_{name}", 0)
     return 0
 
 
@@ -99,6 +110,8 @@ def build_table() -> None:
             fill(info.h, op.ident, STORES)
         elif kind in ("vector", "load", "store", "wideop", "rmw", "cmpxchg"):
             info.kind = VECTOR
+            info.h[0] = <Handler><size_t>HANDLERS.get(f"{op.ident}_v", 0)
+            info.has_lane = bool(op.imms)
 
 
 build_table()
@@ -321,6 +334,21 @@ cdef class Emitter:
         word.a, word.b, word.c = self.slot(&a), self.slot(&b), self.slot(&c)
         word.imm = a.bits if a.where == CONST else b.bits
         return self.made(a.cls, NULL)
+
+    cdef int vector(self, OpInfo* op, u64 lane) except -1:
+        """Emit a vector instruction: all operands come from slots."""
+        cdef Entry[3] e
+        cdef int i
+        for i in range(op.n_params - 1, -1, -1):
+            e[i] = self.pop()
+            self.ensure(&e[i])
+        cdef Ins* word = self.emit(op.h[0])
+        word.a, word.imm = self.slot(&e[0]), lane
+        if op.n_params > 1:
+            word.b = self.slot(&e[1])
+        if op.n_params > 2:
+            word.c = self.slot(&e[2])
+        return self.made(op.result, NULL)
 
     cdef int load(self, OpInfo* op, u64 offset, u64 mem) except -1:
         """Emit a load; `mem` is the memory's address, 0 for the 32-bit memory 0."""

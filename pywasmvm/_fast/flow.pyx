@@ -348,11 +348,6 @@ cdef class Flow(Emitter):
             self.n -= 1
             yes, no[0] = self.last_op.br[2 * self.last_form], self.last_op.br[2 * self.last_form + 1]
             field[0] = IN_B if self.last_form == 1 or self.last_form == 3 else IN_IMM
-            # why: a comparison leaves anything there, and the way not taken may have nothing to pay.
-            if field[0] == IN_B:
-                word.b = 0
-            else:
-                word.imm = 0
         elif self.in_acc(&e):
             yes, no[0] = H_IF_A, H_UNLESS_A
         else:

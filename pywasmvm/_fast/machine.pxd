@@ -194,3 +194,7 @@ cdef inline void stf64(u8* p, double value) noexcept nogil:
 cdef inline Ins* at(Ins* pc, u32 distance) noexcept nogil:
     """Return the word `distance` bytes on; the distance is signed."""
     return <Ins*>(<u8*>pc + <i32>distance)
+
+
+cdef inline i32 clamp(i32 value, i32 low, i32 high) noexcept nogil:
+    return low if value < low else (high if value > high else value)

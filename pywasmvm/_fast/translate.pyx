@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 from ._generated_opcodes cimport *
 from .data cimport DataReader
 from .emit cimport (
-    BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, Entry, OpInfo, op_info,
+    BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, VECTOR, Entry, OpInfo, op_info,
 )
 from .flow cimport BLOCK, BODY, IN_B, IN_C, LOOP, TRY, Label
 from .machine cimport FuncC, Handler, Ins, InstC, MemC, TableC, i32, i64, u8, u32, u64
@@ -96,12 +96,17 @@ cdef class Translator(DataReader):
     # -- instructions ---------------------------------------------------------------------------------------
 
     cdef int one(self, u32 code, OpInfo* op) except -1:
+        cdef u64 lane
         if op.kind == BINARY or op.kind == COMPARE:
             return 0 if self.dead else self.binary(op)
         if op.kind == UNARY:
             return 0 if self.dead else self.unary(op)
         if op.kind == LOAD or op.kind == STORE:
             return self.access(op)
+        if op.kind == VECTOR and op.h[0] != NULL:
+            lane = self.p[0] if op.has_lane else 0
+            self.p += op.has_lane
+            return 0 if self.dead else self.vector(op, lane)
         if code <= 0x15 or code == OP_TRY_TABLE:
             return self.control(code)
         if code >= OP_LOCAL_GET and code <= OP_GLOBAL_SET:

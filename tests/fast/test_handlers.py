@@ -17,6 +17,7 @@ UNITS = (
     "_generated_compare",
     "_generated_float",
     "_generated_memory",
+    "_generated_vector",
     "control",
     "moves",
 )
