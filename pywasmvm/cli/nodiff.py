@@ -48,6 +48,7 @@ class _Show(Protocol):
     "--engine", type=click.Choice(["python", "cython", "both"]), default="python", show_default=True
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after about this time.")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Save what differs here.")
 @click.option("--shrink", is_flag=True, help="Also save a smaller module for each (up to a minute).")
 @click.option(
@@ -62,6 +63,7 @@ def nodiff(
     configs: tuple[str, ...],
     engine: str,
     jobs: int,
+    seconds: float | None,
     keep: Path | None,
     shrink: bool,
     number: int,
@@ -88,10 +90,12 @@ def nodiff(
             click.echo(str(difference), err=True)
             if keep is not None:
                 _save(difference, keep, shrink)
+        if seconds is not None and time.perf_counter() - started > seconds:
+            break
     if quiet:
         return EXIT_TRAP if differences else EXIT_OK
-    seconds = time.perf_counter() - started
-    click.echo(_as_json(reports, differences, seconds) if json_wanted else _table(reports, seconds))
+    took = time.perf_counter() - started
+    click.echo(_as_json(reports, differences, took) if json_wanted else _table(reports, took))
     return EXIT_TRAP if differences else EXIT_OK
 
 

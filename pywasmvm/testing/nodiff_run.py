@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import zip_longest
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -123,7 +124,9 @@ class _Worker:
 
 def run_families(families: Sequence[Family], *, jobs: int) -> Iterator[tuple[Family, Report]]:
     """Run them in `jobs` processes; yield a report per piece, as they come."""
-    queue = deque(piece for family in families for piece in family.pieces(_CHUNK))
+    # why: families in turns, so that a run that is stopped early has seen all kinds.
+    rounds = zip_longest(*(family.pieces(_CHUNK) for family in families))
+    queue = deque(piece for pieces in rounds for piece in pieces if piece is not None)
     workers = [_launch() for _ in range(min(jobs, len(queue)))]
     try:
         while queue or any(worker.todo for worker in workers):

@@ -23,7 +23,7 @@ from pywasmvm.testing.nodiff_generate import Smith, find_wasm_tools
 from pywasmvm.testing.nodiff_ours import OurSide
 from pywasmvm.testing.nodiff_outcome import End, Outcome, difference
 from pywasmvm.testing.nodiff_recipes import RECIPES
-from pywasmvm.testing.nodiff_run import compare_bytes
+from pywasmvm.testing.nodiff_run import Family, compare_bytes, run_families
 from pywasmvm.testing.nodiff_shrink import replay_command, shrink
 from pywasmvm.testing.nodiff_values import CORNERS, arguments
 
@@ -65,6 +65,22 @@ def test_a_file_is_compared_again(wasm_engine: str, run_cli: Callable[..., Any],
     done = run_cli(*command[1:])
     assert done.returncode == 0 and done.stdout.startswith("configuration"), done.stderr
     assert run_cli("nodiff", "--quiet", str(path)).stdout == ""
+
+
+@pytest.mark.usefixtures("smith")
+def test_a_process_that_dies_is_a_difference_of_one_module() -> None:
+    dying = Family("mvp", 3, 0, 2, ("no such engine",))
+    found = [d for _, report in run_families([dying], jobs=1) for d in report.differences]
+    assert [(d.number, d.what) for d in found] == [(0, "the process died"), (1, "the process died")]
+    with Smith("mvp", 3) as smith:
+        assert [d.wasm for d in found] == [smith.module(0), smith.module(1)]
+
+
+@pytest.mark.usefixtures("smith")
+def test_a_run_stops_when_its_time_is_over(run_cli: Callable[..., Any]) -> None:
+    done = run_cli("nodiff", "--count", "100000", "--seconds", "0.1", "--json")
+    modules = [found["modules"] for found in json.loads(done.stdout)["configurations"].values()]
+    assert modules == [25] and done.returncode == 0
 
 
 @pytest.mark.usefixtures("smith")
