@@ -9,27 +9,25 @@ Rule 3: an error leaves depth and stack as they were before the call that raised
 """
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.long cimport PyLong_AsLongLongAndOverflow
 from libc.stdlib cimport calloc, malloc
 from libc.string cimport memset
 
 from bisect import bisect_right
 
-from .emit cimport F32, F64, I32, I64, V128, slots_of
+from .emit cimport V128, slots_of
 from ._generated_opcodes cimport TRAP_UNDEFINED_ELEMENT, TRAP_UNINITIALIZED_ELEMENT
-from .heap cimport Elems, Cell, FuncHandle, Heap, InstHandle, MemHandle, Plan
+from .heap cimport Elems, Cell, FuncHandle, Heap, InstHandle, MemHandle, Plan, is_quick, number_at, take_numbers
 from .machine cimport *
 from .modinfo cimport ModInfo, Sig, class_of
 from .translate cimport Translator
 
-from ..errors import CallStackExhausted, Frame, InternalError, Trap, UsageError, WasmError, WasmException
+from ..errors import CallStackExhausted, Trap, UsageError, WasmError, WasmException
 from ..isa.model import TrapKind
 from .emit import HANDLERS
 
 cdef i64 SLICE = 1 << 24
 cdef u64 DEBT = <u64>3 << 61
 cdef u64 ALL = ~<u64>0
-cdef object MASK64 = (1 << 64) - 1
 cdef u32 MARGIN = 1024
 
 
@@ -75,48 +73,6 @@ cdef class Code:
         if len(self.handle.results) == 0:
             return None
         return number_at(fp, (<const u8*>self.handle.results)[0])
-
-
-cdef bint take_numbers(tuple params, bytes wanted, u64* p) except -1:
-    """Put Python numbers into slots; False if one needs a closer look."""
-    cdef Py_ssize_t i, n = len(wanted)
-    cdef const u8* classes = wanted
-    cdef long long value
-    cdef int overflow = 0
-    if len(params) != n or n > 64:
-        return False
-    for i in range(n):
-        item = params[i]
-        if classes[i] == F64:
-            if type(item) is not float:
-                return False
-            std(p + i, <double>item)
-            continue
-        if type(item) is not int:
-            return False
-        value = PyLong_AsLongLongAndOverflow(item, &overflow)
-        if overflow or classes[i] == I32 and (value < -2147483648 or value > 4294967295):
-            return False
-        p[i] = <u32>value if classes[i] == I32 else <u64>value
-    return True
-
-
-cdef object number_at(u64* p, u8 cls):
-    """Return a slot as a Python number; integers are signed."""
-    if cls == I32:
-        return <i32><u32>p[0]
-    if cls == I64:
-        return <i64>p[0]
-    return <double>lds(p) if cls == F32 else ldd(p)
-
-
-cdef bint is_quick(FuncHandle handle):
-    """Tell whether a function takes and gives only numbers that `quick` knows."""
-    return (
-        len(handle.results) <= 1
-        and all(cls in (I32, I64, F32, F64) for cls in handle.results)
-        and all(cls in (I32, I64, F64) for cls in handle.params)
-    )
 
 
 cdef class Machine(Heap):

@@ -1,7 +1,7 @@
 """The lane loops behind generate_handlers.py: what each vector instruction computes, by shape and operation.
 
-An entry is (result lane type, number of result lanes, expression). In it `i` counts result lanes, operands are
-arrays of lanes named by type: `a_u8[i]` is lane i of operand a seen as 16 bytes, `b` is a scalar operand and
+An entry is (result lane type, number of result lanes, expression). `i` counts result lanes; operands are
+arrays named by lane type, so `a_u8[i]` is lane i of operand a seen as 16 bytes; `b` is a scalar operand and
 `pc.imm` the lane immediate. Instructions without an entry run through the table's `py` column.
 """
 

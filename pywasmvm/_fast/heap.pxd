@@ -65,3 +65,7 @@ cdef class Heap:
     cdef FuncHandle handle_of(self, func)
     cdef tuple take(self, u64* p, bytes classes)
     cdef int put(self, object result, bytes classes, u64* p) except -1
+
+cdef bint take_numbers(tuple params, bytes wanted, u64* p) except -1
+cdef object number_at(u64* p, u8 cls)
+cdef bint is_quick(FuncHandle handle)

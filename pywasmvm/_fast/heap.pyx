@@ -5,12 +5,12 @@ A reference to a Python object is its address; the object is pinned here as long
 Rule 1: pins are let go by marking from the value stack, globals and tables, never while other slots are live.
 """
 
-from cpython.long cimport PyLong_AsUnsignedLongLongMask
+from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_AsUnsignedLongLongMask
 from cpython.object cimport PyObject
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memmove
 
-from .emit cimport F32, FUNC, I32, REF, V128, slots_of
+from .emit cimport F32, F64, FUNC, I32, I64, REF, V128, slots_of
 from .machine cimport *
 from .modinfo cimport ModInfo, class_of
 
@@ -305,3 +305,45 @@ cdef class Heap:
             self.from_raw(value, cls, p)
             p += slots_of(cls)
         return 0
+
+
+cdef bint take_numbers(tuple params, bytes wanted, u64* p) except -1:
+    """Put Python numbers into slots; False if one needs a closer look."""
+    cdef Py_ssize_t i, n = len(wanted)
+    cdef const u8* classes = wanted
+    cdef long long value
+    cdef int overflow = 0
+    if len(params) != n or n > 64:
+        return False
+    for i in range(n):
+        item = params[i]
+        if classes[i] == F64:
+            if type(item) is not float:
+                return False
+            std(p + i, <double>item)
+            continue
+        if type(item) is not int:
+            return False
+        value = PyLong_AsLongLongAndOverflow(item, &overflow)
+        if overflow or classes[i] == I32 and (value < -2147483648 or value > 4294967295):
+            return False
+        p[i] = <u32>value if classes[i] == I32 else <u64>value
+    return True
+
+
+cdef object number_at(u64* p, u8 cls):
+    """Return a slot as a Python number; integers are signed."""
+    if cls == I32:
+        return <i32><u32>p[0]
+    if cls == I64:
+        return <i64>p[0]
+    return <double>lds(p) if cls == F32 else ldd(p)
+
+
+cdef bint is_quick(FuncHandle handle):
+    """Tell whether a function takes and gives only numbers that `quick` knows."""
+    return (
+        len(handle.results) <= 1
+        and all(cls in (I32, I64, F32, F64) for cls in handle.results)
+        and all(cls in (I32, I64, F64) for cls in handle.params)
+    )
