@@ -150,7 +150,7 @@ class Direction:
             self.buffer = bytearray()
         self.buffer += data
         del data[:]
-        if len(self.buffer) > self.manager.buffer_limit and not self.streaming:
+        if len(self.buffer) > self.manager.limits[self.name] and not self.streaming:
             self.manager.too_large(self.name)
 
     def add_data(self, data: bytearray) -> None:
@@ -250,6 +250,17 @@ class Direction:
         if trailers_by is not None and not m.ended:
             self.run_trailers(after=trailers_by)
 
+    def inject(self, data: bytes, end: bool, after: Entry) -> bool:
+        """Send data on past a filter at once, whatever is held; headers that wait go before it."""
+        if self.headers is None or not self.may_continue():
+            return False
+        if not after.headers_continued:
+            after.headers_continued = True
+            self.run_headers(False, after=after)
+        if self.may_continue():
+            self.run_data(bytearray(data), end, after=after)
+        return True
+
     def run_trailers(self, after: Entry | None = None) -> None:
         m, trailers = self.manager, self.trailers
         if trailers is None:
@@ -278,7 +289,7 @@ class FilterManager:
     def __init__(self, sink: Sink, filters: list[Any], router: Any, *, buffer_limit: int = 1 << 20) -> None:
         self.sink = sink
         self.filters = filters
-        self.buffer_limit = buffer_limit
+        self.limits = {"request": buffer_limit, "response": buffer_limit}
         self.request = Direction("request", self, [*filters, router])
         self.response = Direction("response", self, list(reversed(filters)))
         self.response_started = False

@@ -77,7 +77,8 @@ class Context:
     def buffer(self, kind: int) -> Buffer | None:
         """Return a buffer, or None when it does not exist now."""
         if kind == BufferType.FOREIGN_FUNCTION_ARGUMENTS:
-            return self.last_buffer
+            data = getattr(self.root, "call_data", b"")
+            return Buffer(data) if data else self.last_buffer
         found = self._buffer(kind)
         if found is not None:
             self.last_buffer = found
@@ -94,6 +95,9 @@ class Context:
             return None if body is None else Buffer(body)
         if kind == BufferType.GRPC_CALL_MESSAGE:
             return Buffer(self.root.grpc_message)
+        if kind == BufferType.REDIS_REPLY:
+            reply = self.root.redis_reply
+            return None if reply is None else Buffer(reply)
         return Buffer()
 
     # streams; a root has none, and every request to one has no effect
@@ -120,6 +124,7 @@ class VmContext(Context):
 
     shown_configuration: bytes | None = None
     callout_body: bytes | None = None
+    redis_reply: bytes | None = None
     grpc_message = b""
 
     def __init__(self, vm: Vm) -> None:
@@ -145,6 +150,10 @@ class RootContext(Context):
         self.status: tuple[int, bytes] = (0, b"")
         self.http_calls: dict[int, Any] = {}
         self.grpc_calls: dict[int, Any] = {}
+        self.redis: dict[bytes, Any] = {}
+        self.redis_calls: dict[int, Any] = {}
+        self.redis_reply: bytes | None = None
+        self.call_data = b""
         self.tick_ms = 0
         self.timer: Timer | None = None
         self.created = False
@@ -224,8 +233,9 @@ class RootContext(Context):
     def release(self) -> None:
         """Forget the context and everything under way for it; no callback follows."""
         self.set_tick(0)
-        for call in (*self.http_calls.values(), *self.grpc_calls.values()):
+        for call in (*self.http_calls.values(), *self.grpc_calls.values(), *self.redis_calls.values()):
             call.cancel()
+        self.redis_calls.clear()
         self.http_calls.clear()
         self.grpc_calls.clear()
         self.vm.contexts.pop(self.id, None)

@@ -70,6 +70,9 @@ class HttpStream:
         self.states: dict[str, bytes] = {}
         self.state_rules: dict[str, Any] = {}
         self.objects: dict[str, bytes] = {}
+        self.span_tags: dict[str, str] = {}
+        self.override_host = ""
+        self.route_pinned = False
         self.metadata: dict[str, Any] = {}
         self.connection = connection
         self.client_address = connection.client_address if connection else proxy.next_client_address()
@@ -178,7 +181,7 @@ class HttpStream:
         return self.route
 
     def clear_route_cache(self) -> None:
-        self.route_known = False
+        self.route_known = self.route_known and self.route_pinned
 
     # ---- what filters write and read
     def set_state(self, context: Any, path: bytes, value: bytes) -> Status:
@@ -363,7 +366,7 @@ class Router:
             )
             return
         upstream.connected = True
-        s.upstream_address = upstream.cluster.address
+        s.upstream_address = s.override_host or upstream.cluster.address
         s.upstream_started_ns = s.world.now_ns
         waiting, upstream.waiting = upstream.waiting, []
         for kind, value, end in waiting:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .context import Context
     from .vm import Vm
 
-__all__ = ["Call", "LazyBytes", "host_function", "restricted_function", "unbuilt_function", "wasi_function"]
+__all__ = ["Call", "LazyBytes", "host_function", "restricted_function", "wasi_function"]
 
 M32 = 0xFFFFFFFF
 M64 = 0xFFFFFFFFFFFFFFFF
@@ -128,7 +128,8 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
     first = None
     if row.first is not None:
         names = [p.name for p in row.params]
-        first = (sum(len(p.words) for p in row.params[: names.index(row.first[0])]), row.first[1])
+        more = 1 if row.group == "buffer" and vm.profile.higress_calls else 0  # the Redis reply
+        first = (sum(len(p.words) for p in row.params[: names.index(row.first[0])]), row.first[1] + more)
 
     def function(*words: int) -> int | None:
         vm.enter_host_call(row.name, row.anytime, row.in_allocator)
@@ -159,17 +160,6 @@ def restricted_function(vm: Vm, row: HostCall | WasiCall) -> Callable[..., Any]:
     def function(*words: int) -> int | None:
         vm.world.note("error", f"Attempted call to restricted {kind} capability: {row.name}", vm.thread)
         return int(answer) if row.wasm_results else None
-
-    return function
-
-
-def unbuilt_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
-    """Return the stub for a call this host does not build: it answers UNIMPLEMENTED and says so once."""
-
-    def function(*words: int) -> int | None:
-        vm.enter_host_call(row.name, row.anytime, row.in_allocator)
-        vm.say_once(f"{row.name} is not built in this host: it answers UNIMPLEMENTED")
-        return int(Status.UNIMPLEMENTED) if row.wasm_results else None
 
     return function
 

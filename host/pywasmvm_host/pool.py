@@ -67,7 +67,7 @@ class VmPool:
         loaded = self.loader.load(plugin)
         key = plugin.vm_key(loaded.code)
         vm = self.vms.get(key)
-        if vm is None or vm.failed:
+        if vm is None or vm.failed or vm.rebuild:
             vm = Vm(
                 self.world,
                 loaded,
@@ -151,6 +151,9 @@ class PluginHandle:
         return HttpStreamContext(self.root, stream)
 
     def revive(self) -> None:
+        if self.vm.rebuild and not self.vm.failed:
+            self._reload()  # the old VM goes on for the streams it has
+            return
         recover = self.plugin.failure_policy == FailurePolicy.FAIL_RELOAD or self.vm.profile.recover
         if not self.vm.failed or not recover:
             return
@@ -158,9 +161,13 @@ class PluginHandle:
         if world.now_ns - self.loaded_ns < self.plugin.reload_base_ms * MS:
             world.count(stat + "vm_reload_backoff")
             return
-        self.loaded_ns = world.now_ns
         for root in list(self.vm.roots.values()):
             root.gone = True
+        self._reload()
+
+    def _reload(self) -> None:
+        world, stat = self.pool.world, f"wasm.{self.plugin.name}."
+        self.loaded_ns = world.now_ns
         try:
             self.root = self.pool.root_for(self.plugin)
             world.count(stat + "vm_reload_success")

@@ -21,6 +21,7 @@ from .abi.enums import (
     trailers_action,
 )
 from .abi.model import V0_1, V_HIGRESS
+from .calls.higress import special_property
 from .context import Buffer, Context, RootContext
 from .headers import HeaderMap
 from .lifecycle import step
@@ -350,5 +351,17 @@ class HttpStreamContext(Context):
         reply = LocalReply(code, body, headers, grpc if 0 <= grpc <= 16 else None, clean_details(details))
         self.vm.defer(lambda: manager.send_local_reply(reply))
 
+    def inject_response(self, data: bytes, end: bool) -> bool:
+        """Send response bytes past this plugin when the guest call has ended (Higress)."""
+        chain = self._direction("response")
+        if chain is None or chain.headers is None or self.logging:
+            return False
+        self.vm.defer(lambda: chain.inject(data, end, chain.entry_of(self)))
+        return True
+
     def set_property(self, path: bytes, value: bytes) -> Status:
+        if self.vm.profile.higress_calls and special_property(
+            self._stream, self, path.decode("latin-1"), value
+        ):
+            return Status.OK
         return self._stream.set_state(self, path, value)  # type: ignore[no-any-return]

@@ -21,7 +21,7 @@ from .abi.wasi import MODULES, WASI_CALLS, WasiCall
 from .errors import AbiError, BadMemory, HostError, PluginFailed, RestrictedCall
 from .guestmem import GuestMemory
 from .limits import Limits
-from .machine import forbid, host_function, restricted_function, unbuilt_function, wasi_function
+from .machine import forbid, host_function, restricted_function, wasi_function
 from .profile import Profile
 from .records import CallRecord, LogLine
 from .scan import Import, ModuleFacts, scan
@@ -213,6 +213,8 @@ class Vm:
         self.failure = ""
         self.failure_error: BaseException | None = None
         self.stop_next = False
+        self.rebuild = False
+        self._dns_tokens = 0
         self.hazards: dict[str, int] = {}
         self._said: set[str] = set()
         self._next_context = 0
@@ -273,7 +275,7 @@ class Vm:
             return restricted_function(self, row)
         if isinstance(row, WasiCall):
             return wasi_function(self, row)
-        return host_function(self, row) if row.name in calls.BODIES else unbuilt_function(self, row)
+        return host_function(self, row)
 
     def _provide(self, linker: Any, item: Import) -> None:
         import pywasmvm  # noqa: PLC0415
@@ -484,6 +486,11 @@ class Vm:
         if text not in self._said:
             self._said.add(text)
             self.world.note("warning", text, self.thread)
+
+    def new_dns_token(self) -> int:
+        """Return the next number of a DNS look-up."""
+        self._dns_tokens += 1
+        return self._dns_tokens
 
     def new_token(self, kind: int) -> int:
         """Return the next id of a callout; its two low bits are the kind."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .records import CallRecord, HostLine, LogLine
+from .redis import Redis
 from .shared import Metrics, Queues, SharedData
 
 __all__ = ["Timer", "World"]
@@ -41,7 +42,12 @@ class Timer:
 
 
 class World:
-    """Virtual time and everything VMs share. One World may serve several Hosts."""
+    """Virtual time and everything VMs share. One World may serve several Hosts.
+
+    clusters  upstream servers by name.
+    redis     Redis servers by cluster name (redis.py).
+    names     what DNS knows: name -> addresses.
+    """
 
     def __init__(self, *, seed: int = 1, start_ns: int = EPOCH_NS, log_level: int = 0) -> None:
         self.start_ns = start_ns
@@ -58,6 +64,8 @@ class World:
         self.records: list[CallRecord] = []
         self.trace: list[tuple[str, str, str]] = []
         self.clusters: dict[str, Any] = {}
+        self.redis: dict[str, Redis] = {}
+        self.names: dict[str, list[str]] = {}
         self.phase = ""
         self._agenda: list[Timer] = []
         self._seq = 0

@@ -77,6 +77,7 @@ class BufferType(IntEnum):
     VM_CONFIGURATION = 6
     PLUGIN_CONFIGURATION = 7
     FOREIGN_FUNCTION_ARGUMENTS = 8
+    REDIS_REPLY = 9  # Higress
 
 
 class StreamType(IntEnum):

@@ -4,6 +4,7 @@ NOT_FOUND.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 from .. import protobuf
 from ..abi.enums import Status
 from . import body
+from .expressions import EXPRESSIONS
+from .higress import HIGRESS_FOREIGN
+from .signatures import SIGNATURES
 
 MAX_UNCOMPRESSED = 64 << 20
+DNS_TTL = 60
 
 
 def _compress(call: Any, data: bytes) -> Any:
@@ -86,21 +91,39 @@ FOREIGN: dict[str, Callable[[Any, bytes], Any]] = {
     "clear_route_cache": _clear_route_cache,
     "declare_property": _declare_property,
     "set_envoy_filter_state": _set_filter_state,
+    **EXPRESSIONS,
+    **SIGNATURES,
+    **HIGRESS_FOREIGN,
 }
 
 
-# Known to Envoy, not to this host.
-UNBUILT = frozenset({"expr_create", "expr_evaluate", "expr_delete", "verify_signature", "sign"})
+HIGRESS_NAMES = frozenset(HIGRESS_FOREIGN)
 
 
 @body
 def proxy_call_foreign_function(call: Any, name: bytes, arguments: bytes) -> Any:
-    function = FOREIGN.get(name.decode("latin-1"))
-    if function is None and name.decode("latin-1") in UNBUILT:
-        call.vm.say_once(
-            f"foreign function {name.decode()} is not built in this host: it answers UNIMPLEMENTED"
-        )
-        return Status.UNIMPLEMENTED
-    if function is None:
+    text = name.decode("latin-1")
+    if text in HIGRESS_NAMES and not call.profile.higress_calls:
         return Status.NOT_FOUND
-    return function(call, arguments)
+    function = FOREIGN.get(text)
+    return Status.NOT_FOUND if function is None else function(call, arguments)
+
+
+@body
+def envoy_resolve_dns(call: Any, address: bytes) -> Any:
+    """Look a name up in the world's own table; the answer comes later, on the root context."""
+    root, world = call.root, call.world
+    token = call.vm.new_dns_token()
+    found = world.names.get(address.decode("utf-8", "replace"), [])
+    reply = struct.pack(f"<{len(found) + 1}I", len(found), *[DNS_TTL] * len(found))
+    reply += b"".join(a.encode() + b"\0" for a in found)
+
+    def deliver() -> None:
+        if root.gone:
+            return
+        root.call_data = reply
+        call.vm.call(root, "envoy_on_resolve_dns", root.id, token, len(reply))
+        root.call_data = b""
+
+    world.soon(deliver)
+    return Status.OK, token

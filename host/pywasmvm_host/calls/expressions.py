@@ -1,0 +1,241 @@
+"""Foreign functions on CEL expressions: expr_create, expr_evaluate, expr_delete.
+
+The language itself is the library cel-python (the extra `cel`). Attributes are those of ../attributes.py, looked up
+when the expression asks for them. Statuses and encodings are as measured on Envoy 1.40.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from ..abi.enums import Status
+from ..abi.pairs import encode_pairs
+from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
+
+try:
+    import celpy
+    from celpy import celtypes
+    from celpy.evaluation import base_functions
+except ImportError:
+    celpy = None
+
+__all__ = ["EXPRESSIONS", "INSTALL"]
+
+INSTALL = "expressions need the library cel-python: pip install 'pywasmvm[cel]'"
+TIMES = frozenset({"request.time"})
+DURATIONS = frozenset({"request.duration", "response.backend_latency", "upstream.cx_pool_ready_duration"})
+UNSIGNED = frozenset({"connection.id", "connection_id", "upstream.request_attempt_count"})
+TOKEN_BYTES = 4
+
+
+def _walkable(context: Any, path: str, value: Any) -> Any:
+    """Return a map that asks the attribute table for its members."""
+
+    class Walk(celtypes.MapType):
+        """One group of attributes, header map or message."""
+
+        source = value
+
+        def __contains__(self, key: object) -> bool:
+            return _attribute(context, f"{path}\0{key}") is not MISSING
+
+        def __getitem__(self, key: Any) -> Any:
+            found = _attribute(context, f"{path}\0{key}")
+            if found is MISSING:
+                raise KeyError(key)
+            return found
+
+        def get(self, key: Any, default: Any = None) -> Any:
+            found = _attribute(context, f"{path}\0{key}")
+            if found is MISSING:
+                raise KeyError(key)
+            return found
+
+    walk = Walk()
+    if isinstance(value, HeaderView):
+        for key, text in value.pairs():
+            dict.__setitem__(
+                walk, celtypes.StringType(key.decode("latin-1")), celtypes.StringType(text.decode("latin-1"))
+            )
+    return walk
+
+
+def _attribute(context: Any, path: str) -> Any:
+    """Return an attribute as a value of CEL, or MISSING."""
+    value = lookup(context, path.encode("latin-1", "replace"))
+    if value is MISSING:
+        return MISSING
+    name = path.replace("\0", ".")
+    if isinstance(value, (Group, HeaderView, Message)) or value is OPAQUE:
+        return _walkable(context, path, value)
+    if isinstance(value, bytes) and not name.startswith("filter_state."):
+        return celtypes.StringType(value.decode("utf-8", "replace"))
+    return _typed(name, value)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return celtypes.BoolType(value)
+    if name in TIMES:
+        stamp = celtypes.TimestampType.fromtimestamp(value / 1e9, tz=_utc())
+        stamp.exact_ns = value
+        return stamp
+    if name in DURATIONS:
+        return celtypes.DurationType(seconds=value // 10**9, nanos=value % 10**9)
+    if isinstance(value, int):
+        return celtypes.UintType(value) if name in UNSIGNED else celtypes.IntType(value)
+    if isinstance(value, float):
+        return celtypes.DoubleType(value)
+    if isinstance(value, str):
+        return celtypes.StringType(value)
+    if isinstance(value, Mapping):
+        return celtypes.MapType({celtypes.StringType(k): _typed("", v) for k, v in value.items()})
+    if isinstance(value, list):
+        return celtypes.ListType([_typed("", v) for v in value])
+    return celtypes.BytesType(value)
+
+
+def _utc() -> Any:
+    from datetime import timezone  # noqa: PLC0415
+
+    return timezone.utc
+
+
+def _encode(value: Any) -> bytes | None:
+    """Return the bytes of a result, or None when it has none."""
+    source = getattr(value, "source", None)
+    if source is not None:
+        return (
+            source.data
+            if isinstance(source, Message)
+            else encode_pairs(source.pairs())
+            if isinstance(source, HeaderView)
+            else None
+        )
+    if isinstance(value, (bool, celtypes.BoolType)):
+        return bytes([bool(value)])
+    if isinstance(value, celtypes.TimestampType):
+        ns = getattr(value, "exact_ns", None)
+        return struct.pack("<q", round(value.timestamp() * 1e6) * 1000 if ns is None else ns)
+    if isinstance(value, celtypes.DurationType):
+        return struct.pack("<q", round(value.total_seconds() * 10**9))
+    if isinstance(value, int):
+        return struct.pack("<Q", value & 0xFFFFFFFFFFFFFFFF)
+    if isinstance(value, float):
+        return struct.pack("<d", value)
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, Mapping):
+        return _encode_items(list(value.items()))
+    if isinstance(value, list):
+        return _encode_items([(v, b"") for v in value])
+    return None
+
+
+def _encode_items(items: list[tuple[Any, Any]]) -> bytes | None:
+    out = [(_encode(k), _encode(v)) for k, v in items]
+    if any(a is None or b is None for a, b in out):
+        return None
+    return encode_pairs([(a or b"", b or b"") for a, b in out])
+
+
+def _family(value: Any) -> str:
+    for name, kinds in (
+        ("bool", (bool, celtypes.BoolType)),
+        ("time", (celtypes.TimestampType, celtypes.DurationType)),
+        ("number", (int, float)),
+        ("text", str),
+        ("bytes", bytes),
+    ):
+        if isinstance(value, kinds):
+            return name
+    return type(value).__name__
+
+
+def _equal(a: Any, b: Any) -> Any:
+    """Compare as Envoy's CEL does: values of different kinds are unequal, numbers compare by value."""
+    if _family(a) != _family(b):
+        return celtypes.BoolType(False)
+    if _family(a) == "number":
+        exact = isinstance(a, int) and isinstance(b, int)
+        return celtypes.BoolType(int(a) == int(b) if exact else float(a) == float(b))
+    return base_functions["_==_"](a, b)
+
+
+def _unequal(a: Any, b: Any) -> Any:
+    return celtypes.BoolType(not _equal(a, b))
+
+
+class _Expressions:
+    """The expressions of one root context."""
+
+    def __init__(self) -> None:
+        self.programs: dict[int, tuple[Any, frozenset[str]]] = {}
+        self.next = 0
+
+
+def _store(call: Any) -> _Expressions:
+    store: _Expressions = call.root.__dict__.setdefault("expressions", _Expressions())
+    return store
+
+
+def _absent(call: Any) -> bool:
+    if celpy is None:
+        call.vm.say_once(INSTALL)
+    return celpy is None
+
+
+def expr_create(call: Any, data: bytes) -> Any:
+    """Compile an expression and return its token."""
+    if _absent(call):
+        return Status.UNIMPLEMENTED
+    environment = celpy.Environment()
+    try:
+        tree = environment.compile(data.decode("utf-8"))
+        program = environment.program(tree, functions={"_==_": _equal, "_!=_": _unequal})
+    except (celpy.CELParseError, UnicodeDecodeError) as e:
+        call.world.note(
+            "info", f"expr_create parse error: {' '.join(str(e).split())}", call.vm.thread
+        )
+        return Status.BAD_ARGUMENT
+    names = frozenset(str(t) for t in tree.scan_values(lambda t: t.type == "IDENT"))
+    store = _store(call)
+    token, store.next = store.next, store.next + 1
+    store.programs[token] = (program, names)
+    return Status.OK, token.to_bytes(TOKEN_BYTES, "little")
+
+
+def expr_evaluate(call: Any, data: bytes) -> Any:
+    """Evaluate against the attributes of the effective context."""
+    if _absent(call):
+        return Status.UNIMPLEMENTED
+    if len(data) != TOKEN_BYTES:
+        return Status.BAD_ARGUMENT
+    known = _store(call).programs.get(int.from_bytes(data, "little"))
+    if known is None:
+        return Status.NOT_FOUND
+    program, names = known
+    values = {name: _attribute(call.context, name) for name in names}
+    try:
+        result = program.evaluate({k: v for k, v in values.items() if v is not MISSING})
+    except celpy.CELEvalError:
+        return Status.INTERNAL_FAILURE
+    encoded = _encode(result)
+    return Status.SERIALIZATION_FAILURE if encoded is None else (Status.OK, encoded)
+
+
+def expr_delete(call: Any, data: bytes) -> Any:
+    """Forget an expression; unknown ones are forgotten already."""
+    if _absent(call):
+        return Status.UNIMPLEMENTED
+    if len(data) != TOKEN_BYTES:
+        return Status.BAD_ARGUMENT
+    _store(call).programs.pop(int.from_bytes(data, "little"), None)
+    return Status.OK, b""
+
+
+EXPRESSIONS = {"expr_create": expr_create, "expr_evaluate": expr_evaluate, "expr_delete": expr_delete}
