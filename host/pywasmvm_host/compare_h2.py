@@ -203,4 +203,5 @@ async def _respond(peer: _Peer, stream: int, record: Received, response: Upstrea
         return
     body = [record.body] if response.echo else [bytes(b) for b in response.body if b]
     head = [(":status", str(response.status)), *((k.lower(), v) for k, v in response.headers)]
-    await peer.message(stream, head, body, list(response.trailers), response.pace_ms)
+    trailers = [(k.lower(), v) for k, v in response.trailers]
+    await peer.message(stream, head, body, trailers, response.pace_ms)

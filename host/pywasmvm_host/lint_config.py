@@ -30,23 +30,27 @@ FAST_RELOAD_MS = 1
 
 
 def not_loadable(c: ConfigSubject) -> Iterator[Place]:
+    """Report: the configuration cannot be read."""
     if c.error:
         yield "configuration", c.error
 
 
 def reload_too_fast(c: ConfigSubject) -> Iterator[Place]:
+    """Report: reload back-off of a millisecond or less."""
     for x in c.plugins:
         if x.plugin.failure_policy is FailurePolicy.FAIL_RELOAD and x.plugin.reload_base_ms <= FAST_RELOAD_MS:
             yield f"{x.path}.reload_config.backoff.base_interval", f"{x.plugin.reload_base_ms} ms"
 
 
 def legacy_fail_open(c: ConfigSubject) -> Iterator[Place]:
+    """Report: fail_open."""
     for x in c.plugins:
         if x.plugin.failure_policy is FailurePolicy.OPEN_ALWAYS:
             yield f"{x.path}.fail_open", "true"
 
 
 def struct_configuration(c: ConfigSubject) -> Iterator[Place]:
+    """Report: configuration as Struct."""
     for x in c.plugins:
         for rule, where in x.notes:
             if rule == "PW208":
@@ -54,6 +58,7 @@ def struct_configuration(c: ConfigSubject) -> Iterator[Place]:
 
 
 def capability_unknown(c: ConfigSubject) -> Iterator[Place]:
+    """Report: unknown capability."""
     for x in c.plugins:
         for name in sorted(x.plugin.capabilities - CAPABILITIES):
             near = difflib.get_close_matches(name, sorted(CAPABILITIES), 1, 0.7)
@@ -71,6 +76,7 @@ def _facts(code: bytes) -> ModuleFacts | None:
 
 
 def capability_missing(c: ConfigSubject) -> Iterator[Place]:
+    """Report: capability used but not listed."""
     for x, code in c.modules():
         facts = _facts(code) if x.plugin.capabilities else None
         if facts is None:
@@ -86,6 +92,7 @@ def capability_missing(c: ConfigSubject) -> Iterator[Place]:
 
 
 def shared_vm_differs(c: ConfigSubject) -> Iterator[Place]:
+    """Report: one VM, different environment or capabilities."""
     first: dict[str, tuple[str, object, object]] = {}
     for x, code in c.modules():
         key, p = x.plugin.vm_key(code), x.plugin
@@ -99,6 +106,7 @@ def shared_vm_differs(c: ConfigSubject) -> Iterator[Place]:
 
 
 def same_plugin(c: ConfigSubject) -> Iterator[Place]:
+    """Report: the same plugin twice."""
     first: dict[tuple[str, str], str] = {}
     for x, code in c.modules():
         key = (x.plugin.vm_key(code), x.plugin.key())

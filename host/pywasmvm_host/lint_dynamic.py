@@ -96,6 +96,8 @@ def _is_plain_trap(record: CallRecord) -> bool:
 
 
 def trap(s: RunSubject) -> Iterator[Place]:
+    """Report: trap."""
+
     def found() -> Iterator[Place]:
         for r, record in _failures(s):
             if _is_plain_trap(record) and not ROOT_CALLBACKS.match(record.callback):
@@ -105,6 +107,8 @@ def trap(s: RunSubject) -> Iterator[Place]:
 
 
 def trap_while_paused(s: RunSubject) -> Iterator[Place]:
+    """Report: trap outside of a stream's callback."""
+
     def found() -> Iterator[Place]:
         for r, record in _failures(s):
             if _is_plain_trap(record) and ROOT_CALLBACKS.match(record.callback):
@@ -115,25 +119,30 @@ def trap_while_paused(s: RunSubject) -> Iterator[Place]:
 
 
 def allocator_trap(s: RunSubject) -> Iterator[Place]:
+    """Report: trap in the allocator."""
     return _once((_place(r, f.callback), _reason(f)) for r, f in _failures(s) if f.nested)
 
 
 def endless(s: RunSubject) -> Iterator[Place]:
+    """Report: more work than the fuel allows."""
     fuel = ((r, f) for r, f in _failures(s) if "out of fuel" in f.failed)
     return _once((_place(r, f.callback), _reason(f)) for r, f in fuel)
 
 
 def restricted(s: RunSubject) -> Iterator[Place]:
+    """Report: host call that is not allowed here."""
     found = ((r, f) for r, f in _failures(s) if "restricted_callback" in f.failed)
     return _once((_place(r, f.callback), _reason(f)) for r, f in found)
 
 
 def never_starts(s: RunSubject) -> Iterator[Place]:
+    """Report: the plugin does not start."""
     if s.refused:
         yield "start", s.refused
 
 
 def hang(s: RunSubject) -> Iterator[Place]:
+    """Report: a request without an answer."""
     for r in s.rounds:
         if r.exchange.response.error == "timeout" and not r.exchange.failure:
             paused = [
@@ -144,6 +153,7 @@ def hang(s: RunSubject) -> Iterator[Place]:
 
 
 def body_length(s: RunSubject) -> Iterator[Place]:
+    """Report: content-length and body differ."""
     for r in s.rounds:
         x = r.exchange
         details = x.access[-1].details if x.access else ""
@@ -175,6 +185,7 @@ def _calls(s: RunSubject, *names: str) -> Iterator[tuple[Round, SeenCall]]:
 
 
 def early_continue(s: RunSubject) -> Iterator[Place]:
+    """Report: response continued before there is one."""
     return hazard_of("continue_stream(response) before")(s)
 
 
@@ -186,6 +197,8 @@ def _edited(c: SeenCall) -> list[tuple[bytes, bytes]]:
 
 
 def invalid_header(s: RunSubject) -> Iterator[Place]:
+    """Report: invalid header."""
+
     def found() -> Iterator[Place]:
         for r, c in _calls(s, *ADD, "proxy_set_header_map_pairs"):
             for key, value in _edited(c) if c.status == 0 else ():
@@ -199,6 +212,8 @@ def invalid_header(s: RunSubject) -> Iterator[Place]:
 
 
 def lost_pseudo_header(s: RunSubject) -> Iterator[Place]:
+    """Report: pseudo-header taken away."""
+
     def found() -> Iterator[Place]:
         for r, c in _calls(s, "proxy_remove_header_map_value", "proxy_set_header_map_pairs"):
             needed = PSEUDO.get(c.values.get("map_type", -1), ()) if c.status == 0 else ()
@@ -214,10 +229,12 @@ def lost_pseudo_header(s: RunSubject) -> Iterator[Place]:
 
 
 def dropped_data(s: RunSubject) -> Iterator[Place]:
+    """Report: data dropped."""
     return hazard_of("the data of this call is dropped")(s)
 
 
 def metric_per_request(s: RunSubject) -> Iterator[Place]:
+    """Report: metric defined per request."""
     found: dict[tuple[str, str], list[Round]] = {}
     for r, c in _calls(s, "proxy_define_metric"):
         if STREAM_CALLBACKS.match(c.callback) or c.callback in ("proxy_on_log", "proxy_on_context_create"):
@@ -229,6 +246,7 @@ def metric_per_request(s: RunSubject) -> Iterator[Place]:
 
 
 def gauge_below_zero(s: RunSubject) -> Iterator[Place]:
+    """Report: gauge below zero."""
     seen = set()
     for r in s.rounds:
         for name, value in r.exchange.metrics.items():
@@ -240,6 +258,8 @@ def gauge_below_zero(s: RunSubject) -> Iterator[Place]:
 
 
 def nul_in_property(s: RunSubject) -> Iterator[Place]:
+    """Report: NUL in the name of a property."""
+
     def found() -> Iterator[Place]:
         for r, c in _calls(s, "proxy_set_property"):
             path = c.values.get("path") or b""
@@ -250,11 +270,13 @@ def nul_in_property(s: RunSubject) -> Iterator[Place]:
 
 
 def foreign_context(s: RunSubject) -> Iterator[Place]:
+    """Report: context of another plugin."""
     calls = ((r, c) for r, c in _calls(s, "proxy_set_effective_context") if c.other_plugin and c.status == 0)
     return _once((_place(r, c.callback), "it chose a context of another plugin in its VM") for r, c in calls)
 
 
 def empty_grpc_service(s: RunSubject) -> Iterator[Place]:
+    """Report: empty GrpcService."""
     calls = (
         (r, c)
         for r, c in _calls(s, "proxy_grpc_call", "proxy_grpc_stream")
@@ -264,6 +286,8 @@ def empty_grpc_service(s: RunSubject) -> Iterator[Place]:
 
 
 def continue_twice(s: RunSubject) -> Iterator[Place]:
+    """Report: continued and Continue returned."""
+
     def found() -> Iterator[Place]:
         for r in s.rounds:
             for record in r.exchange.records:
@@ -283,6 +307,7 @@ def continue_twice(s: RunSubject) -> Iterator[Place]:
 
 
 def close_stream(s: RunSubject) -> Iterator[Place]:
+    """Report: proxy_close_stream with HTTP/1.1."""
     calls = (
         (r, c) for r, c in _calls(s, "proxy_close_stream") if c.status == 0 and not r.exchange.sent.http2
     )
@@ -290,6 +315,8 @@ def close_stream(s: RunSubject) -> Iterator[Place]:
 
 
 def ignored_status(s: RunSubject) -> Iterator[Place]:
+    """Report: a host call that failed."""
+
     def found() -> Iterator[Place]:
         for r, c in _calls(s):
             if c.status in STATUS_NAMES:
@@ -304,6 +331,7 @@ def ignored_status(s: RunSubject) -> Iterator[Place]:
 
 
 def unbuilt(s: RunSubject) -> Iterator[Place]:
+    """Report: not built in this host."""
     lines = (
         (r, h) for r in s.rounds for h in r.exchange.host_log if "is not built in this host" in h.message
     )

@@ -60,6 +60,7 @@ def _near(name: str, known: set[str], cutoff: float = 0.75) -> str:
 
 # ---- markers
 def no_marker(m: ModuleSubject) -> Iterator[Place]:
+    """Report: no ABI marker."""
     if not m.markers:
         others = [e for e in m.facts.exports if e.kind != "func" and e.name in MARKERS]
         kind = f"{others[0].name} is exported as a {others[0].kind}, not as a function" if others else ""
@@ -67,22 +68,26 @@ def no_marker(m: ModuleSubject) -> Iterator[Place]:
 
 
 def unknown_marker(m: ModuleSubject) -> Iterator[Place]:
+    """Report: unknown ABI marker."""
     if m.markers and m.version is None:
         yield f"export {m.markers[0]}", f"this host offers {', '.join(m.profile.versions)}"
 
 
 def higress_marker(m: ModuleSubject) -> Iterator[Place]:
+    """Report: ABI marker of Higress."""
     if m.version == V_HIGRESS and V_HIGRESS not in m.profile.versions:
         yield f"export {m.markers[0]}", f"{m.profile.name} offers {', '.join(m.profile.versions)}"
 
 
 def several_markers(m: ModuleSubject) -> Iterator[Place]:
+    """Report: several ABI markers."""
     if len(m.markers) > 1:
         yield f"exports {', '.join(m.markers)}", f"ABI {m.version} counts"
 
 
 # ---- the module as a whole
 def bad_bytecode(m: ModuleSubject) -> Iterator[Place]:
+    """Report: the module does not compile."""
     try:
         backend.Module(m.engine or backend.Engine(backend.Config()), m.data)
     except backend.WasmError as e:
@@ -90,6 +95,7 @@ def bad_bytecode(m: ModuleSubject) -> Iterator[Place]:
 
 
 def no_memory(m: ModuleSubject) -> Iterator[Place]:
+    """Report: no memory exported."""
     if m.markers and not m.facts.has_memory_export():
         yield "exports", "no memory among them"
 
@@ -108,18 +114,21 @@ def _memories(m: ModuleSubject) -> Iterator[tuple[str, int, int | None]]:
 
 
 def large_minimum(m: ModuleSubject) -> Iterator[Place]:
+    """Report: memory larger than 1 GiB from the start."""
     for where, low, _ in _memories(m):
         if low > PAGES_OF_V8:
             yield where, f"minimum {low} pages = {low * 65536:,} bytes"
 
 
 def large_maximum(m: ModuleSubject) -> Iterator[Place]:
+    """Report: memory may ask for more than 1 GiB."""
     for where, low, high in _memories(m):
         if high is not None and high > PAGES_OF_V8 >= low and high != 65536:
             yield where, f"maximum {high} pages = {high * 65536:,} bytes"
 
 
 def no_allocator(m: ModuleSubject) -> Iterator[Place]:
+    """Report: no allocator."""
     exports = m.facts.function_exports()
     if m.markers and not any(row.name in exports for row in ALLOCATORS):
         near = _near("malloc", set(exports), 0.7) or _near("proxy_on_memory_allocate", set(exports), 0.7)
@@ -127,11 +136,13 @@ def no_allocator(m: ModuleSubject) -> Iterator[Place]:
 
 
 def both_allocators(m: ModuleSubject) -> Iterator[Place]:
+    """Report: both allocators."""
     if all(row.name in m.facts.function_exports() for row in ALLOCATORS):
         yield "exports malloc, proxy_on_memory_allocate", "malloc is used"
 
 
 def start_and_initialize(m: ModuleSubject) -> Iterator[Place]:
+    """Report: _start and _initialize."""
     exports = m.facts.function_exports()
     if "_start" in exports and "_initialize" in exports:
         yield "exports _start, _initialize", "_start is never called"
@@ -154,12 +165,14 @@ def _fits_other_abi(name: str, text: str) -> str:
 
 
 def wrong_callback(m: ModuleSubject) -> Iterator[Place]:
+    """Report: callback of a wrong type."""
     for name, text, row in _typed_exports(m):
         if not _fits_other_abi(name, text):
             yield f"export {name}", f"want: {row.signature}, but the module exports: {text}"
 
 
 def mixed_abi(m: ModuleSubject) -> Iterator[Place]:
+    """Report: marker and callbacks of different ABI versions."""
     for name, text, row in _typed_exports(m):
         other = _fits_other_abi(name, text)
         if other:
@@ -170,6 +183,7 @@ def mixed_abi(m: ModuleSubject) -> Iterator[Place]:
 
 
 def misspelt_callback(m: ModuleSubject) -> Iterator[Place]:
+    """Report: misspelt callback."""
     known = CALLBACK_NAMES | {row.name for row in ALLOCATORS}
     if not m.markers:
         return
@@ -185,6 +199,7 @@ def misspelt_callback(m: ModuleSubject) -> Iterator[Place]:
 
 
 def trailing_metadata(m: ModuleSubject) -> Iterator[Place]:
+    """Report: proxy_on_grpc_trailing_metadata."""
     exports = m.facts.function_exports()
     if TRAILING in exports:
         right = "proxy_on_grpc_receive_trailing_metadata"
@@ -192,6 +207,7 @@ def trailing_metadata(m: ModuleSubject) -> Iterator[Place]:
 
 
 def never_called(m: ModuleSubject) -> Iterator[Place]:
+    """Report: callback that is never called."""
     exports = m.facts.function_exports()
     if m.version is None:
         return
@@ -226,6 +242,7 @@ def _offered(m: ModuleSubject, row: HostCall | WasiCall) -> bool:
 
 
 def unknown_import(m: ModuleSubject) -> Iterator[Place]:
+    """Report: unknown import."""
     for item, row in _functions(m):
         if row is None:
             names = {n for _, n in FUNCTION_ROWS}
@@ -235,12 +252,14 @@ def unknown_import(m: ModuleSubject) -> Iterator[Place]:
 
 
 def import_of_other_abi(m: ModuleSubject) -> Iterator[Place]:
+    """Report: import of another ABI version."""
     for item, row in _functions(m):
         if isinstance(row, HostCall) and not _offered(m, row) and row.versions != (V_HIGRESS,):
             yield _place(item), f"ABI {m.version} has it not; {', '.join(row.versions)} do"
 
 
 def higress_import(m: ModuleSubject) -> Iterator[Place]:
+    """Report: import that only Higress has."""
     for item, row in _functions(m):
         if isinstance(row, HostCall) and row.versions == (V_HIGRESS,) and not m.profile.higress_calls:
             yield _place(item), f"it would let the filter {row.lets}"
@@ -253,6 +272,7 @@ def _mistyped(m: ModuleSubject) -> Iterator[tuple[Import, HostCall | WasiCall]]:
 
 
 def import_type(m: ModuleSubject) -> Iterator[Place]:
+    """Report: import of a wrong type."""
     for item, row in _mistyped(m):
         if item.name not in LINKS:
             want = signature(item.params, item.results)
@@ -260,6 +280,7 @@ def import_type(m: ModuleSubject) -> Iterator[Place]:
 
 
 def wasi_links(m: ModuleSubject) -> Iterator[Place]:
+    """Report: path_link or path_symlink imported."""
     for item, row in _mistyped(m):
         if item.name in LINKS:
             yield (
@@ -269,6 +290,7 @@ def wasi_links(m: ModuleSubject) -> Iterator[Place]:
 
 
 def imported_global(m: ModuleSubject) -> Iterator[Place]:
+    """Report: imported global or tag."""
     for item in m.facts.imports:
         if m.markers and item.kind in ("global", "tag"):
             yield _place(item), f"a {item.kind}"
@@ -312,12 +334,14 @@ def _noting(called: list[str], item: Any) -> Callable[..., int | None]:
 
 
 def early_host_calls(m: ModuleSubject) -> Iterator[Place]:
+    """Report: host call from the start section."""
     if m.facts.has_start and m.facts.imports:
         for name in dict.fromkeys(_run_start(m)[0]):
             yield "start section", f"it calls {name}"
 
 
 def start_traps(m: ModuleSubject) -> Iterator[Place]:
+    """Report: the start section traps."""
     if m.facts.has_start:
         called, failure = _run_start(m)
         if failure and not called:

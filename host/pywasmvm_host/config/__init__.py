@@ -65,7 +65,7 @@ def load_located(
 
 
 def _read(source: str | Path) -> tuple[str, str, Path]:
-    if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] == "{"):
+    if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in ("{", "[")):
         return source, "configuration", Path()
     path = Path(source)
     try:
@@ -74,6 +74,8 @@ def _read(source: str | Path) -> tuple[str, str, Path]:
         raise ConfigError(f"cannot read {path}: {e.strerror or e}") from e
     except UnicodeDecodeError as e:
         raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
+    except ValueError as e:
+        raise ConfigError(f"{source!r} is no file name: {e}") from e
 
 
 def _plugins(documents: list[Any], grants: Grants) -> list[Located]:
@@ -83,9 +85,10 @@ def _plugins(documents: list[Any], grants: Grants) -> list[Located]:
         path = f"document {i + 1}" if len(documents) > 1 else ""
         items = [(document, path)]
         if isinstance(document, dict) and document.get("kind") == "List":
-            items = [
-                (item, f"{path}.items[{n}]".lstrip(".")) for n, item in enumerate(document.get("items") or [])
-            ]
+            listed = document.get("items") or []
+            if not isinstance(listed, list):
+                raise ConfigError(f"{path}.items: want a list".lstrip("."))
+            items = [(item, f"{path}.items[{n}]".lstrip(".")) for n, item in enumerate(listed)]
         for item, where in items:
             if is_wasm_plugin(item):
                 resources.append((item, where))

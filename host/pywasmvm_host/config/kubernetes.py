@@ -44,13 +44,20 @@ def _order(document: dict[str, Any]) -> tuple[int, float, str, str]:
     spec = document["spec"]
     phase, priority = spec.get("phase", "UNSPECIFIED_PHASE"), spec.get("priority")
     place = PHASES.index(phase) if phase in PHASES else (int(phase) - 1) % 4
-    meta = document.get("metadata") or {}
+    meta = _metadata(document, "")
     return (
         place,
         -float(priority) if priority is not None else float("inf"),
         str(meta.get("creationTimestamp") or ""),
         str(meta.get("name") or ""),
     )
+
+
+def _metadata(document: dict[str, Any], path: str) -> dict[str, Any]:
+    meta = document.get("metadata") or {}
+    if not isinstance(meta, dict):
+        raise bad(join(path, "metadata"), "want an object")
+    return meta
 
 
 def _read(document: dict[str, Any], path: str, grants: Grants) -> Located | None:
@@ -64,7 +71,7 @@ def _read(document: dict[str, Any], path: str, grants: Grants) -> Located | None
             raise bad(join(path, str(key)), "unknown field; a resource has apiVersion, kind, metadata, spec")
     where = join(path, "spec")
     spec = read_message(GROUPS[group], document.get("spec"), where)
-    meta = document.get("metadata") or {}
+    meta = _metadata(document, path)
     higress = group == "extensions.higress.io"
     configuration = _folded(spec, where) if higress else spec.get("pluginConfig")
     if higress and configuration is None and spec.get("defaultConfigDisable") and "pluginConfig" not in spec:
