@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .backend import WasmError
 
-__all__ = ["AbiError", "BadMemory", "ConfigError", "HostError", "PluginFailed", "RestrictedCall"]
+__all__ = ["AbiError", "BadMemory", "BadPairs", "ConfigError", "HostError", "PluginFailed", "RestrictedCall"]
 
 
 class HostError(WasmError):
@@ -59,6 +59,10 @@ class PluginFailed(HostError):
 
 class BadMemory(Exception):
     """A guest pointer and size lie outside linear memory. Never leaves the host call machinery."""
+
+
+class BadPairs(Exception):
+    """A header list is malformed, and the profile minds. Never leaves the host call machinery."""
 
 
 class RestrictedCall(Exception):

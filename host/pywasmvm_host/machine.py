@@ -16,7 +16,7 @@ from .abi.model import HostCall, Param
 from .abi.pairs import decode_pairs, pairs_problem
 from .abi.wasi import WasiCall
 from .calls import BODIES, WASI_BODIES
-from .errors import BadMemory, RestrictedCall
+from .errors import BadMemory, BadPairs, RestrictedCall
 
 if TYPE_CHECKING:
     from .context import Context
@@ -102,6 +102,8 @@ def _read_params(
 
 def _pairs(vm: Vm, data: bytes) -> list[tuple[bytes, bytes]]:
     problem = pairs_problem(data)
+    if problem and vm.profile.strict_pairs:
+        raise BadPairs(problem)
     if problem:
         vm.hazard(f"malformed header list: {problem}; Envoy reads it as an empty one")
     return decode_pairs(data)
@@ -144,6 +146,8 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
                 status = written if written != Status.OK else status
         except BadMemory:
             status = Status.INVALID_MEMORY_ACCESS
+        except BadPairs:
+            status = Status.BAD_ARGUMENT
         if row.no_result:
             return vm.leave_host_call(row, words, None)
         return vm.leave_host_call(row, words, int(status))

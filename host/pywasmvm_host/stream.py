@@ -244,6 +244,10 @@ class HttpStreamContext(Context):
             if self.vm.failed:
                 return
             self.create()
+        if self.vm.profile.log_before_done:
+            self._write_log()
+
+    def _write_log(self) -> None:
         if self.vm.failed:
             return
         self.phase = step(self.phase, "log")
@@ -259,6 +263,8 @@ class HttpStreamContext(Context):
         self.chunk = {"request": None, "response": None}
         self.vm.call(self, "proxy_on_done", self.id)
         self.manager = None
+        if not self.vm.profile.log_before_done:
+            self._write_log()
         self.phase = step(self.phase, "delete")
         self.vm.call(self, "proxy_on_delete", self.id)
         self.vm.contexts.pop(self.id, None)
