@@ -326,13 +326,13 @@ cdef class Machine(Heap):
             self.put(result, handle.results, fp)
         except BaseException as exc:
             ctx.depth, ctx.inst = depth, inst
-            if self.caught(exc, to - 1, fp - to[-1].a, base):
+            if self.caught(exc, to - 1, fp - (to - 1).a, base):
                 return 0
-            self.note(exc, to - 1, fp - to[-1].a, base)
+            self.note(exc, to - 1, fp - (to - 1).a, base)
             raise
         ctx.depth, ctx.inst = depth, inst
-        ctx.pc, ctx.fp, ctx.acc = to, fp - to[-1].a, 0
-        return self.charge(to[-1].c)
+        ctx.pc, ctx.fp, ctx.acc = to, fp - (to - 1).a, 0
+        return self.charge((to - 1).c)
 
     cdef int charge(self, u32 cost) except -1:
         """Take units out of the tank while Python has it."""
