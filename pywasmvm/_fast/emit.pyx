@@ -304,9 +304,12 @@ cdef class Emitter:
         else:
             form = 2 if self.in_acc(&a) else 0
         cdef Ins* word = self.emit(op.h[2 * form])
-        word.a, word.b = self.slot(&a), self.slot(&b)
+        word.a = self.slot(&a)
         if b.where == CONST:
+            # why not b too: a branch made of this comparison has the fuel of its other way there.
             word.imm = b.bits
+        else:
+            word.b = self.slot(&b)
         # why: operands may have changed places; the result belongs to the lower one's slot.
         self.sp = a.pos if a.pos < b.pos else b.pos
         self.made(op.result, op.h[2 * form + 1])

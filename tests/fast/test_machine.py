@@ -188,3 +188,17 @@ def test_guests_of_two_stores_run_at_the_same_time() -> None:
     engine.increment_epoch()
     thread.join(timeout=30)
     assert ended == ["other", "spinner"]
+
+
+def test_a_conditional_return_pays_only_for_what_runs() -> None:
+    """Fuel of both ways out of a comparison with a constant, where the branch leaves the function."""
+    text = """(module (func (export "f") (param i32) (result i32)
+      (i32.const 7) (br_if 0 (i32.ne (local.get 0) (i32.const 5))) (drop) (i32.const 8)))"""
+    spent = {}
+    for engine in ("cython", "python"):
+        _, store, exports = make(text, engine)
+        results = []
+        for n in (5, 6):
+            results += [exports["f"](store, n), store.fuel_consumed]
+        spent[engine] = results
+    assert spent["cython"] == spent["python"] == [8, 7, 7, 13]
