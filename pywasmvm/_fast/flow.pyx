@@ -169,7 +169,11 @@ cdef class Flow(Emitter):
         cdef u32 i
         cdef bint is_clean = True
         for i in range(self.clean, self.depth - 1):
-            if self.stack[i].where == LOCAL or (i + 1 + sig.n_params >= self.depth and self.stack[i].where == CONST):
+            if self.stack[i].where == LOCAL:
+                is_clean = False
+        # why: a parameter has to be in its slot on both ways, and a constant may lie below `clean`.
+        for i in range(self.depth - 1 - sig.n_params, self.depth - 1):
+            if self.stack[i].where == CONST:
                 is_clean = False
         cdef Entry e
         if not is_clean:
@@ -348,6 +352,11 @@ cdef class Flow(Emitter):
             self.n -= 1
             yes, no[0] = self.last_op.br[2 * self.last_form], self.last_op.br[2 * self.last_form + 1]
             field[0] = IN_B if self.last_form == 1 or self.last_form == 3 else IN_IMM
+            # why: a comparison leaves anything there, and the way not taken may have nothing to pay.
+            if field[0] == IN_B:
+                word.b = 0
+            else:
+                word.imm = 0
         elif self.in_acc(&e):
             yes, no[0] = H_IF_A, H_UNLESS_A
         else:

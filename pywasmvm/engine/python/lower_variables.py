@@ -12,7 +12,20 @@ from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Val, condition, consta
 __all__ = ["find_dirty_locals"]
 
 _LOCAL_SET, _LOCAL_TEE, _LOCAL_GET = BY_NAME["local.set"], BY_NAME["local.tee"], BY_NAME["local.get"]
-_FLOAT_CONSTS = (BY_NAME["f32.const"], BY_NAME["f64.const"])
+# float constant -> bits of a magnitude, of infinity, of the canonical NaN
+_FLOAT_CONSTS = {
+    BY_NAME["f32.const"]: (0x7FFFFFFF, 0x7F800000, 0x7FC00000),
+    BY_NAME["f64.const"]: (0x7FFFFFFFFFFFFFFF, 0x7FF0000000000000, 0x7FF8000000000000),
+}
+
+
+def _is_plain_constant(instr: Instr) -> bool:
+    """Tell whether it is a float constant, and no NaN but the canonical one."""
+    found = _FLOAT_CONSTS.get(instr[0])
+    if found is None:
+        return False
+    magnitude, infinity, nan = found
+    return instr[1] & magnitude <= infinity or instr[1] == nan
 
 
 def find_dirty_locals(f: Lowering) -> set[int]:
@@ -29,8 +42,7 @@ def find_dirty_locals(f: Lowering) -> set[int]:
     for instr in f.instrs:
         op = instr[0]
         if (op is _LOCAL_SET or op is _LOCAL_TEE) and instr[1] in found:
-            plain = before is not None and (before[0].nan is Nan.ARITH or before[0] in _FLOAT_CONSTS)
-            if not plain:
+            if before is None or not (before[0].nan is Nan.ARITH or _is_plain_constant(before)):
                 found.discard(instr[1])
         before = instr
     return found
