@@ -26,6 +26,7 @@ from .common import header, make_engine, text_or_file
 __all__ = ["compare"]
 
 SHOWN = 400
+SAME = "no difference in responses, upstream requests, log, metrics, callbacks, access log"
 
 
 @click.command("compare")
@@ -208,9 +209,11 @@ def _show(result: Comparison) -> None:
         started = "starts" if outcome["startup"]["ok"] else "is refused"
         console.print(f"{who}: the configuration {started}, {_statuses(outcome)}")
     if not result.rows:
-        console.print("no difference in responses, upstream requests, log, metrics, callbacks, access log")
+        console.print(SAME, soft_wrap=True)
         return
-    table = Table(title=f"{len(result.rows)} differences", title_justify="left")
+    table = Table(
+        title=f"{len(result.rows)} difference{'s' if len(result.rows) != 1 else ''}", title_justify="left"
+    )
     for column in ("where", "Envoy", "here"):
         table.add_column(column, overflow="fold")
     for row in result.rows:

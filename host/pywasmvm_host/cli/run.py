@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from rich.text import Text
 
 from pywasmvm.cli.errors import EXIT_TRAP, CommandError
 
+from ..config import load_plugins
 from ..host import Exchange, Host, HttpRequest
 from ..limits import Limits, parse_size
 from ..plugin import FailurePolicy, Plugin
@@ -29,6 +31,7 @@ from .common import header, loading, make_engine, note, text_or_file
 __all__ = ["run"]
 
 BODY_SHOWN = 2000
+CONFIGURATIONS = (".yaml", ".yml", ".json")
 
 
 @click.command("run")
@@ -37,7 +40,7 @@ BODY_SHOWN = 2000
     nargs=-1,
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILTER.wasm...",
+    metavar="FILTER.wasm|CONFIG.yaml...",
 )
 @click.option(
     "--config",
@@ -162,8 +165,11 @@ def _plugins(options: dict[str, Any]) -> list[Plugin]:
         if not mark:
             raise click.UsageError(f"--env is written K=V, not {item!r}")
         environment[key] = value
-    out = []
+    out: list[Plugin] = []
     for i, path in enumerate(filters):
+        if path.suffix.lower() in CONFIGURATIONS:
+            out += load_plugins(path, environment={**os.environ, **environment})
+            continue
         config = configs[i] if len(configs) > 1 else configs[0] if configs else None
         out.append(
             Plugin(
