@@ -8,6 +8,7 @@ It also holds what is known of the stream (`info`), from which properties and th
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BodyAction, HeadersAction, Status
@@ -38,6 +39,18 @@ RESET_FLAGS = {
     "protocol error": "UPE",
     "remote reset": "UR",
 }
+
+
+ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?#].*)?$", re.IGNORECASE | re.DOTALL)
+
+
+def split_absolute_form(headers: HeaderMap) -> None:
+    """Turn a request target that is a whole URL into authority and path, as the HTTP/1 codec does."""
+    found = ABSOLUTE.match(headers.get(b":path") or b"")
+    if found is not None:
+        path = found[2] or b"/"
+        headers.set(b":authority", found[1])
+        headers.set(b":path", path if path.startswith(b"/") else b"/" + path)
 
 
 class HttpStream:
@@ -90,6 +103,8 @@ class HttpStream:
     def begin(self, headers: HeaderMap, end: bool) -> None:
         """Take request headers from the client and pass them through the chain."""
         self.original_headers = headers.copy()
+        if not self.http2:
+            split_absolute_form(headers)
         self._mutate_request(headers)
         self.request_headers = headers
         if self._refused(headers):
