@@ -1,4 +1,4 @@
-"""Random modules on our engines and on wasmtime: no difference. PYWASMVM_NODIFF sets how many (400)."""
+"""Random modules on our engines and on wasmtime: no difference. PYWASMVM_NODIFF sets how many (300)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pywasmvm.testing.nodiff_run import Family, compare_bytes, run_families
 from pywasmvm.testing.nodiff_shrink import replay_command, shrink
 from pywasmvm.testing.nodiff_values import CORNERS, arguments
 
-COUNT = int(os.environ.get("PYWASMVM_NODIFF", "400"))
+COUNT = int(os.environ.get("PYWASMVM_NODIFF", "300"))
 TANK = 1000
 
 
