@@ -154,6 +154,7 @@ class RootContext(Context):
         self.redis_calls: dict[int, Any] = {}
         self.redis_reply: bytes | None = None
         self.call_data = b""
+        self.logged: Any = None
         self.tick_ms = 0
         self.timer: Timer | None = None
         self.created = False
@@ -166,6 +167,27 @@ class RootContext(Context):
 
     def callout_map(self, kind: int) -> HeaderMap | None:
         return self.callout_maps.get(kind)
+
+    # ---- as an access logger
+    @property
+    def stream(self) -> Any:
+        """The stream being logged, while this plugin is an access logger at work."""
+        return self.logged
+
+    @property
+    def in_access_log(self) -> bool:
+        return self.logged is not None
+
+    def read_map(self, kind: int) -> HeaderMap | None:
+        if self.logged is not None and kind < MapType.GRPC_CALL_INITIAL_METADATA:
+            return self.logged.logged_map(kind)  # type: ignore[no-any-return]
+        return super().read_map(kind)
+
+    def log_stream(self, stream: Any) -> None:
+        """Be told of a finished stream: proxy_on_log on the root context, all of it readable."""
+        self.logged = stream
+        self.vm.call(self, "proxy_on_log", self.id)
+        self.logged = None
 
     # ---- life
     def start(self) -> str:

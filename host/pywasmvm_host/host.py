@@ -140,21 +140,27 @@ class Host:
         if self.copies:
             self._start_copies()
         worker = self.pools["worker"]
-        self.handles = [PluginHandle(worker, p) for p in self.plugins]
+        made = {id(p): PluginHandle(worker, p) for p in self._start_order()}
+        self.handles = [made[id(p)] for p in self.plugins]
         if not self.proxy.factories:
             self.proxy.factories = [h.make_filter for h in self.handles if h.plugin.kind == "http"]
             self.proxy.tcp_factories = [
                 partial(make_tcp_filter, h) for h in self.handles if h.plugin.kind == "network"
             ]
+        self.proxy.loggers = [h for h in self.handles if h.plugin.kind == "access_log"]
         self.started = True
         return self
+
+    def _start_order(self) -> list[Plugin]:
+        """Return the plugins as Envoy starts them: access loggers before the filters."""
+        return sorted(self.plugins, key=lambda p: p.kind != "access_log")
 
     def _start_copies(self) -> None:
         """Do what Envoy's main thread does with each plugin: try it in a VM of its own, then start its
         copy.
         """
         seen: set[str] = set()
-        for plugin in self.plugins:
+        for plugin in self._start_order():
             key = plugin.vm_key(plugin.read()) + plugin.key()
             if key not in seen:
                 seen.add(key)

@@ -272,6 +272,7 @@ class HttpStream:
         for f in self.filters:
             f.on_log()
         self.proxy.log_access(self)
+        self.proxy.tell_loggers(self)
         for f in self.filters:
             f.on_destroy()
         self.router.on_destroy()

@@ -53,7 +53,7 @@ class Plugin:
     wasm          the module: bytes, or a path to it.
     capabilities  names of host calls and callbacks it may use; empty means all.
     environment   what WASI shows it as environment.
-    kind          "http" or "network".
+    kind          "http", "network", "access_log" (told of every finished stream) or "service" (no traffic).
     patch_abi     accept a Higress marker (0.2.100) as 0.2.1.
     """
 

@@ -52,6 +52,7 @@ class Proxy:
         self.access_log: list[AccessEntry] = []
         self.factories: list[Callable[[HttpStream], Any]] = []
         self.tcp_factories: list[Callable[[Any], Any]] = []
+        self.loggers: list[Any] = []
         self.attributes: dict[str, Any] = {}
         self.listener_address = "127.0.0.1:61000"
         self.client_addresses: list[str] = []
@@ -123,6 +124,13 @@ class Proxy:
                 metadata=dict(s.metadata),
             )
         )
+
+    def tell_loggers(self, s: HttpStream) -> None:
+        """Tell the access loggers among the plugins of a finished stream."""
+        for logger in self.loggers:
+            logger.revive()
+            if not logger.vm.failed:
+                logger.root.log_stream(s)
 
     def stream_over(self, stream: HttpStream) -> None:
         if stream in self.streams:

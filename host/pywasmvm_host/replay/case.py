@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 BIG = 8192
+PLUGIN_KINDS = ("http", "network", "access_log")
 Finder = Callable[[str], Path]
 
 
@@ -63,7 +64,7 @@ def configuration(value: Any) -> Any:
 
 def case_plugins(entries: list[dict[str, Any]], find: Finder, host_env: dict[str, str]) -> list[Plugin]:
     """Build the plugins of a case; entries of other kinds are left out."""
-    return [_plugin(p, find, host_env) for p in entries if p.get("kind", "http") in ("http", "network")]
+    return [_plugin(p, find, host_env) for p in entries if p.get("kind", "http") in PLUGIN_KINDS]
 
 
 def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin:
