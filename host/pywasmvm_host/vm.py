@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import backend, calls
+from . import backend
 from .abi.callbacks import ALLOCATORS, START, callbacks_of
 from .abi.hostcalls import HOST_CALLS
 from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature

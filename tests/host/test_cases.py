@@ -1,7 +1,7 @@
-"""Our own recordings of a real Envoy 1.40, replayed: callouts, gRPC, ticks, chains, HTTP/2, failures, expressions.
+"""Our own recordings of a real Envoy 1.40, replayed: callouts, gRPC, ticks, chains, HTTP/2, failures, loggers.
 
-They stand in cases/, in the format of the recordings beside the project. Most use filters of ours (cases/wat); some
-borrow one from those recordings and are skipped where these are missing.
+They stand in cases/, in the format of the recordings beside the project. Many use filters of ours (cases/wat);
+others borrow one from those recordings and are skipped where these are missing.
 """
 
 from __future__ import annotations

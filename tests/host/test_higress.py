@@ -49,7 +49,9 @@ def engine(name: str) -> Any:
     return Engine(config)
 
 
-def exchange(wasm_engine: str, body: str, data: str = "", world: World | None = None) -> tuple[list[str], Any]:
+def exchange(
+    wasm_engine: str, body: str, data: str = "", world: World | None = None
+) -> tuple[list[str], Any]:
     guest = bytes(wat2wasm(GUEST % {"body": body, "data": data}))
     host = Host([Plugin(guest, name="p")], profile="higress", world=world, engine=engine(wasm_engine))
     host.start()
@@ -187,3 +189,16 @@ def test_sign_and_verify(wasm_engine: str) -> None:
 
 def test_log_level(wasm_engine: str) -> None:
     assert foreign(wasm_engine, b"get_log_level", b"") == ("0", b"\0\0\0\0")
+
+
+def test_without_the_library_expressions_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pywasmvm_host.calls import expressions
+
+    monkeypatch.setattr(expressions, "celpy", None)
+    body = """(func (export "proxy_on_configure") (param i32 i32) (result i32)
+      (call $say (call $foreign (i32.const 100) (i32.const 11) (i32.const 200) (i32.const 1)
+      (i32.const 8) (i32.const 12))) i32.const 1)"""
+    guest = bytes(wat2wasm(GUEST % {"body": body, "data": text(100, b"expr_create") + text(200, b"1")}))
+    host = Host([Plugin(guest)], engine=engine("python"), profile="higress").start()
+    assert [line.text for line in host.world.logs] == [str(chr(48 + 12))]
+    assert any("pip install 'pywasmvm[cel]'" in line.message for line in host.world.host_log)

@@ -48,7 +48,12 @@ ASK = (*CHAT, "--body", '{"model":"m","messages":[{"role":"user","content":"hi"}
 AUTH = {
     "route_match_regexes": ["^route-"],
     "authz": {
-        "endpoint": {"path": "/t", "request_method": "GET", "service_name": "auth.static", "service_port": 80},
+        "endpoint": {
+            "path": "/t",
+            "request_method": "GET",
+            "service_name": "auth.static",
+            "service_port": 80,
+        },
         "timeout": 1000,
     },
     "status_on_error": 403,
@@ -60,7 +65,11 @@ TRIALS: dict[str, Trial] = {
         response=(("x-resp-added", "ok"),),
     ),
     "gpustack-set-header-pre-route": Trial(
-        {"routeNameHeader": "X-Route", "clusterNameHeader": "X-Model", "enableOnPathSuffix": ["/completions"]},
+        {
+            "routeNameHeader": "X-Route",
+            "clusterNameHeader": "X-Model",
+            "enableOnPathSuffix": ["/completions"],
+        },
         ASK,
         upstream=(("x-route", "route-1"),),
     ),
@@ -72,9 +81,7 @@ TRIALS: dict[str, Trial] = {
     "gpustack-ext-auth": Trial(
         AUTH, ("-H", "authorization: Bearer x", "--cluster", "outbound|80||auth.static=401:no"), status=401
     ),
-    "gpustack-lb-session-affinity": Trial(
-        {"sessionKeys": [{"bodyKey": "prompt_cache_key"}]}, ASK, slow=True
-    ),
+    "gpustack-lb-session-affinity": Trial({"sessionKeys": [{"bodyKey": "prompt_cache_key"}]}, ASK, slow=True),
     "gpustack-lb": Trial({}, ASK, slow=True),
     "gpustack-rate-limit": Trial({}, ASK),
     "gpustack-ip-acl": Trial({}, ASK, slow=True),
@@ -98,7 +105,9 @@ def folder() -> Any:
     if given:
         return Path(given) / "gpustack_higress_plugins" / "plugins"
     if importlib.util.find_spec("gpustack_higress_plugins") is None:
-        pytest.skip("needs the package gpustack-higress-plugins, or PYWASMVM_HIGRESS naming its parent folder")
+        pytest.skip(
+            "needs the package gpustack-higress-plugins, or PYWASMVM_HIGRESS naming its parent folder"
+        )
     return files("gpustack_higress_plugins") / "plugins"
 
 

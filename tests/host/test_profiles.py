@@ -68,7 +68,10 @@ SWITCHES = [
     ),
     (
         "strict_ranges",
-        on(BODY, "(call $say (call $get (i32.const 0) (i32.const 99) (i32.const 1) (i32.const 8) (i32.const 12)))"),
+        on(
+            BODY,
+            "(call $say (call $get (i32.const 0) (i32.const 99) (i32.const 1) (i32.const 8) (i32.const 12)))",
+        ),
         ["0", "0"],
         ["2", "2"],
     ),

@@ -8,7 +8,17 @@ context acted on, the VM, the world. Pointers never appear here: the machinery h
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
+
+
+def optional(name: str) -> Any:
+    """Import a library that an extra brings, or return None."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
 
 BODIES: dict[str, Callable[..., Any]] = {}
 WASI_BODIES: dict[str, Callable[..., Any]] = {}

@@ -1,7 +1,7 @@
 """Foreign functions on CEL expressions: expr_create, expr_evaluate, expr_delete.
 
-The language itself is the library cel-python (the extra `cel`). Attributes are those of ../attributes.py, looked up
-when the expression asks for them. Statuses and encodings are as measured on Envoy 1.40.
+The language itself is the library cel-python (the extra `cel`). Attributes are those of ../attributes.py, looked
+up when the expression asks for them. Statuses and encodings are as measured on Envoy 1.40.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from typing import Any
 from ..abi.enums import Status
 from ..abi.pairs import encode_pairs
 from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
+from . import optional
 
-try:
-    import celpy
-    from celpy import celtypes
-    from celpy.evaluation import base_functions
-except ImportError:
-    celpy = None
+celpy = optional("celpy")
+celtypes = optional("celpy.celtypes")
+cel_evaluation = optional("celpy.evaluation")
 
 __all__ = ["EXPRESSIONS", "INSTALL"]
 
@@ -33,7 +31,7 @@ TOKEN_BYTES = 4
 def _walkable(context: Any, path: str, value: Any) -> Any:
     """Return a map that asks the attribute table for its members."""
 
-    class Walk(celtypes.MapType):
+    class Walk(celtypes.MapType):  # type: ignore[misc, name-defined]
         """One group of attributes, header map or message."""
 
         source = value
@@ -163,7 +161,7 @@ def _equal(a: Any, b: Any) -> Any:
     if _family(a) == "number":
         exact = isinstance(a, int) and isinstance(b, int)
         return celtypes.BoolType(int(a) == int(b) if exact else float(a) == float(b))
-    return base_functions["_==_"](a, b)
+    return cel_evaluation.base_functions["_==_"](a, b)
 
 
 def _unequal(a: Any, b: Any) -> Any:

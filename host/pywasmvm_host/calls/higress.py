@@ -95,7 +95,7 @@ def proxy_get_upstream_hosts(call: Any) -> Any:
     cluster = _upstream_cluster(call)
     if cluster is None:
         return Status.NOT_FOUND
-    facts = {"health_status": "Unhealthy" if cluster.dead else "Healthy", "metrics": {}}
+    facts: dict[str, Any] = {"health_status": "Unhealthy" if cluster.dead else "Healthy", "metrics": {}}
     return Status.OK, encode_pairs([(cluster.address.encode(), json.dumps(facts).encode())])
 
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from .. import protobuf
 from ..abi.enums import Status
+from . import optional
 
-try:
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-except ImportError:
-    hashes = None
+PRIMITIVES = "cryptography.hazmat.primitives"
+exceptions = optional("cryptography.exceptions")
+hashes = optional(f"{PRIMITIVES}.hashes")
+serialization = optional(f"{PRIMITIVES}.serialization")
+ec = optional(f"{PRIMITIVES}.asymmetric.ec")
+padding = optional(f"{PRIMITIVES}.asymmetric.padding")
+rsa = optional(f"{PRIMITIVES}.asymmetric.rsa")
 
 __all__ = ["SIGNATURES"]
 
@@ -67,7 +69,7 @@ def verify_signature(call: Any, data: bytes) -> Any:
             if fields.get(5)
             else serialization.load_der_public_key(fields[2])
         )
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, exceptions.UnsupportedAlgorithm):
         return _answer(False, error="Failed to parse public key")
     signature, text = fields.get(3, b""), fields.get(4, b"")
     try:
@@ -77,7 +79,7 @@ def verify_signature(call: Any, data: bytes) -> Any:
             key.verify(signature, text, ec.ECDSA(algorithm))
         else:
             return _answer(False, error="Failed to verify: unsupported kind of key")
-    except InvalidSignature:
+    except exceptions.InvalidSignature:
         return _answer(False, error="Failed to verify digital signature. Error code: 0")
     return _answer(True)
 
@@ -99,7 +101,7 @@ def sign(call: Any, data: bytes) -> Any:
             if fields.get(4)
             else serialization.load_der_private_key(fields[2], None)
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
         return _answer(False, error="Failed to parse private key", error_field=3)
     text = fields.get(3, b"")
     if isinstance(key, rsa.RSAPrivateKey):
