@@ -16,6 +16,7 @@ from typing import Any
 
 from .config import load_located
 from .errors import ConfigError, HostError
+from .lint_dynamic import BYTECODE
 from .lint_model import SEVERITIES, ConfigSubject, Finding, ModuleSubject
 from .lint_rules import RULES, rule
 from .lint_watch import FUEL, observe
@@ -57,34 +58,51 @@ def _check(kind: str, subject: Any, file: str) -> Iterator[Finding]:
                 yield Finding(row, file, where, detail)
 
 
-def lint_module(data: bytes, file: str = "module", options: LintOptions | None = None) -> list[Finding]:
+def lint_module(
+    data: bytes, file: str = "module", options: LintOptions | None = None, *, compiles: bool = True
+) -> list[Finding]:
     """Return what is wrong with a module's bytes, without running a callback."""
     options = options or LintOptions()
     try:
         facts = scan(data)
     except HostError as e:
         return [Finding(rule("PW101"), file, "module", str(e))]
-    subject = ModuleSubject(data, facts, get_profile(options.profile), options.engine)
+    subject = ModuleSubject(data, facts, get_profile(options.profile), options.engine, compiles)
     return list(_check("module", subject, file))
+
+
+def _bytecode(data: bytes, file: str, options: LintOptions) -> list[Finding]:
+    """Return what compiling a module finds; one that cannot be read has its finding already."""
+    row = rule("PW102")
+    try:
+        subject = ModuleSubject(data, scan(data), get_profile(options.profile), options.engine)
+    except HostError:
+        return []
+    return [Finding(row, file, where, detail) for where, detail in row.check(subject)]
 
 
 def lint_plugins(plugins: Sequence[Plugin], file: str, options: LintOptions | None = None) -> list[Finding]:
     """Return what is wrong with the plugins of a chain: their modules, then what they do with requests."""
     options = options or LintOptions()
     found: list[Finding] = []
-    seen: set[bytes] = set()
+    names: dict[bytes, str] = {}
     for plugin in plugins:
-        data = plugin.read()
-        if data not in seen:
-            seen.add(data)
-            name = file if isinstance(plugin.wasm, bytes) else str(plugin.wasm)
-            found += lint_module(data, name, options)
-    if not options.run or any(f.rule.severity == "error" for f in found):
+        names.setdefault(plugin.read(), file if isinstance(plugin.wasm, bytes) else str(plugin.wasm))
+    for data, name in names.items():
+        # fast: the run compiles it too, and for a 10 MB filter that is most of the time
+        found += lint_module(data, name, options, compiles=False)
+    runs = options.run and not any(f.rule.severity == "error" for f in found)
+    for data, name in names.items():
+        if not (runs and any(p.kind == "http" and p.read() == data for p in plugins)):
+            found += _bytecode(data, name, options)
+    if not runs or any(f.rule.id == "PW102" for f in found):
         return found
     chain = [p for p in plugins if p.kind == "http"]
     if chain:
         profile = get_profile(options.profile)
         outcome = observe(chain, profile, fuel=options.fuel, engine=options.engine, progress=options.progress)
+        if BYTECODE in outcome.refused:
+            found.append(Finding(rule("PW102"), file, "module", outcome.refused))
         found += _check("run", outcome, file)
     return found
 

@@ -77,12 +77,16 @@ class Finding:
 
 @dataclass
 class ModuleSubject:
-    """A module and what its sections say; `profile` is the host it is meant for."""
+    """A module and what its sections say; `profile` is the host it is meant for.
+
+    compiles: also try to compile it; a run that follows does that anyway.
+    """
 
     data: bytes
     facts: ModuleFacts
     profile: Profile
     engine: Any = None
+    compiles: bool = True
     version: str | None = None
     markers: list[str] = field(default_factory=list)
 

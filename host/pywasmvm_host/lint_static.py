@@ -88,6 +88,8 @@ def several_markers(m: ModuleSubject) -> Iterator[Place]:
 # ---- the module as a whole
 def bad_bytecode(m: ModuleSubject) -> Iterator[Place]:
     """Report: the module does not compile."""
+    if not m.compiles:
+        return
     try:
         backend.Module(m.engine or backend.Engine(backend.Config()), m.data)
     except backend.WasmError as e:
