@@ -16,7 +16,7 @@ from ...isa import BY_NAME
 from ...isa.model import INDEXED_TRAPS, Op, TrapKind
 from . import numeric
 from .modulecode import ModuleCode, find_module
-from .support import Tail
+from .support import Tail, empty
 
 __all__ = [
     "Depth",
@@ -112,6 +112,15 @@ def _is_callee(code: CodeType) -> bool:
     return code.co_filename == _EDGE or code.co_name == "stub"
 
 
+def _passed_empty(tb: TracebackType | None) -> bool:
+    """Tell whether the tank itself raised: it has put back what could not be paid, the frame has not."""
+    while tb is not None:
+        if tb.tb_frame.f_code is empty.__code__:
+            return True
+        tb = tb.tb_next
+    return False
+
+
 def translate(exc: BaseException, meter: Any) -> BaseException:
     """Return what to raise for an exception that left guest code: a Trap for the errors that mean one.
 
@@ -127,7 +136,7 @@ def translate(exc: BaseException, meter: Any) -> BaseException:
     if place is None or last is None:
         return exc
     inner = last.tb_next
-    if inner is None or not _is_callee(inner.tb_frame.f_code):
+    if inner is None or not (_is_callee(inner.tb_frame.f_code) or _passed_empty(inner)):
         fuel = last.tb_frame.f_locals.get("F")
         if fuel is not None:
             meter.fuel = fuel
