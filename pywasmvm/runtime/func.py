@@ -35,7 +35,7 @@ class Func(FuncRef):
 
     code       the callable on raw values.
     entry      what the Python engine calls instead, past the edge; that engine sets it. None: not called yet.
-    quick      a shorter way to call it with Python numbers, if the backend has one; it may decline (NotImplemented).
+    quick      a shorter way to call it with Python numbers, if the backend has one; NotImplemented declines.
     instance   the instance that defines it and `funcidx` its index there; both None for a host function.
     """
 

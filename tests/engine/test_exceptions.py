@@ -1,4 +1,4 @@
-"""Exceptions where control flow is too deep for Python's own blocks: try_tables that become part of a dispatcher."""
+"""Exceptions where control flow is too deep for Python's own blocks: try_tables inside a dispatcher."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEAD = """(module (tag $a (param i32)) (tag $b) (tag $c (param f64))
 
 
 def nested(blocks: int) -> str:
-    """Return a function with two nested try_tables inside and around `blocks` blocks that a br_table leaves."""
+    """Return a function with two nested try_tables inside and around blocks that a br_table leaves."""
     opening = "(block " * blocks
     closing = ")" * blocks
     names = " ".join(map(str, range(1, min(blocks, 8) + 1)))

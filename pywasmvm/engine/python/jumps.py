@@ -66,7 +66,7 @@ def close_loop(f: Lowering) -> None:
 
 
 def jump(f: Lowering, level: int, action: str, code: int) -> None:
-    """Write `break` or `continue` of the Python loop at `level`, from however deep inside; `code` is what J says."""
+    """Write `break` or `continue` of the Python loop at `level`, from however deep; `code` is what J says."""
     top = len(f.loops) - 1
     if level == top:
         f.w.put(action)

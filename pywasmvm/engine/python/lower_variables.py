@@ -25,7 +25,8 @@ def _is_plain_constant(instr: Instr) -> bool:
     if found is None:
         return False
     magnitude, infinity, nan = found
-    return instr[1] & magnitude <= infinity or instr[1] == nan
+    bits: int = instr[1]
+    return bits & magnitude <= infinity or bits == nan
 
 
 def find_dirty_locals(f: Lowering) -> set[int]:
