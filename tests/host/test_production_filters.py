@@ -77,13 +77,14 @@ TRIALS: dict[str, Trial] = {
         {"prefix": "/model/proxy/", "targetHeader": "x-model", "aliasNameMapping": {"a": "b"}},
         ("-r", "GET /model/proxy/a/v1/models"),
         upstream=(("x-model", "b"),),
+        slow=True,
     ),
     "gpustack-ext-auth": Trial(
         AUTH, ("-H", "authorization: Bearer x", "--cluster", "outbound|80||auth.static=401:no"), status=401
     ),
     "gpustack-lb-session-affinity": Trial({"sessionKeys": [{"bodyKey": "prompt_cache_key"}]}, ASK, slow=True),
     "gpustack-lb": Trial({}, ASK, slow=True),
-    "gpustack-rate-limit": Trial({}, ASK),
+    "gpustack-rate-limit": Trial({}, ASK, slow=True),
     "gpustack-ip-acl": Trial({}, ASK, slow=True),
     "gpustack-lb-least-load": Trial({}, ASK, slow=True),
     "gpustack-lb-decision-service": Trial({}, ASK, slow=True),
