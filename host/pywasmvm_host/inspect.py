@@ -130,7 +130,8 @@ def _problems(
         out.append("exports _start and _initialize: only _initialize runs")
     if "proxy_on_grpc_trailing_metadata" in exports:
         out.append(
-            "exports proxy_on_grpc_trailing_metadata, which no host calls (proxy_on_grpc_receive_trailing_metadata)"
+            "exports proxy_on_grpc_trailing_metadata, which no host calls "
+            "(proxy_on_grpc_receive_trailing_metadata)"
         )
     if facts.has_start:
         out.append("has a start section: host calls made there crash Envoy 1.40")

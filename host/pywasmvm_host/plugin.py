@@ -74,7 +74,8 @@ class Plugin:
     def __post_init__(self) -> None:
         if self.kind not in ("http", "network", "service", "access_log"):
             raise ConfigError(
-                f"plugin {self.name or '(no name)'}: kind {self.kind!r} is none of http, network, service, access_log"
+                f"plugin {self.name or '(no name)'}: "
+                f"kind {self.kind!r} is none of http, network, service, access_log"
             )
         policy = self.failure_policy
         if isinstance(policy, str):

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from .context import RootContext
 from .errors import ConfigError, HostError, PluginFailed
 from .limits import Limits
+from .loading import LoadedModule, load_module
 from .plugin import FailurePolicy, Plugin
 from .profile import Profile
 from .records import LogLine
 from .stream import DeadFilter, HttpStreamContext
-from .vm import LoadedModule, Vm, load_module
+from .vm import Vm
 
 if TYPE_CHECKING:
     from .world import World

@@ -1,4 +1,4 @@
-"""Redis as the Higress calls see it: an object with `call(bytes) -> bytes`, one RESP command in, one reply out.
+"""Redis as the Higress calls see it: an object with `call(bytes) -> bytes`, a RESP command in, a reply out.
 
 `World.redis` maps a cluster to such an object. `ScriptedRedis` answers from a table; an embedder that wants a
 real server gives an object of its own, which is the only way a plugin's command leaves this process.

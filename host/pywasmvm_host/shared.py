@@ -86,7 +86,7 @@ class Metrics:
     def as_dict(self) -> dict[str, Any]:
         """Return all metrics under the names Envoy gives them."""
         out: dict[str, Any] = {}
-        for (kind, name), value in sorted(self.values.items(), key=lambda kv: (kv[0][1], kv[0][0])):
+        for (_, name), value in sorted(self.values.items(), key=lambda kv: (kv[0][1], kv[0][0])):
             key = "wasmcustom." + name.decode("utf-8", "replace")
             out[key] = value if key not in out else [*_as_list(out[key]), value]
         for name, samples in self.samples.items():

@@ -324,7 +324,8 @@ class HttpStreamContext(Context):
         chain = self._direction(DIRECTION_OF[kind])
         if kind == 1 and chain is not None and chain.headers is None:
             self.vm.hazard(
-                "continue_stream(response) before there is a response: Envoy 1.40 crashes; here it does nothing"
+                "continue_stream(response) before there is a response: "
+                "Envoy 1.40 crashes; here it does nothing"
             )
         elif chain is not None:
             self.vm.defer(lambda: chain.entry_of(self).resume())
@@ -347,7 +348,8 @@ class HttpStreamContext(Context):
         manager = self.manager
         if self.logging or manager is None:
             self.vm.hazard(
-                "send_local_response after the stream's end: Envoy 1.40 calls proxy_on_log again and again; here it does nothing"
+                "send_local_response after the stream's end: "
+                "Envoy 1.40 calls proxy_on_log again and again; here it does nothing"
             )
             return
         self.vm.stop_next = True

@@ -1,43 +1,37 @@
-"""One virtual machine: a module loaded, linked, started, and called.
+"""One virtual machine: a loaded module linked, started, and called.
 
-Load order and reasons follow Envoy (reference: "Load and start errors"). A guest call saves and clears the
-effective
-context, runs, and, when it was the outermost one, performs what the guest asked for meanwhile (deferred
-actions).
-A trap marks the VM as failed for good; it is never raised to callers of `call`.
+A guest call saves and clears the effective context, runs, and, when it was the outermost one, performs what
+the guest asked for meanwhile (deferred actions). A trap marks the VM as failed for good; it is never raised
+to callers of `call`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import backend
 from .abi.callbacks import ALLOCATORS, START, callbacks_of
-from .abi.hostcalls import HOST_CALLS
 from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature
-from .abi.versions import MARKERS, find_version
-from .abi.wasi import MODULES, WASI_CALLS, WasiCall
-from .errors import AbiError, BadMemory, HostError, PluginFailed, RestrictedCall
+from .abi.wasi import WasiCall
+from .errors import AbiError, BadMemory, HostError, PluginFailed
 from .guestmem import GuestMemory
 from .limits import Limits
+from .loading import LOAD_ERRORS, RUN_ERRORS, LoadedModule
 from .machine import forbid, host_function, restricted_function, wasi_function
 from .profile import Profile
 from .records import CallRecord, LogLine
-from .scan import Import, ModuleFacts, scan
+from .scan import Import
 from .shared import VmMetricIds
 
 if TYPE_CHECKING:
     from .context import Context, RootContext
     from .world import World
 
-__all__ = ["FAILED", "LoadedModule", "Vm", "load_module"]
+__all__ = ["FAILED", "Vm"]
 
-HIGRESS_ADVICE = 'It is built for Higress: use --profile higress, in Python Host(..., profile="higress")'
 LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
 FULL = 1 << 60
-RUN_ERRORS: tuple[type[Exception], ...] = (RestrictedCall, *backend.engine_errors())
-LOAD_ERRORS: tuple[type[Exception], ...] = (backend.WasmError, *RUN_ERRORS)
 
 
 class _Failed:
@@ -48,135 +42,6 @@ class _Failed:
 
 
 FAILED = _Failed()
-
-
-class LoadedModule:
-    """A compiled module with what its sections say and the rows its imports resolve to."""
-
-    def __init__(
-        self, code: bytes, facts: ModuleFacts, compiled: Any, version: str, rows: dict[tuple[str, str], Any]
-    ) -> None:
-        self.code = code
-        self.facts = facts
-        self.compiled = compiled
-        self.version = version
-        self.rows = rows
-        self.names = facts.function_names()
-
-
-def _offered(profile: Profile, version: str) -> dict[tuple[str, str], HostCall | WasiCall]:
-    out: dict[tuple[str, str], HostCall | WasiCall] = {}
-    higress = profile.higress_calls and version == V0_2_1
-    for row in HOST_CALLS:
-        if version in row.versions or (higress and row.versions == (V_HIGRESS,)):
-            out[row.module, row.name] = row
-    for module in MODULES:
-        for wasi in WASI_CALLS:
-            out[module, wasi.name] = wasi
-    return out
-
-
-def _refuse_import(item: Import, why: str, hint: str, advice: str) -> AbiError:
-    return AbiError(
-        f"{why} {item.module}.{item.name}{hint}",
-        reason=f"Failed to load Wasm module due to {why} {item.module}.{item.name}",
-        advice=advice,
-    )
-
-
-def _missing_import(item: Import, version: str, offered: Mapping[tuple[str, str], Any]) -> AbiError:
-    """Return the error for an import nobody offers; its advice depends on who would offer it."""
-    row = next((r for r in HOST_CALLS if (r.module, r.name) == (item.module, item.name)), None)
-    hint = f" (ABI {version} has no such {item.kind})"
-    if row is not None and item.kind == "func":
-        if row.versions == (V_HIGRESS,):
-            advice = HIGRESS_ADVICE
-        else:
-            advice = f"It exists in ABI {', '.join(row.versions)}: build the filter for one of these"
-    elif item.kind != "func":
-        advice = "No Proxy-Wasm host offers that: build the filter so that it defines its own"
-    else:
-        near = _nearest(item.name, [name for _, name in offered])
-        advice = f"Did you mean {near}?" if near else "Take the import out, or stub it"
-    return _refuse_import(item, "a missing import:", hint, advice)
-
-
-def resolve_imports(facts: ModuleFacts, profile: Profile, version: str) -> dict[tuple[str, str], Any]:
-    """Find the row of every import, or raise AbiError naming the first that has none."""
-    offered = _offered(profile, version)
-    rows: dict[tuple[str, str], Any] = {}
-    for item in facts.imports:
-        if item.kind in ("memory", "table"):
-            continue
-        row = offered.get((item.module, item.name)) if item.kind == "func" else None
-        if row is None:
-            raise _missing_import(item, version, offered)
-        if (item.params, item.results) != (row.wasm_params, row.wasm_results):
-            hint = f", want: {signature(item.params, item.results)}, but host exports: {row.signature}"
-            raise _refuse_import(item, "an import type mismatch:", hint, f"Declare it as ABI {version} does")
-        rows[item.module, item.name] = row
-    return rows
-
-
-def _unknown_version(markers: list[str], profile: Profile) -> AbiError:
-    if any(MARKERS.get(name) == V_HIGRESS for name in markers):
-        advice = HIGRESS_ADVICE
-    elif markers:
-        advice = f"Build it with an SDK for one of {', '.join(profile.versions)}, which this host offers"
-    else:
-        advice = (
-            "Is this a Proxy-Wasm filter? Build it with a Proxy-Wasm SDK (C++, Rust, Go, AssemblyScript): "
-            "that exports proxy_abi_version_0_2_1"
-        )
-    seen = f"it exports {', '.join(markers)}" if markers else "it exports no proxy_abi_version_* function"
-    return AbiError(
-        f"Missing or unknown Proxy-Wasm ABI version: {seen}",
-        reason="Missing or unknown Proxy-Wasm ABI version",
-        advice=advice,
-    )
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    import difflib  # noqa: PLC0415
-
-    found = difflib.get_close_matches(name, known, 1, 0.75)
-    return found[0] if found else ""
-
-
-def load_module(
-    engine: Any,
-    code: bytes,
-    profile: Profile,
-    *,
-    patch_abi: bool = False,
-    progress: Callable[..., None] | None = None,
-) -> LoadedModule:
-    """Scan, check and compile a module. Raises HostError or AbiError with one clear line."""
-    if not code:
-        raise HostError(
-            "malformed: the file is empty",
-            reason="Failed to load Wasm code",
-            advice="Build or fetch it again",
-        )
-    facts = scan(code)
-    offered = (*profile.versions, V_HIGRESS) if patch_abi else profile.versions
-    version, markers = find_version(facts.function_exports(), offered)
-    if version is None:
-        raise _unknown_version(markers, profile)
-    if patch_abi and version == V_HIGRESS:
-        version = V0_2_1
-    try:
-        compiled = (
-            backend.Module(engine, code, progress=progress) if progress else backend.Module(engine, code)
-        )
-    except backend.WasmError as e:
-        raise HostError(
-            f"Failed to load Wasm bytecode: {str(e).splitlines()[0]}",
-            reason="Failed to load Wasm bytecode",
-            advice="Is the file complete, and built without proposals that are off? Build or fetch it again",
-        ) from e
-    rows = resolve_imports(facts, profile, version)
-    return LoadedModule(code, facts, compiled, version, rows)
 
 
 class Vm:
@@ -256,7 +121,7 @@ class Vm:
             raise HostError(
                 f"Failed to create new Wasm instance: {str(e).splitlines()[0]}",
                 reason="Failed to create new Wasm instance",
-                advice="Its start section, data or element segments fail: see the trap, or give it more memory",
+                advice="Its start section or segments fail: see the trap, or give it more memory",
             ) from e
         exports = instance.exports(self.store)
         facts = self.loaded.facts
@@ -299,7 +164,9 @@ class Vm:
             if export is None:
                 continue
             if (export.params, export.results) != (row.wasm_params, row.wasm_results):
-                text = f"Bad function signature for: {row.name}, want: {row.signature}, but the module exports: {signature(export.params, export.results)}"
+                got = signature(export.params, export.results)
+                text = f"Bad function signature for: {row.name}, want: {row.signature}"
+                text += f", but the module exports: {got}"
                 raise AbiError(text, reason=text, advice=f"Export it as ABI {self.version} wants it")
             if row.gated and self.capabilities and row.name not in self.capabilities:
                 continue

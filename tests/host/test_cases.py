@@ -1,6 +1,6 @@
-"""Our own recordings of a real Envoy 1.40, replayed: callouts, gRPC, ticks, chains, HTTP/2, failures, loggers.
+"""Our own recordings of a real Envoy 1.40, replayed: callouts, gRPC, ticks, chains, failures, loggers.
 
-They stand in cases/, in the format of the recordings beside the project. Many use filters of ours (cases/wat);
+They stand in cases/, in the format of the recordings beside the project. Many use filters of ours;
 others borrow one from those recordings and are skipped where these are missing.
 """
 

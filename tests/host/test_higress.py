@@ -62,9 +62,11 @@ def exchange(
 REDIS = """
   (func (export "proxy_on_configure") (param i32 i32) (result i32)
     (call $say (call $call (i32.const 100) (i32.const 10) (i32.const 200) (i32.const 22) (i32.const 16)))
-    (call $say (call $init (i32.const 150) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+    (call $say (call $init (i32.const 150) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0)
+      (i32.const 0)
       (i32.const 1000)))
-    (call $say (call $init (i32.const 100) (i32.const 10) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+    (call $say (call $init (i32.const 100) (i32.const 10) (i32.const 0) (i32.const 0)
+      (i32.const 0) (i32.const 0)
       (i32.const 1000)))
     (call $say (call $call (i32.const 100) (i32.const 10) (i32.const 200) (i32.const 22) (i32.const 16)))
     (call $say (i32.load (i32.const 16)))
@@ -118,7 +120,8 @@ def test_upstream_hosts_and_override(wasm_engine: str) -> None:
 def test_injected_bytes_come_before_what_is_held(wasm_engine: str) -> None:
     body = """(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) i32.const 1)
       (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32)
-      (if (i32.eqz (local.get 2)) (then (call $say (call $inject (i32.const 100) (i32.const 6) (i32.const 0)))))
+      (if (i32.eqz (local.get 2)) (then (call $say (call $inject (i32.const 100) (i32.const 6)
+        (i32.const 0)))))
       i32.const 0)"""
     guest = bytes(wat2wasm(GUEST % {"body": body, "data": text(100, b"early ")}))
     host = Host([Plugin(guest)], profile="higress", engine=engine(wasm_engine))
@@ -134,7 +137,8 @@ def test_special_properties(wasm_engine: str) -> None:
     body = """(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
       (call $say (call $set (i32.const 100) (i32.const 17) (i32.const 200) (i32.const 4)))
       i32.const 0)
-      (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (call $say (i32.const 9)) i32.const 1)"""
+      (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
+        (call $say (i32.const 9)) i32.const 1)"""
     data = text(100, b"wasm_need_rebuild") + text(200, b"true")
     guest = bytes(wat2wasm(GUEST % {"body": body, "data": data}))
     host = Host([Plugin(guest)], profile="higress", engine=engine(wasm_engine))
@@ -159,7 +163,8 @@ def test_dns(wasm_engine: str) -> None:
 
 def foreign(wasm_engine: str, name: bytes, argument: bytes) -> tuple[str, bytes]:
     body = f"""(func (export "proxy_on_configure") (param i32 i32) (result i32)
-      (call $say (call $foreign (i32.const 100) (i32.const {len(name)}) (i32.const 2000) (i32.const {len(argument)})
+      (call $say (call $foreign (i32.const 100) (i32.const {len(name)}) (i32.const 2000)
+        (i32.const {len(argument)})
       (i32.const 8) (i32.const 12))) (call $show) i32.const 1)"""
     guest = bytes(wat2wasm(GUEST % {"body": body, "data": text(100, name) + text(2000, argument)}))
     host = Host([Plugin(guest)], profile="higress", engine=engine(wasm_engine))

@@ -1,7 +1,7 @@
 """The 14 filters of the package gpustack-higress-plugins, as built for production, behind one command line.
 
-They are 5 to 10 MB each, made with Go and Rust for Higress; the profile is left to the command. All of them run
-on the compiled engine. The Python engine takes 5 to 20 seconds for each, so it gets a part of them, and the rest
+They are 5 to 10 MB each, made with Go for Higress; the profile is left to the command. All of them run on the
+compiled engine. The Python engine takes 5 to 20 seconds for each, so it gets a part of them, and the rest
 with PYWASMVM_SLOW=1.
 """
 

@@ -80,7 +80,8 @@ SWITCHES = [
         on(
             BODY,
             "(if (i32.eqz (local.get 2)) (then"
-            "(call $say (call $set (i32.const 0) (i32.const 1) (i32.const 1) (i32.const 200) (i32.const 1)))))",
+            "(call $say (call $set (i32.const 0) (i32.const 1) (i32.const 1)"
+            " (i32.const 200) (i32.const 1)))))",
         ),
         ["2"],
         ["0"],

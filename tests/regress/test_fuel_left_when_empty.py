@@ -1,7 +1,7 @@
 """A tank that cannot pay a segment keeps what it has.
 
-Found by comparing the engines: the Python engine's edge took the count of the frame that had failed, in which the
-price had already been taken off, so the last units were lost.
+Found by comparing the engines: the Python engine's edge took the count of the frame that had failed, in which
+the price had already been taken off, so the last units were lost.
 """
 
 from __future__ import annotations

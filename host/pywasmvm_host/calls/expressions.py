@@ -1,7 +1,7 @@
 """Foreign functions on CEL expressions: expr_create, expr_evaluate, expr_delete.
 
-The language itself is the library cel-python (the extra `cel`). Attributes are those of ../attributes.py, looked
-up when the expression asks for them. Statuses and encodings are as measured on Envoy 1.40.
+The language itself is the library cel-python (the extra `cel`). Attributes are those of ../attributes.py,
+looked up when the expression asks for them. Statuses and encodings are as measured on Envoy 1.40.
 """
 
 from __future__ import annotations
@@ -196,9 +196,7 @@ def expr_create(call: Any, data: bytes) -> Any:
         tree = environment.compile(data.decode("utf-8"))
         program = environment.program(tree, functions={"_==_": _equal, "_!=_": _unequal})
     except (celpy.CELParseError, UnicodeDecodeError) as e:
-        call.world.note(
-            "info", f"expr_create parse error: {' '.join(str(e).split())}", call.vm.thread
-        )
+        call.world.note("info", f"expr_create parse error: {' '.join(str(e).split())}", call.vm.thread)
         return Status.BAD_ARGUMENT
     names = frozenset(str(t) for t in tree.scan_values(lambda t: t.type == "IDENT"))
     store = _store(call)

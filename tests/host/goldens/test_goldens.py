@@ -1,4 +1,4 @@
-"""Recorded cases of a real Envoy 1.40, replayed: client, upstream, log, metrics, callbacks and access log must agree.
+"""Recorded cases of a real Envoy 1.40, replayed: client, upstream, log, metrics, callbacks, access log.
 
 The recordings are found by PYWASMVM_GOLDENS, or beside the project. Without them this module fails, unless
 PYWASMVM_GOLDENS is set to the empty text, which skips it with that reason.
