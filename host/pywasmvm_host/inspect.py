@@ -14,7 +14,7 @@ from .abi.hostcalls import HOST_CALLS
 from .abi.model import V_HIGRESS, Callback, signature
 from .abi.versions import MARKERS, find_version
 from .abi.wasi import MODULES, WASI_CALLS
-from .scan import Export, ModuleFacts, scan
+from .scan import Export, ModuleFacts, malformed, scan
 
 __all__ = ["inspect_module"]
 
@@ -26,6 +26,9 @@ _WASI = {(module, row.name): row for module in MODULES for row in WASI_CALLS}
 def inspect_module(data: bytes) -> dict[str, Any]:
     """Return the facts about a module. Raises HostError when it cannot be read."""
     facts = scan(data)
+    if facts.version != 1:
+        # why here: Envoy walks such a file, too, and refuses it only when it compiles it.
+        raise malformed(f"unknown binary version {facts.version:#x}")
     exports = facts.function_exports()
     version, markers = find_version(exports, tuple(MARKERS.values()))
     return {

@@ -100,7 +100,8 @@ class ModuleFacts:
         return {}
 
 
-def _malformed(what: str) -> HostError:
+def malformed(what: str) -> HostError:
+    """Return the refusal of a file that is no readable module."""
     return HostError(
         f"malformed: {what}",
         reason=CORRUPT,
@@ -115,7 +116,7 @@ class _Reader:
 
     def byte(self) -> int:
         if self.at >= len(self.data):
-            raise _malformed("it ends too early")
+            raise malformed("it ends too early")
         self.at += 1
         return self.data[self.at - 1]
 
@@ -128,11 +129,11 @@ class _Reader:
                 return value
             shift += 7
             if shift > 63:
-                raise _malformed("a number is too long")
+                raise malformed("a number is too long")
 
     def take(self, n: int) -> bytes:
         if self.at + n > len(self.data):
-            raise _malformed("it ends too early")
+            raise malformed("it ends too early")
         self.at += n
         return self.data[self.at - n : self.at]
 
@@ -155,7 +156,7 @@ class _Reader:
 def scan(data: bytes) -> ModuleFacts:
     """Walk the sections of a binary module."""
     if data[:4] != b"\0asm" or len(data) < 8:
-        raise _malformed("it does not begin with \\0asm, so it is no WebAssembly module")
+        raise malformed("it does not begin with \\0asm, so it is no WebAssembly module")
     facts = ModuleFacts(size=len(data), version=int.from_bytes(data[4:8], "little"))
     types: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     funcs: list[int] = []

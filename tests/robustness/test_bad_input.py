@@ -79,16 +79,7 @@ def test_files_that_are_no_module(run_cli: RunCli, broken_files: dict[str, Path]
         assert path.stem in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "validate",
-        "run",
-        pytest.param(
-            "inspect", marks=pytest.mark.xfail(strict=True, reason="inspect does not read the version")
-        ),
-    ],
-)
+@pytest.mark.parametrize("command", ["validate", "run", "inspect"])
 def test_a_component_is_no_core_module(run_cli: RunCli, tmp_path: Path, command: str) -> None:
     path = tmp_path / "component.wasm"
     path.write_bytes(b"\0asm\x0d\0\1\0")
