@@ -68,16 +68,31 @@ def features_of(name: str) -> Features:
 def find_scripts(root: Path, pins: dict[str, Pin], wanted: str = "") -> list[Script]:
     """Return the scripts whose name contains `wanted`, pinned ones and any others, in order of name.
 
-    A pinned script that is missing is returned all the same: running it fails.
+    `root` is the suite's folder, one inside it (`core`, `core/simd`: then only what belongs there counts), or
+    one script. A pinned script that is missing is returned all the same: running it fails.
     """
     if root.is_file():
-        return [Script(root, root.name)]
-    names = {path.relative_to(root).as_posix() for path in root.rglob("*.wast")} | pins.keys()
+        parts = root.resolve().parts
+        # why: a proposal's features are on in its own folder alone, so the name must tell the folder.
+        first = parts.index("proposals") if "proposals" in parts else -1
+        return [Script(root, "/".join(parts[first:]))]
+    suite, inside = _suite_of(root.resolve(), pins)
+    names = {path.relative_to(suite).as_posix() for path in (suite / inside).rglob("*.wast")}
+    names |= {name for name in pins if name.startswith(inside)}
     return [
-        Script(root / name, name, pins[name].commands if name in pins else None)
+        Script(suite / name, name, pins[name].commands if name in pins else None)
         for name in sorted(names)
         if wanted in name
     ]
+
+
+def _suite_of(root: Path, pins: dict[str, Pin]) -> tuple[Path, str]:
+    """Return the suite's folder and which part of it `root` is, "" for all of it."""
+    for depth in (2, 1):
+        inside = "/".join(root.parts[-depth:]) + "/"
+        if any(name.startswith(inside) for name in pins):
+            return root.parents[depth - 1], inside
+    return root, ""
 
 
 def check_pins(scripts: Iterable[Script], pins: dict[str, Pin]) -> list[str]:
