@@ -23,7 +23,7 @@ from .client import ClientView
 from .compare_envoy import Envoy, configuration, find_envoy, free_port
 from .compare_wire import Upstream, send_request
 from .errors import ConfigError, HostError
-from .replay.case import http_request, show_bytes, upstream_response
+from .replay.case import http_request, normalise, show_bytes, upstream_response
 from .replay.compare import PARTS, view
 from .replay.run import COMMON, fold, run_case, show_received
 
@@ -150,7 +150,7 @@ async def _record(case: dict[str, Any], find: Find, binary: Path, folder: Path) 
         p: f"client{i}" for i, p in enumerate(dict.fromkeys(clients))
     }
     rules = [(rf"(?<!\d){port}(?!\d)", f"<{name}_port>") for port, name in named.items()]
-    shown: dict[str, Any] = _replace(out, [*rules, *COMMON, *map(tuple, case.get("normalise", []))])
+    shown: dict[str, Any] = normalise(out, [*rules, *COMMON, *map(tuple, case.get("normalise", []))])
     return shown
 
 
@@ -224,20 +224,3 @@ def _stats(text: str) -> dict[str, Any]:
         for histogram in (entry.get("histograms") or {}).get("computed_quantiles", []):
             out["histogram:" + histogram["name"]] = "present"
     return out
-
-
-def _replace(value: Any, rules: list[Any]) -> Any:
-    compiled = [(re.compile(a), b) for a, b in rules]
-
-    def walk(x: Any) -> Any:
-        if isinstance(x, str):
-            for pattern, by in compiled:
-                x = pattern.sub(by, x)
-            return x
-        if isinstance(x, list):
-            return [walk(i) for i in x]
-        if isinstance(x, dict):
-            return x if set(x) == {"b64"} or "sha256" in x else {k: walk(v) for k, v in x.items()}
-        return x
-
-    return walk(value)

@@ -19,6 +19,7 @@ from typing import Any
 
 from .compare_wire import LOOPBACK
 from .errors import HostError
+from .protobuf import varint
 from .scan import scan
 
 __all__ = ["Envoy", "configuration", "find_envoy", "free_port"]
@@ -75,7 +76,7 @@ def rename_marker(data: bytes) -> bytes:
         content = data[body : body + size]
         if code == 7:
             content = content.replace(MARKER, PATCHED, 1)
-        out += bytes([code]) + _encode(len(content)) + content
+        out += bytes([code]) + varint(len(content)) + content
         at = body + size
     scan(bytes(out))
     return bytes(out)
@@ -90,15 +91,6 @@ def _leb(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if byte < 0x80:
             return value, at
-
-
-def _encode(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _plugin(p: dict[str, Any], find: Callable[[str], Path], folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InternalError
 from ..isa import OPS, Imm, Op
+from ..isa.model import U32_IMMS
 from ..syntax.instructions import CastTarget, Catch, Expr, Instr, MemArg
 from .encode_types import encode_blocktype, encode_heaptype, encode_valtype, encode_vec
 from .leb import encode_signed, encode_unsigned
@@ -62,22 +63,8 @@ def _catch(catch: Catch) -> bytes:
     return bytes([catch.kind]) + tag + encode_unsigned(catch.labelidx)
 
 
-_INDICES = (
-    Imm.LABELIDX,
-    Imm.FUNCIDX,
-    Imm.TYPEIDX,
-    Imm.TABLEIDX,
-    Imm.MEMIDX,
-    Imm.TAGIDX,
-    Imm.GLOBALIDX,
-    Imm.LOCALIDX,
-    Imm.DATAIDX,
-    Imm.ELEMIDX,
-    Imm.FIELDIDX,
-    Imm.U32,
-)
 _IMM_WRITERS: dict[Imm, Callable[[Any], bytes]] = {
-    **dict.fromkeys(_INDICES, encode_unsigned),
+    **dict.fromkeys(U32_IMMS, encode_unsigned),
     Imm.BLOCKTYPE: encode_blocktype,
     Imm.LABELIDX_VEC: lambda labels: encode_vec(labels, encode_unsigned),
     Imm.LANEIDX: _byte,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ..errors import InternalError
 from ..isa import BY_CODE, BY_NAME, OPS, Imm, Op
+from ..isa.model import U32_IMMS
 from ..syntax.instructions import CastTarget, Catch, CatchKind, Instr, MemArg
 from ..syntax.types import RefType
 from .read_types import read_blocktype, read_heaptype, read_valtype
@@ -94,22 +95,8 @@ def _read_order(reader: Reader) -> int:
     return 0
 
 
-_INDICES = (
-    Imm.LABELIDX,
-    Imm.FUNCIDX,
-    Imm.TYPEIDX,
-    Imm.TABLEIDX,
-    Imm.MEMIDX,
-    Imm.TAGIDX,
-    Imm.GLOBALIDX,
-    Imm.LOCALIDX,
-    Imm.DATAIDX,
-    Imm.ELEMIDX,
-    Imm.FIELDIDX,
-    Imm.U32,
-)
 IMM_READERS: dict[Imm, Callable[[Reader], object]] = {
-    **dict.fromkeys(_INDICES, Reader.read_u32),
+    **dict.fromkeys(U32_IMMS, Reader.read_u32),
     Imm.BLOCKTYPE: read_blocktype,
     Imm.LABELIDX_VEC: _read_labels,
     Imm.LANEIDX: Reader.read_byte,

@@ -16,6 +16,7 @@ from typing import Any
 from ..config import Features
 from ..errors import ModuleError
 from ..isa import OPS, Imm, Op
+from ..isa.model import U32_IMMS
 from ..syntax.instructions import Instr
 from .leb import encode_unsigned
 from .read_instrs import read_instr
@@ -27,21 +28,7 @@ _LEB32 = rb"[\x80-\xff]{0,4}[\x00-\x7f]"
 _LEB64 = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _HEAPTYPE = rb"(?:\x62" + _LEB32 + rb"|" + _LEB32 + rb")"
 _REFTYPE = rb"[\x63\x64]" + _HEAPTYPE
-_INDICES = (
-    Imm.LABELIDX,
-    Imm.FUNCIDX,
-    Imm.TYPEIDX,
-    Imm.TABLEIDX,
-    Imm.MEMIDX,
-    Imm.TAGIDX,
-    Imm.GLOBALIDX,
-    Imm.LOCALIDX,
-    Imm.DATAIDX,
-    Imm.ELEMIDX,
-    Imm.FIELDIDX,
-    Imm.U32,
-    Imm.I32,
-)
+_INDICES = (*U32_IMMS, Imm.I32)
 # Immediates whose extent a regular expression can find. The vectors are not among them: instructions that
 # have one are "irregular", their token is the opcode alone.
 _PATTERNS: dict[Imm, bytes] = {

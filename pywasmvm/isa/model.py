@@ -53,6 +53,23 @@ class Imm(str, Enum):
     ORDER = "memorder"  # int, atomic.fence's reserved byte (proposal threads)
 
 
+# Immediates that are one unsigned LEB128 number of 32 bits.
+U32_IMMS = (
+    Imm.LABELIDX,
+    Imm.FUNCIDX,
+    Imm.TYPEIDX,
+    Imm.TABLEIDX,
+    Imm.MEMIDX,
+    Imm.TAGIDX,
+    Imm.GLOBALIDX,
+    Imm.LOCALIDX,
+    Imm.DATAIDX,
+    Imm.ELEMIDX,
+    Imm.FIELDIDX,
+    Imm.U32,
+)
+
+
 class Feature(Enum):
     """The step of the standard, or the proposal, that brought an instruction."""
 

@@ -201,13 +201,13 @@ class ImmediateParser(TypeParser):
 
     def single(self, kind: Imm) -> Any:
         """Read one immediate of a kind that says by itself how it is written."""
-        key = _INDEX_SPACES.get(kind)
+        key = INDEX_SPACES.get(kind)
         if key is not None:
             return self.index(self.spaces[key])
         return _SINGLE[kind](self)
 
 
-_INDEX_SPACES: dict[Imm, str] = {
+INDEX_SPACES: dict[Imm, str] = {
     Imm.FUNCIDX: "funcs",
     Imm.TYPEIDX: "types",
     Imm.TABLEIDX: "tables",
@@ -337,7 +337,7 @@ def _complete() -> None:
     for op in OPS:
         if not op.imms or op.imms in READERS or op.imms[0] is Imm.BLOCKTYPE:
             continue
-        if any(kind not in _SINGLE and kind not in _INDEX_SPACES for kind in op.imms):
+        if any(kind not in _SINGLE and kind not in INDEX_SPACES for kind in op.imms):
             raise InternalError(f"the text parser cannot read the immediates of {op.name}")
         READERS[op.imms] = partial(_in_order, op.imms)
 

@@ -13,6 +13,7 @@ from ..isa import BY_NAME, OPS
 from ..isa.model import Imm, Op
 from ..syntax.instructions import CastTarget, Catch, Instr, MemArg
 from ..syntax.types import Exact, FuncType, HeapType, RefType, StorageType
+from .immediates import INDEX_SPACES
 from .keywords import ROWS_BY_TEXT, twin_rows
 from .literals import float_text, string_text
 from .printnames import SpaceNames, identifier_text
@@ -132,20 +133,8 @@ class CodePrinter:
 
     def single(self, kind: Imm, value: Any) -> str:
         """Return one immediate that is written by itself."""
-        key = _INDEX_SPACES.get(kind)
+        key = INDEX_SPACES.get(kind)
         return self.spaces[key].use(value) if key is not None else _SINGLE[kind](self, value)
-
-
-_INDEX_SPACES: dict[Imm, str] = {
-    Imm.FUNCIDX: "funcs",
-    Imm.TYPEIDX: "types",
-    Imm.TABLEIDX: "tables",
-    Imm.MEMIDX: "mems",
-    Imm.TAGIDX: "tags",
-    Imm.GLOBALIDX: "globals",
-    Imm.DATAIDX: "datas",
-    Imm.ELEMIDX: "elems",
-}
 
 
 def _signed(width: int, _printer: CodePrinter, value: int) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "action",
     "case_plugins",
     "http_request",
+    "normalise",
     "route",
     "show_bytes",
     "to_bytes",
@@ -175,3 +177,21 @@ def action(a: dict[str, Any]) -> dict[str, Any]:
     if "timeout" in a:
         out["timeout_ms"] = float(a["timeout"].rstrip("s")) * 1000
     return out
+
+
+def normalise(value: Any, patterns: list[Any]) -> Any:
+    """Return a result with the replacements [[pattern, text]] made in every text, not in encoded bodies."""
+    rules = [(re.compile(a), b) for a, b in patterns]
+
+    def walk(x: Any) -> Any:
+        if isinstance(x, str):
+            for pattern, by in rules:
+                x = pattern.sub(by, x)
+            return x
+        if isinstance(x, list):
+            return [walk(i) for i in x]
+        if isinstance(x, dict):
+            return x if set(x) == {"b64"} or "sha256" in x else {k: walk(v) for k, v in x.items()}
+        return x
+
+    return walk(value)

@@ -28,6 +28,7 @@ from .case import (
     action,
     case_plugins,
     http_request,
+    normalise,
     route,
     show_bytes,
     to_bytes,
@@ -252,7 +253,7 @@ class _Replay:
         golden["stats"] = _shown_metrics(world.metrics.as_dict())
         golden["stats"].update({k: v for k, v in world.stats.items() if v})
         golden["callbacks"] = self._callbacks() if host else []
-        shown: dict[str, Any] = _normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])
+        shown: dict[str, Any] = normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])
         return shown
 
     def _ports(self) -> list[tuple[str, str]]:
@@ -405,23 +406,6 @@ def _shown_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
         elif key != "wasmcustom.":
             out[key] = value[-1] if isinstance(value, list) else value
     return out
-
-
-def _normalise(value: Any, patterns: list[tuple[str, str]]) -> Any:
-    rules = [(re.compile(a), b) for a, b in patterns]
-
-    def walk(x: Any) -> Any:
-        if isinstance(x, str):
-            for pattern, by in rules:
-                x = pattern.sub(by, x)
-            return x
-        if isinstance(x, list):
-            return [walk(i) for i in x]
-        if isinstance(x, dict):
-            return x if set(x) == {"b64"} or "sha256" in x else {k: walk(v) for k, v in x.items()}
-        return x
-
-    return walk(value)
 
 
 def run_case(case: dict[str, Any], find: Finder, engine: Any = None) -> dict[str, Any]:
