@@ -156,7 +156,7 @@ for _home, _names in _HOMES.items():
 wiring.BACKENDS.update(
     {
         "cython": f"{__name__}.engine.fast:make_backend",
-        "python": f"{__name__}.engine.python:make_backend",
+        "python": f"{__name__}.engine.python.backend:make_backend",
     }
 )
 wiring.HOST_MODULES["wasi"] = f"{__name__}.wasi.functions:define_wasi"

@@ -7,9 +7,9 @@ input or output.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from .headers import HeaderMap
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .world import World
 
 __all__ = ["AccessEntry", "Proxy"]
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass
@@ -99,7 +102,11 @@ class Proxy:
         return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}".encode()
 
     def date(self) -> bytes:
-        return formatdate(self.world.now_ns // 1_000_000_000, usegmt=True).encode()
+        """Return the time as HTTP writes it."""
+        # why: neither strftime, which follows the locale, nor email.utils, which loads sockets and calendars.
+        t = time.gmtime(self.world.now_ns // 1_000_000_000)
+        day = f"{DAYS[t.tm_wday]}, {t.tm_mday:02} {MONTHS[t.tm_mon - 1]} {t.tm_year:04}"
+        return f"{day} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT".encode()
 
     def log_access(self, s: HttpStream) -> None:
         headers = s.request_headers

@@ -38,7 +38,7 @@ def dump(
     FUNC is an index, or a name from the name section or an export.
     """
     from .. import Engine
-    from ..engine.python import source_of
+    from ..engine.python.backend import source_of
 
     module = load_module(Engine(make_config(enable, disable)), file)
     if func is None:

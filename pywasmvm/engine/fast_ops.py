@@ -17,7 +17,6 @@ from ..runtime.refs import ExceptionRef
 from ..syntax.types import AbsHeapType, ArrayType, DefType, FuncType, NumType, PackedType, StructType
 from .fuel import MOST_UNITS
 from .python import support
-from .python.link import helper_names
 
 __all__ = ["Planner"]
 
@@ -55,6 +54,8 @@ def maker(*names: str) -> Callable[[Callable[[Planner, Any], Made]], Callable[[P
 @cache
 def helpers() -> dict[str, Any]:
     """Return the names that the `py` column may use."""
+    from .python.link import helper_names  # why: it takes the whole translator, and few modules need it
+
     return {"__builtins__": helper_names()}
 
 

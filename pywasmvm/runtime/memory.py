@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LimitError, UsageError
 from ..syntax.types import Limits, MemType, NumType
 from .publictypes import MemoryType
 from .store import Store, Storelike, check_store
 from .vmem import VMem
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["Memory"]
 
@@ -169,7 +170,7 @@ class Memory:
         """Return the current bytes as a writable numpy array that shares them. Growth leaves it valid."""
         if store is not None:
             check_store(store, self.store, self)
-        return np.frombuffer(self.buf, dtype=np.uint8)
+        return self.vmem.numpy()
 
     def data_ptr(self, store: Storelike) -> ctypes._Pointer[ctypes.c_ubyte]:
         """Return a ctypes pointer to byte 0. Unlike `view` it does not keep the memory alive."""

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import mmap
 import sys
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import cffi
-import numpy as np
+from ._generated_system import ffi as _ffi
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["HOST_PAGE", "VMem"]
 
@@ -30,16 +32,6 @@ class _System(Protocol):
     def mprotect(self, addr: Any, length: int, prot: int) -> int: ...
 
     def munmap(self, addr: Any, length: int) -> int: ...
-
-
-_ffi = cffi.FFI()
-_ffi.cdef(
-    """
-    void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset);
-    int mprotect(void *addr, size_t length, int prot);
-    int munmap(void *addr, size_t length);
-    """
-)
 
 
 def _open_system() -> _System | None:
@@ -125,6 +117,9 @@ class VMem:
 
     def numpy(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Return the current bytes as a numpy array that shares them."""
+        # why: numpy takes longer to import than all of this package, and few embedders ask for a view.
+        import numpy as np
+
         return np.frombuffer(self.view, dtype=np.uint8)
 
     def _place(self, nbytes: int, max_bytes: int) -> None:
@@ -159,6 +154,8 @@ class VMem:
         """Fall back to a numpy buffer, which the system zeroes lazily too."""
         if nbytes > sys.maxsize:
             raise MemoryError
+        import numpy as np
+
         block = np.zeros(max(nbytes, 1), dtype=np.uint8)
         self._block, self.reserved, self._usable = block, 0, 0
         self.base = int(block.ctypes.data)

@@ -38,7 +38,7 @@ FLOORS = {
 # Who may import the compiled engine: it has one door.
 FAST_IMPORTERS = {"pywasmvm/engine/fast.py"}
 # Libraries, by floor: the core needs numpy and cffi alone.
-CORE_LIBRARIES = {"numpy", "cffi"}
+CORE_LIBRARIES = {"numpy", "cffi", "_cffi_backend"}
 LIBRARIES = {
     "isa": set(),
     "tools": CORE_LIBRARIES | {"matplotlib"},

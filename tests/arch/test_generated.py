@@ -61,3 +61,13 @@ def test_the_script_runs_without_the_package(project_root: Path) -> None:
     command = [sys.executable, "-I", str(script), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_bindings_of_the_system_are_fresh(project_root: Path, tmp_path: Path) -> None:
+    script = project_root / "pywasmvm" / "runtime" / "generate_system.py"
+    subprocess.run([sys.executable, str(script), "--check"], check=True, timeout=60)
+    copy = tmp_path / script.name
+    copy.write_text(script.read_text("utf-8").replace("int munmap", "long munmap"), "utf-8")
+    (tmp_path / "_generated_system.py").write_bytes((script.parent / "_generated_system.py").read_bytes())
+    stale = subprocess.run([sys.executable, str(copy), "--check"], capture_output=True, text=True, timeout=60)
+    assert (stale.returncode, stale.stdout) == (1, "stale: _generated_system.py\n")

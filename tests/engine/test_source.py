@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pywasmvm import Config, Engine, Module
-from pywasmvm.engine.python import source_of
+from pywasmvm.engine.python.backend import source_of
 from pywasmvm.engine.python.lower import BODIES
 from pywasmvm.isa import OPS
 from pywasmvm.isa.model import Feature

@@ -13,11 +13,11 @@ from typing import Any
 from ..abi.enums import Status
 from ..abi.pairs import encode_pairs
 from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
-from . import optional
+from . import Optional
 
-celpy = optional("celpy")
-celtypes = optional("celpy.celtypes")
-cel_evaluation = optional("celpy.evaluation")
+celpy = Optional("celpy")
+celtypes = Optional("celpy.celtypes")
+cel_evaluation = Optional("celpy.evaluation")
 
 __all__ = ["EXPRESSIONS", "INSTALL"]
 
@@ -182,9 +182,9 @@ def _store(call: Any) -> _Expressions:
 
 
 def _absent(call: Any) -> bool:
-    if celpy is None:
+    if not celpy:
         call.vm.say_once(INSTALL)
-    return celpy is None
+    return not celpy
 
 
 def expr_create(call: Any, data: bytes) -> Any:

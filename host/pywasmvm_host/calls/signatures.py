@@ -9,15 +9,15 @@ from typing import Any
 
 from .. import protobuf
 from ..abi.enums import Status
-from . import optional
+from . import Optional
 
 PRIMITIVES = "cryptography.hazmat.primitives"
-exceptions = optional("cryptography.exceptions")
-hashes = optional(f"{PRIMITIVES}.hashes")
-serialization = optional(f"{PRIMITIVES}.serialization")
-ec = optional(f"{PRIMITIVES}.asymmetric.ec")
-padding = optional(f"{PRIMITIVES}.asymmetric.padding")
-rsa = optional(f"{PRIMITIVES}.asymmetric.rsa")
+exceptions = Optional("cryptography.exceptions")
+hashes = Optional(f"{PRIMITIVES}.hashes")
+serialization = Optional(f"{PRIMITIVES}.serialization")
+ec = Optional(f"{PRIMITIVES}.asymmetric.ec")
+padding = Optional(f"{PRIMITIVES}.asymmetric.padding")
+rsa = Optional(f"{PRIMITIVES}.asymmetric.rsa")
 
 __all__ = ["SIGNATURES"]
 
@@ -54,7 +54,7 @@ def _unknown_hash(fields: dict[int, bytes]) -> str:
 
 def verify_signature(call: Any, data: bytes) -> Any:
     """Check a signature: {1 hash, 2 key DER, 3 signature, 4 text, 5 key PEM} -> {1 result, 2 error}."""
-    if hashes is None:
+    if not hashes:
         call.vm.say_once(INSTALL)
         return Status.UNIMPLEMENTED
     fields = _fields(data, 5)
@@ -86,7 +86,7 @@ def verify_signature(call: Any, data: bytes) -> Any:
 
 def sign(call: Any, data: bytes) -> Any:
     """Sign: {1 hash, 2 key DER, 3 text, 4 key PEM} -> {1 result, 2 signature, 3 error}."""
-    if hashes is None:
+    if not hashes:
         call.vm.say_once(INSTALL)
         return Status.UNIMPLEMENTED
     fields = _fields(data, 4)

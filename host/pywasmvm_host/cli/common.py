@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from ..backend import Config, Engine
 
@@ -56,10 +56,13 @@ def make_engine(which: str | None) -> Any:
 @contextmanager
 def loading(names: list[str]) -> Iterator[Callable[..., None] | None]:
     """Show on a terminal's stderr that modules are loading; give the callback for progress."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield None
         return
+    # why: loaded where something is drawn, because it takes as long as starting a filter does.
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(stderr=True)
     with console.status(f"loading {', '.join(names)}") as status:
 
         def progress(done: int, total: int, what: str) -> None:

@@ -1,7 +1,5 @@
-"""The Python engine: a wasm function becomes the source of a Python function, without any compiler."""
+"""The Python engine: a wasm function becomes the source of a Python function, without any compiler.
 
-from __future__ import annotations
-
-from .backend import PythonBackend, make_backend, source_of
-
-__all__ = ["PythonBackend", "make_backend", "source_of"]
+`backend.py` is the way in. Nothing is imported here: the compiled engine shares a few helpers of this folder
+and should not have to load a translator for them.
+"""
