@@ -55,7 +55,7 @@ def _load_ours(backend: str, metered: bool) -> Callable[[bytes], Run]:
 
         config = Config()
         config.engine = backend
-        config.consume_fuel = metered
+        config.consume_fuel = config.metering = metered
         engine = Engine(config)
         store = Store(engine)
         if metered:

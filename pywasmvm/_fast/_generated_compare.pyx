@@ -98,6 +98,17 @@ cdef void i32_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -114,6 +125,17 @@ cdef void i32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -136,6 +158,17 @@ cdef void i32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -152,6 +185,17 @@ cdef void i32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -174,6 +218,17 @@ cdef void i32_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -190,6 +245,17 @@ cdef void i32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -212,6 +278,17 @@ cdef void i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -228,6 +305,17 @@ cdef void i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -250,6 +338,17 @@ cdef void i32_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -266,6 +365,17 @@ cdef void i32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -358,6 +468,17 @@ cdef void i32_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -374,6 +495,17 @@ cdef void i32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -396,6 +528,17 @@ cdef void i32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -412,6 +555,17 @@ cdef void i32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -434,6 +588,17 @@ cdef void i32_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -450,6 +615,17 @@ cdef void i32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -472,6 +648,17 @@ cdef void i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -488,6 +675,17 @@ cdef void i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -510,6 +708,17 @@ cdef void i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -526,6 +735,17 @@ cdef void i32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -618,6 +838,17 @@ cdef void i32_lt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) < signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -634,6 +865,17 @@ cdef void i32_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) < signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -656,6 +898,17 @@ cdef void i32_lt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) < signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -672,6 +925,17 @@ cdef void i32_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) < signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -694,6 +958,17 @@ cdef void i32_lt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) < signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -710,6 +985,17 @@ cdef void i32_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) < signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -732,6 +1018,17 @@ cdef void i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) < signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -748,6 +1045,17 @@ cdef void i32_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) < signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -770,6 +1078,17 @@ cdef void i32_lt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if signed32(a) < signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -786,6 +1105,17 @@ cdef void i32_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (signed32(a) < signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -878,6 +1208,17 @@ cdef void i32_lt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -894,6 +1235,17 @@ cdef void i32_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -916,6 +1268,17 @@ cdef void i32_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -932,6 +1295,17 @@ cdef void i32_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -954,6 +1328,17 @@ cdef void i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -970,6 +1355,17 @@ cdef void i32_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -992,6 +1388,17 @@ cdef void i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -1008,6 +1415,17 @@ cdef void i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1030,6 +1448,17 @@ cdef void i32_lt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_lt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -1046,6 +1475,17 @@ cdef void i32_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1138,6 +1578,17 @@ cdef void i32_gt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) > signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -1154,6 +1605,17 @@ cdef void i32_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) > signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1176,6 +1638,17 @@ cdef void i32_gt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) > signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -1192,6 +1665,17 @@ cdef void i32_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) > signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1214,6 +1698,17 @@ cdef void i32_gt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) > signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -1230,6 +1725,17 @@ cdef void i32_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) > signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1252,6 +1758,17 @@ cdef void i32_gt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) > signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -1268,6 +1785,17 @@ cdef void i32_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) > signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1290,6 +1818,17 @@ cdef void i32_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if signed32(a) > signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -1306,6 +1845,17 @@ cdef void i32_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (signed32(a) > signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1398,6 +1948,17 @@ cdef void i32_gt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -1414,6 +1975,17 @@ cdef void i32_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1436,6 +2008,17 @@ cdef void i32_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -1452,6 +2035,17 @@ cdef void i32_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1474,6 +2068,17 @@ cdef void i32_gt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -1490,6 +2095,17 @@ cdef void i32_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1512,6 +2128,17 @@ cdef void i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -1528,6 +2155,17 @@ cdef void i32_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1550,6 +2188,17 @@ cdef void i32_gt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_gt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -1566,6 +2215,17 @@ cdef void i32_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1658,6 +2318,17 @@ cdef void i32_le_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) <= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -1674,6 +2345,17 @@ cdef void i32_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) <= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1696,6 +2378,17 @@ cdef void i32_le_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) <= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -1712,6 +2405,17 @@ cdef void i32_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) <= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1734,6 +2438,17 @@ cdef void i32_le_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) <= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -1750,6 +2465,17 @@ cdef void i32_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) <= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1772,6 +2498,17 @@ cdef void i32_le_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) <= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -1788,6 +2525,17 @@ cdef void i32_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) <= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1810,6 +2558,17 @@ cdef void i32_le_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if signed32(a) <= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -1826,6 +2585,17 @@ cdef void i32_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (signed32(a) <= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1918,6 +2688,17 @@ cdef void i32_le_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -1934,6 +2715,17 @@ cdef void i32_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1956,6 +2748,17 @@ cdef void i32_le_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -1972,6 +2775,17 @@ cdef void i32_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1994,6 +2808,17 @@ cdef void i32_le_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -2010,6 +2835,17 @@ cdef void i32_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2032,6 +2868,17 @@ cdef void i32_le_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -2048,6 +2895,17 @@ cdef void i32_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2070,6 +2928,17 @@ cdef void i32_le_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_le_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -2086,6 +2955,17 @@ cdef void i32_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2178,6 +3058,17 @@ cdef void i32_ge_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) >= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -2194,6 +3085,17 @@ cdef void i32_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) >= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2216,6 +3118,17 @@ cdef void i32_ge_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) >= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -2232,6 +3145,17 @@ cdef void i32_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) >= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2254,6 +3178,17 @@ cdef void i32_ge_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) >= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -2270,6 +3205,17 @@ cdef void i32_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (signed32(a) >= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2292,6 +3238,17 @@ cdef void i32_ge_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if signed32(a) >= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -2308,6 +3265,17 @@ cdef void i32_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (signed32(a) >= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2330,6 +3298,17 @@ cdef void i32_ge_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if signed32(a) >= signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -2346,6 +3325,17 @@ cdef void i32_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (signed32(a) >= signed32(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2438,6 +3428,17 @@ cdef void i32_ge_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
@@ -2454,6 +3455,17 @@ cdef void i32_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2476,6 +3488,17 @@ cdef void i32_ge_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -2492,6 +3515,17 @@ cdef void i32_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2514,6 +3548,17 @@ cdef void i32_ge_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
@@ -2530,6 +3575,17 @@ cdef void i32_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2552,6 +3608,17 @@ cdef void i32_ge_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
@@ -2568,6 +3635,17 @@ cdef void i32_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2590,6 +3668,17 @@ cdef void i32_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -2606,6 +3695,17 @@ cdef void i32_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2698,6 +3798,17 @@ cdef void i64_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -2714,6 +3825,17 @@ cdef void i64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2736,6 +3858,17 @@ cdef void i64_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -2752,6 +3885,17 @@ cdef void i64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2774,6 +3918,17 @@ cdef void i64_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -2790,6 +3945,17 @@ cdef void i64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2812,6 +3978,17 @@ cdef void i64_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -2828,6 +4005,17 @@ cdef void i64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2850,6 +4038,17 @@ cdef void i64_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -2866,6 +4065,17 @@ cdef void i64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2958,6 +4168,17 @@ cdef void i64_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -2974,6 +4195,17 @@ cdef void i64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2996,6 +4228,17 @@ cdef void i64_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -3012,6 +4255,17 @@ cdef void i64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3034,6 +4288,17 @@ cdef void i64_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -3050,6 +4315,17 @@ cdef void i64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3072,6 +4348,17 @@ cdef void i64_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -3088,6 +4375,17 @@ cdef void i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3110,6 +4408,17 @@ cdef void i64_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -3126,6 +4435,17 @@ cdef void i64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3218,6 +4538,17 @@ cdef void i64_lt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) < signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -3234,6 +4565,17 @@ cdef void i64_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) < signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3256,6 +4598,17 @@ cdef void i64_lt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) < signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -3272,6 +4625,17 @@ cdef void i64_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) < signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3294,6 +4658,17 @@ cdef void i64_lt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) < signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -3310,6 +4685,17 @@ cdef void i64_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) < signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3332,6 +4718,17 @@ cdef void i64_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) < signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -3348,6 +4745,17 @@ cdef void i64_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) < signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3370,6 +4778,17 @@ cdef void i64_lt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if signed64(a) < signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -3386,6 +4805,17 @@ cdef void i64_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (signed64(a) < signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3478,6 +4908,17 @@ cdef void i64_lt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -3494,6 +4935,17 @@ cdef void i64_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3516,6 +4968,17 @@ cdef void i64_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -3532,6 +4995,17 @@ cdef void i64_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3554,6 +5028,17 @@ cdef void i64_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -3570,6 +5055,17 @@ cdef void i64_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3592,6 +5088,17 @@ cdef void i64_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -3608,6 +5115,17 @@ cdef void i64_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3630,6 +5148,17 @@ cdef void i64_lt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_lt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -3646,6 +5175,17 @@ cdef void i64_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3738,6 +5278,17 @@ cdef void i64_gt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) > signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -3754,6 +5305,17 @@ cdef void i64_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) > signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3776,6 +5338,17 @@ cdef void i64_gt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) > signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -3792,6 +5365,17 @@ cdef void i64_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) > signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3814,6 +5398,17 @@ cdef void i64_gt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) > signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -3830,6 +5425,17 @@ cdef void i64_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) > signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3852,6 +5458,17 @@ cdef void i64_gt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) > signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -3868,6 +5485,17 @@ cdef void i64_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) > signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3890,6 +5518,17 @@ cdef void i64_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if signed64(a) > signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -3906,6 +5545,17 @@ cdef void i64_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (signed64(a) > signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3998,6 +5648,17 @@ cdef void i64_gt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -4014,6 +5675,17 @@ cdef void i64_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4036,6 +5708,17 @@ cdef void i64_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -4052,6 +5735,17 @@ cdef void i64_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4074,6 +5768,17 @@ cdef void i64_gt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -4090,6 +5795,17 @@ cdef void i64_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4112,6 +5828,17 @@ cdef void i64_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -4128,6 +5855,17 @@ cdef void i64_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4150,6 +5888,17 @@ cdef void i64_gt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_gt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -4166,6 +5915,17 @@ cdef void i64_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4258,6 +6018,17 @@ cdef void i64_le_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) <= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -4274,6 +6045,17 @@ cdef void i64_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) <= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4296,6 +6078,17 @@ cdef void i64_le_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) <= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -4312,6 +6105,17 @@ cdef void i64_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) <= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4334,6 +6138,17 @@ cdef void i64_le_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) <= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -4350,6 +6165,17 @@ cdef void i64_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) <= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4372,6 +6198,17 @@ cdef void i64_le_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) <= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -4388,6 +6225,17 @@ cdef void i64_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) <= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4410,6 +6258,17 @@ cdef void i64_le_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if signed64(a) <= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -4426,6 +6285,17 @@ cdef void i64_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (signed64(a) <= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4518,6 +6388,17 @@ cdef void i64_le_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -4534,6 +6415,17 @@ cdef void i64_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4556,6 +6448,17 @@ cdef void i64_le_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -4572,6 +6475,17 @@ cdef void i64_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4594,6 +6508,17 @@ cdef void i64_le_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -4610,6 +6535,17 @@ cdef void i64_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4632,6 +6568,17 @@ cdef void i64_le_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -4648,6 +6595,17 @@ cdef void i64_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4670,6 +6628,17 @@ cdef void i64_le_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_le_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -4686,6 +6655,17 @@ cdef void i64_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4778,6 +6758,17 @@ cdef void i64_ge_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) >= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -4794,6 +6785,17 @@ cdef void i64_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) >= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4816,6 +6818,17 @@ cdef void i64_ge_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) >= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -4832,6 +6845,17 @@ cdef void i64_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) >= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4854,6 +6878,17 @@ cdef void i64_ge_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if signed64(a) >= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -4870,6 +6905,17 @@ cdef void i64_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (signed64(a) >= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4892,6 +6938,17 @@ cdef void i64_ge_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if signed64(a) >= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -4908,6 +6965,17 @@ cdef void i64_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (signed64(a) >= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4930,6 +6998,17 @@ cdef void i64_ge_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if signed64(a) >= signed64(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -4946,6 +7025,17 @@ cdef void i64_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (signed64(a) >= signed64(b)):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5038,6 +7128,17 @@ cdef void i64_ge_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
@@ -5054,6 +7155,17 @@ cdef void i64_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5076,6 +7188,17 @@ cdef void i64_ge_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
@@ -5092,6 +7215,17 @@ cdef void i64_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5114,6 +7248,17 @@ cdef void i64_ge_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
@@ -5130,6 +7275,17 @@ cdef void i64_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5152,6 +7308,17 @@ cdef void i64_ge_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
@@ -5168,6 +7335,17 @@ cdef void i64_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5190,6 +7368,17 @@ cdef void i64_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i64_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i64_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
@@ -5206,6 +7395,17 @@ cdef void i64_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5298,6 +7498,17 @@ cdef void f32_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
@@ -5314,6 +7525,17 @@ cdef void f32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5336,6 +7558,17 @@ cdef void f32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
@@ -5352,6 +7585,17 @@ cdef void f32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5374,6 +7618,17 @@ cdef void f32_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
@@ -5390,6 +7645,17 @@ cdef void f32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5412,6 +7678,17 @@ cdef void f32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
@@ -5428,6 +7705,17 @@ cdef void f32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5450,6 +7738,17 @@ cdef void f32_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
@@ -5466,6 +7765,17 @@ cdef void f32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5558,6 +7868,17 @@ cdef void f32_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
@@ -5574,6 +7895,17 @@ cdef void f32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5596,6 +7928,17 @@ cdef void f32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
@@ -5612,6 +7955,17 @@ cdef void f32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5634,6 +7988,17 @@ cdef void f32_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
@@ -5650,6 +8015,17 @@ cdef void f32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5672,6 +8048,17 @@ cdef void f32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
@@ -5688,6 +8075,17 @@ cdef void f32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5710,6 +8108,17 @@ cdef void f32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
@@ -5726,6 +8135,17 @@ cdef void f32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5818,6 +8238,17 @@ cdef void f32_lt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_lt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
@@ -5834,6 +8265,17 @@ cdef void f32_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_lt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5856,6 +8298,17 @@ cdef void f32_lt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_lt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
@@ -5872,6 +8325,17 @@ cdef void f32_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_lt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5894,6 +8358,17 @@ cdef void f32_lt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_lt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
@@ -5910,6 +8385,17 @@ cdef void f32_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_lt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5932,6 +8418,17 @@ cdef void f32_lt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_lt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
@@ -5948,6 +8445,17 @@ cdef void f32_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_lt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5970,6 +8478,17 @@ cdef void f32_lt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_lt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
@@ -5986,6 +8505,17 @@ cdef void f32_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6078,6 +8608,17 @@ cdef void f32_gt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_gt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
@@ -6094,6 +8635,17 @@ cdef void f32_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_gt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6116,6 +8668,17 @@ cdef void f32_gt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_gt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
@@ -6132,6 +8695,17 @@ cdef void f32_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_gt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6154,6 +8728,17 @@ cdef void f32_gt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_gt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
@@ -6170,6 +8755,17 @@ cdef void f32_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_gt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6192,6 +8788,17 @@ cdef void f32_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
@@ -6208,6 +8815,17 @@ cdef void f32_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_gt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6230,6 +8848,17 @@ cdef void f32_gt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_gt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
@@ -6246,6 +8875,17 @@ cdef void f32_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6338,6 +8978,17 @@ cdef void f32_le_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_le_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
@@ -6354,6 +9005,17 @@ cdef void f32_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_le_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6376,6 +9038,17 @@ cdef void f32_le_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_le_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
@@ -6392,6 +9065,17 @@ cdef void f32_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_le_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6414,6 +9098,17 @@ cdef void f32_le_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_le_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
@@ -6430,6 +9125,17 @@ cdef void f32_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_le_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6452,6 +9158,17 @@ cdef void f32_le_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_le_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
@@ -6468,6 +9185,17 @@ cdef void f32_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_le_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6490,6 +9218,17 @@ cdef void f32_le_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_le_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
@@ -6506,6 +9245,17 @@ cdef void f32_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6598,6 +9348,17 @@ cdef void f32_ge_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ge_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
@@ -6614,6 +9375,17 @@ cdef void f32_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ge_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6636,6 +9408,17 @@ cdef void f32_ge_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ge_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
@@ -6652,6 +9435,17 @@ cdef void f32_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ge_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6674,6 +9468,17 @@ cdef void f32_ge_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ge_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
@@ -6690,6 +9495,17 @@ cdef void f32_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ge_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&fp[pc.b])
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6712,6 +9528,17 @@ cdef void f32_ge_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ge_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
@@ -6728,6 +9555,17 @@ cdef void f32_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ge_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = sacc
+    cdef float b = lds(&pc.imm)
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6750,6 +9588,17 @@ cdef void f32_ge_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f32_ge_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f32_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
@@ -6766,6 +9615,17 @@ cdef void f32_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32_ge_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float a = lds(&fp[pc.a])
+    cdef float b = sacc
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6858,6 +9718,17 @@ cdef void f64_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
@@ -6874,6 +9745,17 @@ cdef void f64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6896,6 +9778,17 @@ cdef void f64_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
@@ -6912,6 +9805,17 @@ cdef void f64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6934,6 +9838,17 @@ cdef void f64_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
@@ -6950,6 +9865,17 @@ cdef void f64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6972,6 +9898,17 @@ cdef void f64_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
@@ -6988,6 +9925,17 @@ cdef void f64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7010,6 +9958,17 @@ cdef void f64_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
@@ -7026,6 +9985,17 @@ cdef void f64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if not (a == b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7118,6 +10088,17 @@ cdef void f64_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
@@ -7134,6 +10115,17 @@ cdef void f64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7156,6 +10148,17 @@ cdef void f64_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
@@ -7172,6 +10175,17 @@ cdef void f64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7194,6 +10208,17 @@ cdef void f64_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
@@ -7210,6 +10235,17 @@ cdef void f64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7232,6 +10268,17 @@ cdef void f64_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
@@ -7248,6 +10295,17 @@ cdef void f64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7270,6 +10328,17 @@ cdef void f64_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
@@ -7286,6 +10355,17 @@ cdef void f64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if not (a != b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7378,6 +10458,17 @@ cdef void f64_lt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_lt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
@@ -7394,6 +10485,17 @@ cdef void f64_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_lt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7416,6 +10518,17 @@ cdef void f64_lt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_lt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
@@ -7432,6 +10545,17 @@ cdef void f64_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_lt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7454,6 +10578,17 @@ cdef void f64_lt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_lt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
@@ -7470,6 +10605,17 @@ cdef void f64_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_lt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7492,6 +10638,17 @@ cdef void f64_lt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_lt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
@@ -7508,6 +10665,17 @@ cdef void f64_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_lt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7530,6 +10698,17 @@ cdef void f64_lt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_lt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if a < b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
@@ -7546,6 +10725,17 @@ cdef void f64_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7638,6 +10828,17 @@ cdef void f64_gt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_gt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
@@ -7654,6 +10855,17 @@ cdef void f64_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_gt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7676,6 +10888,17 @@ cdef void f64_gt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_gt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
@@ -7692,6 +10915,17 @@ cdef void f64_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_gt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7714,6 +10948,17 @@ cdef void f64_gt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_gt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
@@ -7730,6 +10975,17 @@ cdef void f64_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_gt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7752,6 +11008,17 @@ cdef void f64_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
@@ -7768,6 +11035,17 @@ cdef void f64_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_gt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7790,6 +11068,17 @@ cdef void f64_gt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_gt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
@@ -7806,6 +11095,17 @@ cdef void f64_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if not (a > b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7898,6 +11198,17 @@ cdef void f64_le_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_le_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
@@ -7914,6 +11225,17 @@ cdef void f64_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_le_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7936,6 +11258,17 @@ cdef void f64_le_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_le_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
@@ -7952,6 +11285,17 @@ cdef void f64_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_le_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7974,6 +11318,17 @@ cdef void f64_le_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_le_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
@@ -7990,6 +11345,17 @@ cdef void f64_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_le_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8012,6 +11378,17 @@ cdef void f64_le_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_le_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
@@ -8028,6 +11405,17 @@ cdef void f64_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_le_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8050,6 +11438,17 @@ cdef void f64_le_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_le_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if a <= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
@@ -8066,6 +11465,17 @@ cdef void f64_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if not (a <= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8158,6 +11568,17 @@ cdef void f64_ge_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ge_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
@@ -8174,6 +11595,17 @@ cdef void f64_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ge_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8196,6 +11628,17 @@ cdef void f64_ge_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ge_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
@@ -8212,6 +11655,17 @@ cdef void f64_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ge_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8234,6 +11688,17 @@ cdef void f64_ge_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ge_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
@@ -8250,6 +11715,17 @@ cdef void f64_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ge_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8272,6 +11748,17 @@ cdef void f64_ge_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ge_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
@@ -8288,6 +11775,17 @@ cdef void f64_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         if unlikely(fuel < 0):
             ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
             return
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_ge_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8310,6 +11808,17 @@ cdef void f64_ge_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void f64_ge_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if a >= b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void f64_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
@@ -8329,7 +11838,18 @@ cdef void f64_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef Handler table[640]
+cdef void f64_ge_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+    else:
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef Handler table[960]
 
 
 cdef void fill() noexcept nogil:
@@ -8344,635 +11864,955 @@ cdef void fill() noexcept nogil:
     table[8] = &i32_eq_sa_s
     table[9] = &i32_eq_sa_a
     table[10] = &i32_eq_ss_br0
-    table[11] = &i32_eq_ss_br1
-    table[12] = &i32_eq_si_br0
-    table[13] = &i32_eq_si_br1
-    table[14] = &i32_eq_as_br0
-    table[15] = &i32_eq_as_br1
-    table[16] = &i32_eq_ai_br0
-    table[17] = &i32_eq_ai_br1
-    table[18] = &i32_eq_sa_br0
-    table[19] = &i32_eq_sa_br1
-    table[20] = &i32_ne_ss_s
-    table[21] = &i32_ne_ss_a
-    table[22] = &i32_ne_si_s
-    table[23] = &i32_ne_si_a
-    table[24] = &i32_ne_as_s
-    table[25] = &i32_ne_as_a
-    table[26] = &i32_ne_ai_s
-    table[27] = &i32_ne_ai_a
-    table[28] = &i32_ne_sa_s
-    table[29] = &i32_ne_sa_a
-    table[30] = &i32_ne_ss_br0
-    table[31] = &i32_ne_ss_br1
-    table[32] = &i32_ne_si_br0
-    table[33] = &i32_ne_si_br1
-    table[34] = &i32_ne_as_br0
-    table[35] = &i32_ne_as_br1
-    table[36] = &i32_ne_ai_br0
-    table[37] = &i32_ne_ai_br1
-    table[38] = &i32_ne_sa_br0
-    table[39] = &i32_ne_sa_br1
-    table[40] = &i32_lt_s_ss_s
-    table[41] = &i32_lt_s_ss_a
-    table[42] = &i32_lt_s_si_s
-    table[43] = &i32_lt_s_si_a
-    table[44] = &i32_lt_s_as_s
-    table[45] = &i32_lt_s_as_a
-    table[46] = &i32_lt_s_ai_s
-    table[47] = &i32_lt_s_ai_a
-    table[48] = &i32_lt_s_sa_s
-    table[49] = &i32_lt_s_sa_a
-    table[50] = &i32_lt_s_ss_br0
-    table[51] = &i32_lt_s_ss_br1
-    table[52] = &i32_lt_s_si_br0
-    table[53] = &i32_lt_s_si_br1
-    table[54] = &i32_lt_s_as_br0
-    table[55] = &i32_lt_s_as_br1
-    table[56] = &i32_lt_s_ai_br0
-    table[57] = &i32_lt_s_ai_br1
-    table[58] = &i32_lt_s_sa_br0
-    table[59] = &i32_lt_s_sa_br1
-    table[60] = &i32_lt_u_ss_s
-    table[61] = &i32_lt_u_ss_a
-    table[62] = &i32_lt_u_si_s
-    table[63] = &i32_lt_u_si_a
-    table[64] = &i32_lt_u_as_s
-    table[65] = &i32_lt_u_as_a
-    table[66] = &i32_lt_u_ai_s
-    table[67] = &i32_lt_u_ai_a
-    table[68] = &i32_lt_u_sa_s
-    table[69] = &i32_lt_u_sa_a
-    table[70] = &i32_lt_u_ss_br0
-    table[71] = &i32_lt_u_ss_br1
-    table[72] = &i32_lt_u_si_br0
-    table[73] = &i32_lt_u_si_br1
-    table[74] = &i32_lt_u_as_br0
-    table[75] = &i32_lt_u_as_br1
-    table[76] = &i32_lt_u_ai_br0
-    table[77] = &i32_lt_u_ai_br1
-    table[78] = &i32_lt_u_sa_br0
-    table[79] = &i32_lt_u_sa_br1
-    table[80] = &i32_gt_s_ss_s
-    table[81] = &i32_gt_s_ss_a
-    table[82] = &i32_gt_s_si_s
-    table[83] = &i32_gt_s_si_a
-    table[84] = &i32_gt_s_as_s
-    table[85] = &i32_gt_s_as_a
-    table[86] = &i32_gt_s_ai_s
-    table[87] = &i32_gt_s_ai_a
-    table[88] = &i32_gt_s_sa_s
-    table[89] = &i32_gt_s_sa_a
-    table[90] = &i32_gt_s_ss_br0
-    table[91] = &i32_gt_s_ss_br1
-    table[92] = &i32_gt_s_si_br0
-    table[93] = &i32_gt_s_si_br1
-    table[94] = &i32_gt_s_as_br0
-    table[95] = &i32_gt_s_as_br1
-    table[96] = &i32_gt_s_ai_br0
-    table[97] = &i32_gt_s_ai_br1
-    table[98] = &i32_gt_s_sa_br0
-    table[99] = &i32_gt_s_sa_br1
-    table[100] = &i32_gt_u_ss_s
-    table[101] = &i32_gt_u_ss_a
-    table[102] = &i32_gt_u_si_s
-    table[103] = &i32_gt_u_si_a
-    table[104] = &i32_gt_u_as_s
-    table[105] = &i32_gt_u_as_a
-    table[106] = &i32_gt_u_ai_s
-    table[107] = &i32_gt_u_ai_a
-    table[108] = &i32_gt_u_sa_s
-    table[109] = &i32_gt_u_sa_a
-    table[110] = &i32_gt_u_ss_br0
-    table[111] = &i32_gt_u_ss_br1
-    table[112] = &i32_gt_u_si_br0
-    table[113] = &i32_gt_u_si_br1
-    table[114] = &i32_gt_u_as_br0
-    table[115] = &i32_gt_u_as_br1
-    table[116] = &i32_gt_u_ai_br0
-    table[117] = &i32_gt_u_ai_br1
-    table[118] = &i32_gt_u_sa_br0
-    table[119] = &i32_gt_u_sa_br1
-    table[120] = &i32_le_s_ss_s
-    table[121] = &i32_le_s_ss_a
-    table[122] = &i32_le_s_si_s
-    table[123] = &i32_le_s_si_a
-    table[124] = &i32_le_s_as_s
-    table[125] = &i32_le_s_as_a
-    table[126] = &i32_le_s_ai_s
-    table[127] = &i32_le_s_ai_a
-    table[128] = &i32_le_s_sa_s
-    table[129] = &i32_le_s_sa_a
-    table[130] = &i32_le_s_ss_br0
-    table[131] = &i32_le_s_ss_br1
-    table[132] = &i32_le_s_si_br0
-    table[133] = &i32_le_s_si_br1
-    table[134] = &i32_le_s_as_br0
-    table[135] = &i32_le_s_as_br1
-    table[136] = &i32_le_s_ai_br0
-    table[137] = &i32_le_s_ai_br1
-    table[138] = &i32_le_s_sa_br0
-    table[139] = &i32_le_s_sa_br1
-    table[140] = &i32_le_u_ss_s
-    table[141] = &i32_le_u_ss_a
-    table[142] = &i32_le_u_si_s
-    table[143] = &i32_le_u_si_a
-    table[144] = &i32_le_u_as_s
-    table[145] = &i32_le_u_as_a
-    table[146] = &i32_le_u_ai_s
-    table[147] = &i32_le_u_ai_a
-    table[148] = &i32_le_u_sa_s
-    table[149] = &i32_le_u_sa_a
-    table[150] = &i32_le_u_ss_br0
-    table[151] = &i32_le_u_ss_br1
-    table[152] = &i32_le_u_si_br0
-    table[153] = &i32_le_u_si_br1
-    table[154] = &i32_le_u_as_br0
-    table[155] = &i32_le_u_as_br1
-    table[156] = &i32_le_u_ai_br0
-    table[157] = &i32_le_u_ai_br1
-    table[158] = &i32_le_u_sa_br0
-    table[159] = &i32_le_u_sa_br1
-    table[160] = &i32_ge_s_ss_s
-    table[161] = &i32_ge_s_ss_a
-    table[162] = &i32_ge_s_si_s
-    table[163] = &i32_ge_s_si_a
-    table[164] = &i32_ge_s_as_s
-    table[165] = &i32_ge_s_as_a
-    table[166] = &i32_ge_s_ai_s
-    table[167] = &i32_ge_s_ai_a
-    table[168] = &i32_ge_s_sa_s
-    table[169] = &i32_ge_s_sa_a
-    table[170] = &i32_ge_s_ss_br0
-    table[171] = &i32_ge_s_ss_br1
-    table[172] = &i32_ge_s_si_br0
-    table[173] = &i32_ge_s_si_br1
-    table[174] = &i32_ge_s_as_br0
-    table[175] = &i32_ge_s_as_br1
-    table[176] = &i32_ge_s_ai_br0
-    table[177] = &i32_ge_s_ai_br1
-    table[178] = &i32_ge_s_sa_br0
-    table[179] = &i32_ge_s_sa_br1
-    table[180] = &i32_ge_u_ss_s
-    table[181] = &i32_ge_u_ss_a
-    table[182] = &i32_ge_u_si_s
-    table[183] = &i32_ge_u_si_a
-    table[184] = &i32_ge_u_as_s
-    table[185] = &i32_ge_u_as_a
-    table[186] = &i32_ge_u_ai_s
-    table[187] = &i32_ge_u_ai_a
-    table[188] = &i32_ge_u_sa_s
-    table[189] = &i32_ge_u_sa_a
-    table[190] = &i32_ge_u_ss_br0
-    table[191] = &i32_ge_u_ss_br1
-    table[192] = &i32_ge_u_si_br0
-    table[193] = &i32_ge_u_si_br1
-    table[194] = &i32_ge_u_as_br0
-    table[195] = &i32_ge_u_as_br1
-    table[196] = &i32_ge_u_ai_br0
-    table[197] = &i32_ge_u_ai_br1
-    table[198] = &i32_ge_u_sa_br0
-    table[199] = &i32_ge_u_sa_br1
-    table[200] = &i64_eq_ss_s
-    table[201] = &i64_eq_ss_a
-    table[202] = &i64_eq_si_s
-    table[203] = &i64_eq_si_a
-    table[204] = &i64_eq_as_s
-    table[205] = &i64_eq_as_a
-    table[206] = &i64_eq_ai_s
-    table[207] = &i64_eq_ai_a
-    table[208] = &i64_eq_sa_s
-    table[209] = &i64_eq_sa_a
-    table[210] = &i64_eq_ss_br0
-    table[211] = &i64_eq_ss_br1
-    table[212] = &i64_eq_si_br0
-    table[213] = &i64_eq_si_br1
-    table[214] = &i64_eq_as_br0
-    table[215] = &i64_eq_as_br1
-    table[216] = &i64_eq_ai_br0
-    table[217] = &i64_eq_ai_br1
-    table[218] = &i64_eq_sa_br0
-    table[219] = &i64_eq_sa_br1
-    table[220] = &i64_ne_ss_s
-    table[221] = &i64_ne_ss_a
-    table[222] = &i64_ne_si_s
-    table[223] = &i64_ne_si_a
-    table[224] = &i64_ne_as_s
-    table[225] = &i64_ne_as_a
-    table[226] = &i64_ne_ai_s
-    table[227] = &i64_ne_ai_a
-    table[228] = &i64_ne_sa_s
-    table[229] = &i64_ne_sa_a
-    table[230] = &i64_ne_ss_br0
-    table[231] = &i64_ne_ss_br1
-    table[232] = &i64_ne_si_br0
-    table[233] = &i64_ne_si_br1
-    table[234] = &i64_ne_as_br0
-    table[235] = &i64_ne_as_br1
-    table[236] = &i64_ne_ai_br0
-    table[237] = &i64_ne_ai_br1
-    table[238] = &i64_ne_sa_br0
-    table[239] = &i64_ne_sa_br1
-    table[240] = &i64_lt_s_ss_s
-    table[241] = &i64_lt_s_ss_a
-    table[242] = &i64_lt_s_si_s
-    table[243] = &i64_lt_s_si_a
-    table[244] = &i64_lt_s_as_s
-    table[245] = &i64_lt_s_as_a
-    table[246] = &i64_lt_s_ai_s
-    table[247] = &i64_lt_s_ai_a
-    table[248] = &i64_lt_s_sa_s
-    table[249] = &i64_lt_s_sa_a
-    table[250] = &i64_lt_s_ss_br0
-    table[251] = &i64_lt_s_ss_br1
-    table[252] = &i64_lt_s_si_br0
-    table[253] = &i64_lt_s_si_br1
-    table[254] = &i64_lt_s_as_br0
-    table[255] = &i64_lt_s_as_br1
-    table[256] = &i64_lt_s_ai_br0
-    table[257] = &i64_lt_s_ai_br1
-    table[258] = &i64_lt_s_sa_br0
-    table[259] = &i64_lt_s_sa_br1
-    table[260] = &i64_lt_u_ss_s
-    table[261] = &i64_lt_u_ss_a
-    table[262] = &i64_lt_u_si_s
-    table[263] = &i64_lt_u_si_a
-    table[264] = &i64_lt_u_as_s
-    table[265] = &i64_lt_u_as_a
-    table[266] = &i64_lt_u_ai_s
-    table[267] = &i64_lt_u_ai_a
-    table[268] = &i64_lt_u_sa_s
-    table[269] = &i64_lt_u_sa_a
-    table[270] = &i64_lt_u_ss_br0
-    table[271] = &i64_lt_u_ss_br1
-    table[272] = &i64_lt_u_si_br0
-    table[273] = &i64_lt_u_si_br1
-    table[274] = &i64_lt_u_as_br0
-    table[275] = &i64_lt_u_as_br1
-    table[276] = &i64_lt_u_ai_br0
-    table[277] = &i64_lt_u_ai_br1
-    table[278] = &i64_lt_u_sa_br0
-    table[279] = &i64_lt_u_sa_br1
-    table[280] = &i64_gt_s_ss_s
-    table[281] = &i64_gt_s_ss_a
-    table[282] = &i64_gt_s_si_s
-    table[283] = &i64_gt_s_si_a
-    table[284] = &i64_gt_s_as_s
-    table[285] = &i64_gt_s_as_a
-    table[286] = &i64_gt_s_ai_s
-    table[287] = &i64_gt_s_ai_a
-    table[288] = &i64_gt_s_sa_s
-    table[289] = &i64_gt_s_sa_a
-    table[290] = &i64_gt_s_ss_br0
-    table[291] = &i64_gt_s_ss_br1
-    table[292] = &i64_gt_s_si_br0
-    table[293] = &i64_gt_s_si_br1
-    table[294] = &i64_gt_s_as_br0
-    table[295] = &i64_gt_s_as_br1
-    table[296] = &i64_gt_s_ai_br0
-    table[297] = &i64_gt_s_ai_br1
-    table[298] = &i64_gt_s_sa_br0
-    table[299] = &i64_gt_s_sa_br1
-    table[300] = &i64_gt_u_ss_s
-    table[301] = &i64_gt_u_ss_a
-    table[302] = &i64_gt_u_si_s
-    table[303] = &i64_gt_u_si_a
-    table[304] = &i64_gt_u_as_s
-    table[305] = &i64_gt_u_as_a
-    table[306] = &i64_gt_u_ai_s
-    table[307] = &i64_gt_u_ai_a
-    table[308] = &i64_gt_u_sa_s
-    table[309] = &i64_gt_u_sa_a
-    table[310] = &i64_gt_u_ss_br0
-    table[311] = &i64_gt_u_ss_br1
-    table[312] = &i64_gt_u_si_br0
-    table[313] = &i64_gt_u_si_br1
-    table[314] = &i64_gt_u_as_br0
-    table[315] = &i64_gt_u_as_br1
-    table[316] = &i64_gt_u_ai_br0
-    table[317] = &i64_gt_u_ai_br1
-    table[318] = &i64_gt_u_sa_br0
-    table[319] = &i64_gt_u_sa_br1
-    table[320] = &i64_le_s_ss_s
-    table[321] = &i64_le_s_ss_a
-    table[322] = &i64_le_s_si_s
-    table[323] = &i64_le_s_si_a
-    table[324] = &i64_le_s_as_s
-    table[325] = &i64_le_s_as_a
-    table[326] = &i64_le_s_ai_s
-    table[327] = &i64_le_s_ai_a
-    table[328] = &i64_le_s_sa_s
-    table[329] = &i64_le_s_sa_a
-    table[330] = &i64_le_s_ss_br0
-    table[331] = &i64_le_s_ss_br1
-    table[332] = &i64_le_s_si_br0
-    table[333] = &i64_le_s_si_br1
-    table[334] = &i64_le_s_as_br0
-    table[335] = &i64_le_s_as_br1
-    table[336] = &i64_le_s_ai_br0
-    table[337] = &i64_le_s_ai_br1
-    table[338] = &i64_le_s_sa_br0
-    table[339] = &i64_le_s_sa_br1
-    table[340] = &i64_le_u_ss_s
-    table[341] = &i64_le_u_ss_a
-    table[342] = &i64_le_u_si_s
-    table[343] = &i64_le_u_si_a
-    table[344] = &i64_le_u_as_s
-    table[345] = &i64_le_u_as_a
-    table[346] = &i64_le_u_ai_s
-    table[347] = &i64_le_u_ai_a
-    table[348] = &i64_le_u_sa_s
-    table[349] = &i64_le_u_sa_a
-    table[350] = &i64_le_u_ss_br0
-    table[351] = &i64_le_u_ss_br1
-    table[352] = &i64_le_u_si_br0
-    table[353] = &i64_le_u_si_br1
-    table[354] = &i64_le_u_as_br0
-    table[355] = &i64_le_u_as_br1
-    table[356] = &i64_le_u_ai_br0
-    table[357] = &i64_le_u_ai_br1
-    table[358] = &i64_le_u_sa_br0
-    table[359] = &i64_le_u_sa_br1
-    table[360] = &i64_ge_s_ss_s
-    table[361] = &i64_ge_s_ss_a
-    table[362] = &i64_ge_s_si_s
-    table[363] = &i64_ge_s_si_a
-    table[364] = &i64_ge_s_as_s
-    table[365] = &i64_ge_s_as_a
-    table[366] = &i64_ge_s_ai_s
-    table[367] = &i64_ge_s_ai_a
-    table[368] = &i64_ge_s_sa_s
-    table[369] = &i64_ge_s_sa_a
-    table[370] = &i64_ge_s_ss_br0
-    table[371] = &i64_ge_s_ss_br1
-    table[372] = &i64_ge_s_si_br0
-    table[373] = &i64_ge_s_si_br1
-    table[374] = &i64_ge_s_as_br0
-    table[375] = &i64_ge_s_as_br1
-    table[376] = &i64_ge_s_ai_br0
-    table[377] = &i64_ge_s_ai_br1
-    table[378] = &i64_ge_s_sa_br0
-    table[379] = &i64_ge_s_sa_br1
-    table[380] = &i64_ge_u_ss_s
-    table[381] = &i64_ge_u_ss_a
-    table[382] = &i64_ge_u_si_s
-    table[383] = &i64_ge_u_si_a
-    table[384] = &i64_ge_u_as_s
-    table[385] = &i64_ge_u_as_a
-    table[386] = &i64_ge_u_ai_s
-    table[387] = &i64_ge_u_ai_a
-    table[388] = &i64_ge_u_sa_s
-    table[389] = &i64_ge_u_sa_a
-    table[390] = &i64_ge_u_ss_br0
-    table[391] = &i64_ge_u_ss_br1
-    table[392] = &i64_ge_u_si_br0
-    table[393] = &i64_ge_u_si_br1
-    table[394] = &i64_ge_u_as_br0
-    table[395] = &i64_ge_u_as_br1
-    table[396] = &i64_ge_u_ai_br0
-    table[397] = &i64_ge_u_ai_br1
-    table[398] = &i64_ge_u_sa_br0
-    table[399] = &i64_ge_u_sa_br1
-    table[400] = &f32_eq_ss_s
-    table[401] = &f32_eq_ss_a
-    table[402] = &f32_eq_si_s
-    table[403] = &f32_eq_si_a
-    table[404] = &f32_eq_as_s
-    table[405] = &f32_eq_as_a
-    table[406] = &f32_eq_ai_s
-    table[407] = &f32_eq_ai_a
-    table[408] = &f32_eq_sa_s
-    table[409] = &f32_eq_sa_a
-    table[410] = &f32_eq_ss_br0
-    table[411] = &f32_eq_ss_br1
-    table[412] = &f32_eq_si_br0
-    table[413] = &f32_eq_si_br1
-    table[414] = &f32_eq_as_br0
-    table[415] = &f32_eq_as_br1
-    table[416] = &f32_eq_ai_br0
-    table[417] = &f32_eq_ai_br1
-    table[418] = &f32_eq_sa_br0
-    table[419] = &f32_eq_sa_br1
-    table[420] = &f32_ne_ss_s
-    table[421] = &f32_ne_ss_a
-    table[422] = &f32_ne_si_s
-    table[423] = &f32_ne_si_a
-    table[424] = &f32_ne_as_s
-    table[425] = &f32_ne_as_a
-    table[426] = &f32_ne_ai_s
-    table[427] = &f32_ne_ai_a
-    table[428] = &f32_ne_sa_s
-    table[429] = &f32_ne_sa_a
-    table[430] = &f32_ne_ss_br0
-    table[431] = &f32_ne_ss_br1
-    table[432] = &f32_ne_si_br0
-    table[433] = &f32_ne_si_br1
-    table[434] = &f32_ne_as_br0
-    table[435] = &f32_ne_as_br1
-    table[436] = &f32_ne_ai_br0
-    table[437] = &f32_ne_ai_br1
-    table[438] = &f32_ne_sa_br0
-    table[439] = &f32_ne_sa_br1
-    table[440] = &f32_lt_ss_s
-    table[441] = &f32_lt_ss_a
-    table[442] = &f32_lt_si_s
-    table[443] = &f32_lt_si_a
-    table[444] = &f32_lt_as_s
-    table[445] = &f32_lt_as_a
-    table[446] = &f32_lt_ai_s
-    table[447] = &f32_lt_ai_a
-    table[448] = &f32_lt_sa_s
-    table[449] = &f32_lt_sa_a
-    table[450] = &f32_lt_ss_br0
-    table[451] = &f32_lt_ss_br1
-    table[452] = &f32_lt_si_br0
-    table[453] = &f32_lt_si_br1
-    table[454] = &f32_lt_as_br0
-    table[455] = &f32_lt_as_br1
-    table[456] = &f32_lt_ai_br0
-    table[457] = &f32_lt_ai_br1
-    table[458] = &f32_lt_sa_br0
-    table[459] = &f32_lt_sa_br1
-    table[460] = &f32_gt_ss_s
-    table[461] = &f32_gt_ss_a
-    table[462] = &f32_gt_si_s
-    table[463] = &f32_gt_si_a
-    table[464] = &f32_gt_as_s
-    table[465] = &f32_gt_as_a
-    table[466] = &f32_gt_ai_s
-    table[467] = &f32_gt_ai_a
-    table[468] = &f32_gt_sa_s
-    table[469] = &f32_gt_sa_a
-    table[470] = &f32_gt_ss_br0
-    table[471] = &f32_gt_ss_br1
-    table[472] = &f32_gt_si_br0
-    table[473] = &f32_gt_si_br1
-    table[474] = &f32_gt_as_br0
-    table[475] = &f32_gt_as_br1
-    table[476] = &f32_gt_ai_br0
-    table[477] = &f32_gt_ai_br1
-    table[478] = &f32_gt_sa_br0
-    table[479] = &f32_gt_sa_br1
-    table[480] = &f32_le_ss_s
-    table[481] = &f32_le_ss_a
-    table[482] = &f32_le_si_s
-    table[483] = &f32_le_si_a
-    table[484] = &f32_le_as_s
-    table[485] = &f32_le_as_a
-    table[486] = &f32_le_ai_s
-    table[487] = &f32_le_ai_a
-    table[488] = &f32_le_sa_s
-    table[489] = &f32_le_sa_a
-    table[490] = &f32_le_ss_br0
-    table[491] = &f32_le_ss_br1
-    table[492] = &f32_le_si_br0
-    table[493] = &f32_le_si_br1
-    table[494] = &f32_le_as_br0
-    table[495] = &f32_le_as_br1
-    table[496] = &f32_le_ai_br0
-    table[497] = &f32_le_ai_br1
-    table[498] = &f32_le_sa_br0
-    table[499] = &f32_le_sa_br1
-    table[500] = &f32_ge_ss_s
-    table[501] = &f32_ge_ss_a
-    table[502] = &f32_ge_si_s
-    table[503] = &f32_ge_si_a
-    table[504] = &f32_ge_as_s
-    table[505] = &f32_ge_as_a
-    table[506] = &f32_ge_ai_s
-    table[507] = &f32_ge_ai_a
-    table[508] = &f32_ge_sa_s
-    table[509] = &f32_ge_sa_a
-    table[510] = &f32_ge_ss_br0
-    table[511] = &f32_ge_ss_br1
-    table[512] = &f32_ge_si_br0
-    table[513] = &f32_ge_si_br1
-    table[514] = &f32_ge_as_br0
-    table[515] = &f32_ge_as_br1
-    table[516] = &f32_ge_ai_br0
-    table[517] = &f32_ge_ai_br1
-    table[518] = &f32_ge_sa_br0
-    table[519] = &f32_ge_sa_br1
-    table[520] = &f64_eq_ss_s
-    table[521] = &f64_eq_ss_a
-    table[522] = &f64_eq_si_s
-    table[523] = &f64_eq_si_a
-    table[524] = &f64_eq_as_s
-    table[525] = &f64_eq_as_a
-    table[526] = &f64_eq_ai_s
-    table[527] = &f64_eq_ai_a
-    table[528] = &f64_eq_sa_s
-    table[529] = &f64_eq_sa_a
-    table[530] = &f64_eq_ss_br0
-    table[531] = &f64_eq_ss_br1
-    table[532] = &f64_eq_si_br0
-    table[533] = &f64_eq_si_br1
-    table[534] = &f64_eq_as_br0
-    table[535] = &f64_eq_as_br1
-    table[536] = &f64_eq_ai_br0
-    table[537] = &f64_eq_ai_br1
-    table[538] = &f64_eq_sa_br0
-    table[539] = &f64_eq_sa_br1
-    table[540] = &f64_ne_ss_s
-    table[541] = &f64_ne_ss_a
-    table[542] = &f64_ne_si_s
-    table[543] = &f64_ne_si_a
-    table[544] = &f64_ne_as_s
-    table[545] = &f64_ne_as_a
-    table[546] = &f64_ne_ai_s
-    table[547] = &f64_ne_ai_a
-    table[548] = &f64_ne_sa_s
-    table[549] = &f64_ne_sa_a
-    table[550] = &f64_ne_ss_br0
-    table[551] = &f64_ne_ss_br1
-    table[552] = &f64_ne_si_br0
-    table[553] = &f64_ne_si_br1
-    table[554] = &f64_ne_as_br0
-    table[555] = &f64_ne_as_br1
-    table[556] = &f64_ne_ai_br0
-    table[557] = &f64_ne_ai_br1
-    table[558] = &f64_ne_sa_br0
-    table[559] = &f64_ne_sa_br1
-    table[560] = &f64_lt_ss_s
-    table[561] = &f64_lt_ss_a
-    table[562] = &f64_lt_si_s
-    table[563] = &f64_lt_si_a
-    table[564] = &f64_lt_as_s
-    table[565] = &f64_lt_as_a
-    table[566] = &f64_lt_ai_s
-    table[567] = &f64_lt_ai_a
-    table[568] = &f64_lt_sa_s
-    table[569] = &f64_lt_sa_a
-    table[570] = &f64_lt_ss_br0
-    table[571] = &f64_lt_ss_br1
-    table[572] = &f64_lt_si_br0
-    table[573] = &f64_lt_si_br1
-    table[574] = &f64_lt_as_br0
-    table[575] = &f64_lt_as_br1
-    table[576] = &f64_lt_ai_br0
-    table[577] = &f64_lt_ai_br1
-    table[578] = &f64_lt_sa_br0
-    table[579] = &f64_lt_sa_br1
-    table[580] = &f64_gt_ss_s
-    table[581] = &f64_gt_ss_a
-    table[582] = &f64_gt_si_s
-    table[583] = &f64_gt_si_a
-    table[584] = &f64_gt_as_s
-    table[585] = &f64_gt_as_a
-    table[586] = &f64_gt_ai_s
-    table[587] = &f64_gt_ai_a
-    table[588] = &f64_gt_sa_s
-    table[589] = &f64_gt_sa_a
-    table[590] = &f64_gt_ss_br0
-    table[591] = &f64_gt_ss_br1
-    table[592] = &f64_gt_si_br0
-    table[593] = &f64_gt_si_br1
-    table[594] = &f64_gt_as_br0
-    table[595] = &f64_gt_as_br1
-    table[596] = &f64_gt_ai_br0
-    table[597] = &f64_gt_ai_br1
-    table[598] = &f64_gt_sa_br0
-    table[599] = &f64_gt_sa_br1
-    table[600] = &f64_le_ss_s
-    table[601] = &f64_le_ss_a
-    table[602] = &f64_le_si_s
-    table[603] = &f64_le_si_a
-    table[604] = &f64_le_as_s
-    table[605] = &f64_le_as_a
-    table[606] = &f64_le_ai_s
-    table[607] = &f64_le_ai_a
-    table[608] = &f64_le_sa_s
-    table[609] = &f64_le_sa_a
-    table[610] = &f64_le_ss_br0
-    table[611] = &f64_le_ss_br1
-    table[612] = &f64_le_si_br0
-    table[613] = &f64_le_si_br1
-    table[614] = &f64_le_as_br0
-    table[615] = &f64_le_as_br1
-    table[616] = &f64_le_ai_br0
-    table[617] = &f64_le_ai_br1
-    table[618] = &f64_le_sa_br0
-    table[619] = &f64_le_sa_br1
-    table[620] = &f64_ge_ss_s
-    table[621] = &f64_ge_ss_a
-    table[622] = &f64_ge_si_s
-    table[623] = &f64_ge_si_a
-    table[624] = &f64_ge_as_s
-    table[625] = &f64_ge_as_a
-    table[626] = &f64_ge_ai_s
-    table[627] = &f64_ge_ai_a
-    table[628] = &f64_ge_sa_s
-    table[629] = &f64_ge_sa_a
-    table[630] = &f64_ge_ss_br0
-    table[631] = &f64_ge_ss_br1
-    table[632] = &f64_ge_si_br0
-    table[633] = &f64_ge_si_br1
-    table[634] = &f64_ge_as_br0
-    table[635] = &f64_ge_as_br1
-    table[636] = &f64_ge_ai_br0
-    table[637] = &f64_ge_ai_br1
-    table[638] = &f64_ge_sa_br0
-    table[639] = &f64_ge_sa_br1
+    table[11] = &i32_eq_ss_br0_free
+    table[12] = &i32_eq_ss_br1
+    table[13] = &i32_eq_ss_br1_free
+    table[14] = &i32_eq_si_br0
+    table[15] = &i32_eq_si_br0_free
+    table[16] = &i32_eq_si_br1
+    table[17] = &i32_eq_si_br1_free
+    table[18] = &i32_eq_as_br0
+    table[19] = &i32_eq_as_br0_free
+    table[20] = &i32_eq_as_br1
+    table[21] = &i32_eq_as_br1_free
+    table[22] = &i32_eq_ai_br0
+    table[23] = &i32_eq_ai_br0_free
+    table[24] = &i32_eq_ai_br1
+    table[25] = &i32_eq_ai_br1_free
+    table[26] = &i32_eq_sa_br0
+    table[27] = &i32_eq_sa_br0_free
+    table[28] = &i32_eq_sa_br1
+    table[29] = &i32_eq_sa_br1_free
+    table[30] = &i32_ne_ss_s
+    table[31] = &i32_ne_ss_a
+    table[32] = &i32_ne_si_s
+    table[33] = &i32_ne_si_a
+    table[34] = &i32_ne_as_s
+    table[35] = &i32_ne_as_a
+    table[36] = &i32_ne_ai_s
+    table[37] = &i32_ne_ai_a
+    table[38] = &i32_ne_sa_s
+    table[39] = &i32_ne_sa_a
+    table[40] = &i32_ne_ss_br0
+    table[41] = &i32_ne_ss_br0_free
+    table[42] = &i32_ne_ss_br1
+    table[43] = &i32_ne_ss_br1_free
+    table[44] = &i32_ne_si_br0
+    table[45] = &i32_ne_si_br0_free
+    table[46] = &i32_ne_si_br1
+    table[47] = &i32_ne_si_br1_free
+    table[48] = &i32_ne_as_br0
+    table[49] = &i32_ne_as_br0_free
+    table[50] = &i32_ne_as_br1
+    table[51] = &i32_ne_as_br1_free
+    table[52] = &i32_ne_ai_br0
+    table[53] = &i32_ne_ai_br0_free
+    table[54] = &i32_ne_ai_br1
+    table[55] = &i32_ne_ai_br1_free
+    table[56] = &i32_ne_sa_br0
+    table[57] = &i32_ne_sa_br0_free
+    table[58] = &i32_ne_sa_br1
+    table[59] = &i32_ne_sa_br1_free
+    table[60] = &i32_lt_s_ss_s
+    table[61] = &i32_lt_s_ss_a
+    table[62] = &i32_lt_s_si_s
+    table[63] = &i32_lt_s_si_a
+    table[64] = &i32_lt_s_as_s
+    table[65] = &i32_lt_s_as_a
+    table[66] = &i32_lt_s_ai_s
+    table[67] = &i32_lt_s_ai_a
+    table[68] = &i32_lt_s_sa_s
+    table[69] = &i32_lt_s_sa_a
+    table[70] = &i32_lt_s_ss_br0
+    table[71] = &i32_lt_s_ss_br0_free
+    table[72] = &i32_lt_s_ss_br1
+    table[73] = &i32_lt_s_ss_br1_free
+    table[74] = &i32_lt_s_si_br0
+    table[75] = &i32_lt_s_si_br0_free
+    table[76] = &i32_lt_s_si_br1
+    table[77] = &i32_lt_s_si_br1_free
+    table[78] = &i32_lt_s_as_br0
+    table[79] = &i32_lt_s_as_br0_free
+    table[80] = &i32_lt_s_as_br1
+    table[81] = &i32_lt_s_as_br1_free
+    table[82] = &i32_lt_s_ai_br0
+    table[83] = &i32_lt_s_ai_br0_free
+    table[84] = &i32_lt_s_ai_br1
+    table[85] = &i32_lt_s_ai_br1_free
+    table[86] = &i32_lt_s_sa_br0
+    table[87] = &i32_lt_s_sa_br0_free
+    table[88] = &i32_lt_s_sa_br1
+    table[89] = &i32_lt_s_sa_br1_free
+    table[90] = &i32_lt_u_ss_s
+    table[91] = &i32_lt_u_ss_a
+    table[92] = &i32_lt_u_si_s
+    table[93] = &i32_lt_u_si_a
+    table[94] = &i32_lt_u_as_s
+    table[95] = &i32_lt_u_as_a
+    table[96] = &i32_lt_u_ai_s
+    table[97] = &i32_lt_u_ai_a
+    table[98] = &i32_lt_u_sa_s
+    table[99] = &i32_lt_u_sa_a
+    table[100] = &i32_lt_u_ss_br0
+    table[101] = &i32_lt_u_ss_br0_free
+    table[102] = &i32_lt_u_ss_br1
+    table[103] = &i32_lt_u_ss_br1_free
+    table[104] = &i32_lt_u_si_br0
+    table[105] = &i32_lt_u_si_br0_free
+    table[106] = &i32_lt_u_si_br1
+    table[107] = &i32_lt_u_si_br1_free
+    table[108] = &i32_lt_u_as_br0
+    table[109] = &i32_lt_u_as_br0_free
+    table[110] = &i32_lt_u_as_br1
+    table[111] = &i32_lt_u_as_br1_free
+    table[112] = &i32_lt_u_ai_br0
+    table[113] = &i32_lt_u_ai_br0_free
+    table[114] = &i32_lt_u_ai_br1
+    table[115] = &i32_lt_u_ai_br1_free
+    table[116] = &i32_lt_u_sa_br0
+    table[117] = &i32_lt_u_sa_br0_free
+    table[118] = &i32_lt_u_sa_br1
+    table[119] = &i32_lt_u_sa_br1_free
+    table[120] = &i32_gt_s_ss_s
+    table[121] = &i32_gt_s_ss_a
+    table[122] = &i32_gt_s_si_s
+    table[123] = &i32_gt_s_si_a
+    table[124] = &i32_gt_s_as_s
+    table[125] = &i32_gt_s_as_a
+    table[126] = &i32_gt_s_ai_s
+    table[127] = &i32_gt_s_ai_a
+    table[128] = &i32_gt_s_sa_s
+    table[129] = &i32_gt_s_sa_a
+    table[130] = &i32_gt_s_ss_br0
+    table[131] = &i32_gt_s_ss_br0_free
+    table[132] = &i32_gt_s_ss_br1
+    table[133] = &i32_gt_s_ss_br1_free
+    table[134] = &i32_gt_s_si_br0
+    table[135] = &i32_gt_s_si_br0_free
+    table[136] = &i32_gt_s_si_br1
+    table[137] = &i32_gt_s_si_br1_free
+    table[138] = &i32_gt_s_as_br0
+    table[139] = &i32_gt_s_as_br0_free
+    table[140] = &i32_gt_s_as_br1
+    table[141] = &i32_gt_s_as_br1_free
+    table[142] = &i32_gt_s_ai_br0
+    table[143] = &i32_gt_s_ai_br0_free
+    table[144] = &i32_gt_s_ai_br1
+    table[145] = &i32_gt_s_ai_br1_free
+    table[146] = &i32_gt_s_sa_br0
+    table[147] = &i32_gt_s_sa_br0_free
+    table[148] = &i32_gt_s_sa_br1
+    table[149] = &i32_gt_s_sa_br1_free
+    table[150] = &i32_gt_u_ss_s
+    table[151] = &i32_gt_u_ss_a
+    table[152] = &i32_gt_u_si_s
+    table[153] = &i32_gt_u_si_a
+    table[154] = &i32_gt_u_as_s
+    table[155] = &i32_gt_u_as_a
+    table[156] = &i32_gt_u_ai_s
+    table[157] = &i32_gt_u_ai_a
+    table[158] = &i32_gt_u_sa_s
+    table[159] = &i32_gt_u_sa_a
+    table[160] = &i32_gt_u_ss_br0
+    table[161] = &i32_gt_u_ss_br0_free
+    table[162] = &i32_gt_u_ss_br1
+    table[163] = &i32_gt_u_ss_br1_free
+    table[164] = &i32_gt_u_si_br0
+    table[165] = &i32_gt_u_si_br0_free
+    table[166] = &i32_gt_u_si_br1
+    table[167] = &i32_gt_u_si_br1_free
+    table[168] = &i32_gt_u_as_br0
+    table[169] = &i32_gt_u_as_br0_free
+    table[170] = &i32_gt_u_as_br1
+    table[171] = &i32_gt_u_as_br1_free
+    table[172] = &i32_gt_u_ai_br0
+    table[173] = &i32_gt_u_ai_br0_free
+    table[174] = &i32_gt_u_ai_br1
+    table[175] = &i32_gt_u_ai_br1_free
+    table[176] = &i32_gt_u_sa_br0
+    table[177] = &i32_gt_u_sa_br0_free
+    table[178] = &i32_gt_u_sa_br1
+    table[179] = &i32_gt_u_sa_br1_free
+    table[180] = &i32_le_s_ss_s
+    table[181] = &i32_le_s_ss_a
+    table[182] = &i32_le_s_si_s
+    table[183] = &i32_le_s_si_a
+    table[184] = &i32_le_s_as_s
+    table[185] = &i32_le_s_as_a
+    table[186] = &i32_le_s_ai_s
+    table[187] = &i32_le_s_ai_a
+    table[188] = &i32_le_s_sa_s
+    table[189] = &i32_le_s_sa_a
+    table[190] = &i32_le_s_ss_br0
+    table[191] = &i32_le_s_ss_br0_free
+    table[192] = &i32_le_s_ss_br1
+    table[193] = &i32_le_s_ss_br1_free
+    table[194] = &i32_le_s_si_br0
+    table[195] = &i32_le_s_si_br0_free
+    table[196] = &i32_le_s_si_br1
+    table[197] = &i32_le_s_si_br1_free
+    table[198] = &i32_le_s_as_br0
+    table[199] = &i32_le_s_as_br0_free
+    table[200] = &i32_le_s_as_br1
+    table[201] = &i32_le_s_as_br1_free
+    table[202] = &i32_le_s_ai_br0
+    table[203] = &i32_le_s_ai_br0_free
+    table[204] = &i32_le_s_ai_br1
+    table[205] = &i32_le_s_ai_br1_free
+    table[206] = &i32_le_s_sa_br0
+    table[207] = &i32_le_s_sa_br0_free
+    table[208] = &i32_le_s_sa_br1
+    table[209] = &i32_le_s_sa_br1_free
+    table[210] = &i32_le_u_ss_s
+    table[211] = &i32_le_u_ss_a
+    table[212] = &i32_le_u_si_s
+    table[213] = &i32_le_u_si_a
+    table[214] = &i32_le_u_as_s
+    table[215] = &i32_le_u_as_a
+    table[216] = &i32_le_u_ai_s
+    table[217] = &i32_le_u_ai_a
+    table[218] = &i32_le_u_sa_s
+    table[219] = &i32_le_u_sa_a
+    table[220] = &i32_le_u_ss_br0
+    table[221] = &i32_le_u_ss_br0_free
+    table[222] = &i32_le_u_ss_br1
+    table[223] = &i32_le_u_ss_br1_free
+    table[224] = &i32_le_u_si_br0
+    table[225] = &i32_le_u_si_br0_free
+    table[226] = &i32_le_u_si_br1
+    table[227] = &i32_le_u_si_br1_free
+    table[228] = &i32_le_u_as_br0
+    table[229] = &i32_le_u_as_br0_free
+    table[230] = &i32_le_u_as_br1
+    table[231] = &i32_le_u_as_br1_free
+    table[232] = &i32_le_u_ai_br0
+    table[233] = &i32_le_u_ai_br0_free
+    table[234] = &i32_le_u_ai_br1
+    table[235] = &i32_le_u_ai_br1_free
+    table[236] = &i32_le_u_sa_br0
+    table[237] = &i32_le_u_sa_br0_free
+    table[238] = &i32_le_u_sa_br1
+    table[239] = &i32_le_u_sa_br1_free
+    table[240] = &i32_ge_s_ss_s
+    table[241] = &i32_ge_s_ss_a
+    table[242] = &i32_ge_s_si_s
+    table[243] = &i32_ge_s_si_a
+    table[244] = &i32_ge_s_as_s
+    table[245] = &i32_ge_s_as_a
+    table[246] = &i32_ge_s_ai_s
+    table[247] = &i32_ge_s_ai_a
+    table[248] = &i32_ge_s_sa_s
+    table[249] = &i32_ge_s_sa_a
+    table[250] = &i32_ge_s_ss_br0
+    table[251] = &i32_ge_s_ss_br0_free
+    table[252] = &i32_ge_s_ss_br1
+    table[253] = &i32_ge_s_ss_br1_free
+    table[254] = &i32_ge_s_si_br0
+    table[255] = &i32_ge_s_si_br0_free
+    table[256] = &i32_ge_s_si_br1
+    table[257] = &i32_ge_s_si_br1_free
+    table[258] = &i32_ge_s_as_br0
+    table[259] = &i32_ge_s_as_br0_free
+    table[260] = &i32_ge_s_as_br1
+    table[261] = &i32_ge_s_as_br1_free
+    table[262] = &i32_ge_s_ai_br0
+    table[263] = &i32_ge_s_ai_br0_free
+    table[264] = &i32_ge_s_ai_br1
+    table[265] = &i32_ge_s_ai_br1_free
+    table[266] = &i32_ge_s_sa_br0
+    table[267] = &i32_ge_s_sa_br0_free
+    table[268] = &i32_ge_s_sa_br1
+    table[269] = &i32_ge_s_sa_br1_free
+    table[270] = &i32_ge_u_ss_s
+    table[271] = &i32_ge_u_ss_a
+    table[272] = &i32_ge_u_si_s
+    table[273] = &i32_ge_u_si_a
+    table[274] = &i32_ge_u_as_s
+    table[275] = &i32_ge_u_as_a
+    table[276] = &i32_ge_u_ai_s
+    table[277] = &i32_ge_u_ai_a
+    table[278] = &i32_ge_u_sa_s
+    table[279] = &i32_ge_u_sa_a
+    table[280] = &i32_ge_u_ss_br0
+    table[281] = &i32_ge_u_ss_br0_free
+    table[282] = &i32_ge_u_ss_br1
+    table[283] = &i32_ge_u_ss_br1_free
+    table[284] = &i32_ge_u_si_br0
+    table[285] = &i32_ge_u_si_br0_free
+    table[286] = &i32_ge_u_si_br1
+    table[287] = &i32_ge_u_si_br1_free
+    table[288] = &i32_ge_u_as_br0
+    table[289] = &i32_ge_u_as_br0_free
+    table[290] = &i32_ge_u_as_br1
+    table[291] = &i32_ge_u_as_br1_free
+    table[292] = &i32_ge_u_ai_br0
+    table[293] = &i32_ge_u_ai_br0_free
+    table[294] = &i32_ge_u_ai_br1
+    table[295] = &i32_ge_u_ai_br1_free
+    table[296] = &i32_ge_u_sa_br0
+    table[297] = &i32_ge_u_sa_br0_free
+    table[298] = &i32_ge_u_sa_br1
+    table[299] = &i32_ge_u_sa_br1_free
+    table[300] = &i64_eq_ss_s
+    table[301] = &i64_eq_ss_a
+    table[302] = &i64_eq_si_s
+    table[303] = &i64_eq_si_a
+    table[304] = &i64_eq_as_s
+    table[305] = &i64_eq_as_a
+    table[306] = &i64_eq_ai_s
+    table[307] = &i64_eq_ai_a
+    table[308] = &i64_eq_sa_s
+    table[309] = &i64_eq_sa_a
+    table[310] = &i64_eq_ss_br0
+    table[311] = &i64_eq_ss_br0_free
+    table[312] = &i64_eq_ss_br1
+    table[313] = &i64_eq_ss_br1_free
+    table[314] = &i64_eq_si_br0
+    table[315] = &i64_eq_si_br0_free
+    table[316] = &i64_eq_si_br1
+    table[317] = &i64_eq_si_br1_free
+    table[318] = &i64_eq_as_br0
+    table[319] = &i64_eq_as_br0_free
+    table[320] = &i64_eq_as_br1
+    table[321] = &i64_eq_as_br1_free
+    table[322] = &i64_eq_ai_br0
+    table[323] = &i64_eq_ai_br0_free
+    table[324] = &i64_eq_ai_br1
+    table[325] = &i64_eq_ai_br1_free
+    table[326] = &i64_eq_sa_br0
+    table[327] = &i64_eq_sa_br0_free
+    table[328] = &i64_eq_sa_br1
+    table[329] = &i64_eq_sa_br1_free
+    table[330] = &i64_ne_ss_s
+    table[331] = &i64_ne_ss_a
+    table[332] = &i64_ne_si_s
+    table[333] = &i64_ne_si_a
+    table[334] = &i64_ne_as_s
+    table[335] = &i64_ne_as_a
+    table[336] = &i64_ne_ai_s
+    table[337] = &i64_ne_ai_a
+    table[338] = &i64_ne_sa_s
+    table[339] = &i64_ne_sa_a
+    table[340] = &i64_ne_ss_br0
+    table[341] = &i64_ne_ss_br0_free
+    table[342] = &i64_ne_ss_br1
+    table[343] = &i64_ne_ss_br1_free
+    table[344] = &i64_ne_si_br0
+    table[345] = &i64_ne_si_br0_free
+    table[346] = &i64_ne_si_br1
+    table[347] = &i64_ne_si_br1_free
+    table[348] = &i64_ne_as_br0
+    table[349] = &i64_ne_as_br0_free
+    table[350] = &i64_ne_as_br1
+    table[351] = &i64_ne_as_br1_free
+    table[352] = &i64_ne_ai_br0
+    table[353] = &i64_ne_ai_br0_free
+    table[354] = &i64_ne_ai_br1
+    table[355] = &i64_ne_ai_br1_free
+    table[356] = &i64_ne_sa_br0
+    table[357] = &i64_ne_sa_br0_free
+    table[358] = &i64_ne_sa_br1
+    table[359] = &i64_ne_sa_br1_free
+    table[360] = &i64_lt_s_ss_s
+    table[361] = &i64_lt_s_ss_a
+    table[362] = &i64_lt_s_si_s
+    table[363] = &i64_lt_s_si_a
+    table[364] = &i64_lt_s_as_s
+    table[365] = &i64_lt_s_as_a
+    table[366] = &i64_lt_s_ai_s
+    table[367] = &i64_lt_s_ai_a
+    table[368] = &i64_lt_s_sa_s
+    table[369] = &i64_lt_s_sa_a
+    table[370] = &i64_lt_s_ss_br0
+    table[371] = &i64_lt_s_ss_br0_free
+    table[372] = &i64_lt_s_ss_br1
+    table[373] = &i64_lt_s_ss_br1_free
+    table[374] = &i64_lt_s_si_br0
+    table[375] = &i64_lt_s_si_br0_free
+    table[376] = &i64_lt_s_si_br1
+    table[377] = &i64_lt_s_si_br1_free
+    table[378] = &i64_lt_s_as_br0
+    table[379] = &i64_lt_s_as_br0_free
+    table[380] = &i64_lt_s_as_br1
+    table[381] = &i64_lt_s_as_br1_free
+    table[382] = &i64_lt_s_ai_br0
+    table[383] = &i64_lt_s_ai_br0_free
+    table[384] = &i64_lt_s_ai_br1
+    table[385] = &i64_lt_s_ai_br1_free
+    table[386] = &i64_lt_s_sa_br0
+    table[387] = &i64_lt_s_sa_br0_free
+    table[388] = &i64_lt_s_sa_br1
+    table[389] = &i64_lt_s_sa_br1_free
+    table[390] = &i64_lt_u_ss_s
+    table[391] = &i64_lt_u_ss_a
+    table[392] = &i64_lt_u_si_s
+    table[393] = &i64_lt_u_si_a
+    table[394] = &i64_lt_u_as_s
+    table[395] = &i64_lt_u_as_a
+    table[396] = &i64_lt_u_ai_s
+    table[397] = &i64_lt_u_ai_a
+    table[398] = &i64_lt_u_sa_s
+    table[399] = &i64_lt_u_sa_a
+    table[400] = &i64_lt_u_ss_br0
+    table[401] = &i64_lt_u_ss_br0_free
+    table[402] = &i64_lt_u_ss_br1
+    table[403] = &i64_lt_u_ss_br1_free
+    table[404] = &i64_lt_u_si_br0
+    table[405] = &i64_lt_u_si_br0_free
+    table[406] = &i64_lt_u_si_br1
+    table[407] = &i64_lt_u_si_br1_free
+    table[408] = &i64_lt_u_as_br0
+    table[409] = &i64_lt_u_as_br0_free
+    table[410] = &i64_lt_u_as_br1
+    table[411] = &i64_lt_u_as_br1_free
+    table[412] = &i64_lt_u_ai_br0
+    table[413] = &i64_lt_u_ai_br0_free
+    table[414] = &i64_lt_u_ai_br1
+    table[415] = &i64_lt_u_ai_br1_free
+    table[416] = &i64_lt_u_sa_br0
+    table[417] = &i64_lt_u_sa_br0_free
+    table[418] = &i64_lt_u_sa_br1
+    table[419] = &i64_lt_u_sa_br1_free
+    table[420] = &i64_gt_s_ss_s
+    table[421] = &i64_gt_s_ss_a
+    table[422] = &i64_gt_s_si_s
+    table[423] = &i64_gt_s_si_a
+    table[424] = &i64_gt_s_as_s
+    table[425] = &i64_gt_s_as_a
+    table[426] = &i64_gt_s_ai_s
+    table[427] = &i64_gt_s_ai_a
+    table[428] = &i64_gt_s_sa_s
+    table[429] = &i64_gt_s_sa_a
+    table[430] = &i64_gt_s_ss_br0
+    table[431] = &i64_gt_s_ss_br0_free
+    table[432] = &i64_gt_s_ss_br1
+    table[433] = &i64_gt_s_ss_br1_free
+    table[434] = &i64_gt_s_si_br0
+    table[435] = &i64_gt_s_si_br0_free
+    table[436] = &i64_gt_s_si_br1
+    table[437] = &i64_gt_s_si_br1_free
+    table[438] = &i64_gt_s_as_br0
+    table[439] = &i64_gt_s_as_br0_free
+    table[440] = &i64_gt_s_as_br1
+    table[441] = &i64_gt_s_as_br1_free
+    table[442] = &i64_gt_s_ai_br0
+    table[443] = &i64_gt_s_ai_br0_free
+    table[444] = &i64_gt_s_ai_br1
+    table[445] = &i64_gt_s_ai_br1_free
+    table[446] = &i64_gt_s_sa_br0
+    table[447] = &i64_gt_s_sa_br0_free
+    table[448] = &i64_gt_s_sa_br1
+    table[449] = &i64_gt_s_sa_br1_free
+    table[450] = &i64_gt_u_ss_s
+    table[451] = &i64_gt_u_ss_a
+    table[452] = &i64_gt_u_si_s
+    table[453] = &i64_gt_u_si_a
+    table[454] = &i64_gt_u_as_s
+    table[455] = &i64_gt_u_as_a
+    table[456] = &i64_gt_u_ai_s
+    table[457] = &i64_gt_u_ai_a
+    table[458] = &i64_gt_u_sa_s
+    table[459] = &i64_gt_u_sa_a
+    table[460] = &i64_gt_u_ss_br0
+    table[461] = &i64_gt_u_ss_br0_free
+    table[462] = &i64_gt_u_ss_br1
+    table[463] = &i64_gt_u_ss_br1_free
+    table[464] = &i64_gt_u_si_br0
+    table[465] = &i64_gt_u_si_br0_free
+    table[466] = &i64_gt_u_si_br1
+    table[467] = &i64_gt_u_si_br1_free
+    table[468] = &i64_gt_u_as_br0
+    table[469] = &i64_gt_u_as_br0_free
+    table[470] = &i64_gt_u_as_br1
+    table[471] = &i64_gt_u_as_br1_free
+    table[472] = &i64_gt_u_ai_br0
+    table[473] = &i64_gt_u_ai_br0_free
+    table[474] = &i64_gt_u_ai_br1
+    table[475] = &i64_gt_u_ai_br1_free
+    table[476] = &i64_gt_u_sa_br0
+    table[477] = &i64_gt_u_sa_br0_free
+    table[478] = &i64_gt_u_sa_br1
+    table[479] = &i64_gt_u_sa_br1_free
+    table[480] = &i64_le_s_ss_s
+    table[481] = &i64_le_s_ss_a
+    table[482] = &i64_le_s_si_s
+    table[483] = &i64_le_s_si_a
+    table[484] = &i64_le_s_as_s
+    table[485] = &i64_le_s_as_a
+    table[486] = &i64_le_s_ai_s
+    table[487] = &i64_le_s_ai_a
+    table[488] = &i64_le_s_sa_s
+    table[489] = &i64_le_s_sa_a
+    table[490] = &i64_le_s_ss_br0
+    table[491] = &i64_le_s_ss_br0_free
+    table[492] = &i64_le_s_ss_br1
+    table[493] = &i64_le_s_ss_br1_free
+    table[494] = &i64_le_s_si_br0
+    table[495] = &i64_le_s_si_br0_free
+    table[496] = &i64_le_s_si_br1
+    table[497] = &i64_le_s_si_br1_free
+    table[498] = &i64_le_s_as_br0
+    table[499] = &i64_le_s_as_br0_free
+    table[500] = &i64_le_s_as_br1
+    table[501] = &i64_le_s_as_br1_free
+    table[502] = &i64_le_s_ai_br0
+    table[503] = &i64_le_s_ai_br0_free
+    table[504] = &i64_le_s_ai_br1
+    table[505] = &i64_le_s_ai_br1_free
+    table[506] = &i64_le_s_sa_br0
+    table[507] = &i64_le_s_sa_br0_free
+    table[508] = &i64_le_s_sa_br1
+    table[509] = &i64_le_s_sa_br1_free
+    table[510] = &i64_le_u_ss_s
+    table[511] = &i64_le_u_ss_a
+    table[512] = &i64_le_u_si_s
+    table[513] = &i64_le_u_si_a
+    table[514] = &i64_le_u_as_s
+    table[515] = &i64_le_u_as_a
+    table[516] = &i64_le_u_ai_s
+    table[517] = &i64_le_u_ai_a
+    table[518] = &i64_le_u_sa_s
+    table[519] = &i64_le_u_sa_a
+    table[520] = &i64_le_u_ss_br0
+    table[521] = &i64_le_u_ss_br0_free
+    table[522] = &i64_le_u_ss_br1
+    table[523] = &i64_le_u_ss_br1_free
+    table[524] = &i64_le_u_si_br0
+    table[525] = &i64_le_u_si_br0_free
+    table[526] = &i64_le_u_si_br1
+    table[527] = &i64_le_u_si_br1_free
+    table[528] = &i64_le_u_as_br0
+    table[529] = &i64_le_u_as_br0_free
+    table[530] = &i64_le_u_as_br1
+    table[531] = &i64_le_u_as_br1_free
+    table[532] = &i64_le_u_ai_br0
+    table[533] = &i64_le_u_ai_br0_free
+    table[534] = &i64_le_u_ai_br1
+    table[535] = &i64_le_u_ai_br1_free
+    table[536] = &i64_le_u_sa_br0
+    table[537] = &i64_le_u_sa_br0_free
+    table[538] = &i64_le_u_sa_br1
+    table[539] = &i64_le_u_sa_br1_free
+    table[540] = &i64_ge_s_ss_s
+    table[541] = &i64_ge_s_ss_a
+    table[542] = &i64_ge_s_si_s
+    table[543] = &i64_ge_s_si_a
+    table[544] = &i64_ge_s_as_s
+    table[545] = &i64_ge_s_as_a
+    table[546] = &i64_ge_s_ai_s
+    table[547] = &i64_ge_s_ai_a
+    table[548] = &i64_ge_s_sa_s
+    table[549] = &i64_ge_s_sa_a
+    table[550] = &i64_ge_s_ss_br0
+    table[551] = &i64_ge_s_ss_br0_free
+    table[552] = &i64_ge_s_ss_br1
+    table[553] = &i64_ge_s_ss_br1_free
+    table[554] = &i64_ge_s_si_br0
+    table[555] = &i64_ge_s_si_br0_free
+    table[556] = &i64_ge_s_si_br1
+    table[557] = &i64_ge_s_si_br1_free
+    table[558] = &i64_ge_s_as_br0
+    table[559] = &i64_ge_s_as_br0_free
+    table[560] = &i64_ge_s_as_br1
+    table[561] = &i64_ge_s_as_br1_free
+    table[562] = &i64_ge_s_ai_br0
+    table[563] = &i64_ge_s_ai_br0_free
+    table[564] = &i64_ge_s_ai_br1
+    table[565] = &i64_ge_s_ai_br1_free
+    table[566] = &i64_ge_s_sa_br0
+    table[567] = &i64_ge_s_sa_br0_free
+    table[568] = &i64_ge_s_sa_br1
+    table[569] = &i64_ge_s_sa_br1_free
+    table[570] = &i64_ge_u_ss_s
+    table[571] = &i64_ge_u_ss_a
+    table[572] = &i64_ge_u_si_s
+    table[573] = &i64_ge_u_si_a
+    table[574] = &i64_ge_u_as_s
+    table[575] = &i64_ge_u_as_a
+    table[576] = &i64_ge_u_ai_s
+    table[577] = &i64_ge_u_ai_a
+    table[578] = &i64_ge_u_sa_s
+    table[579] = &i64_ge_u_sa_a
+    table[580] = &i64_ge_u_ss_br0
+    table[581] = &i64_ge_u_ss_br0_free
+    table[582] = &i64_ge_u_ss_br1
+    table[583] = &i64_ge_u_ss_br1_free
+    table[584] = &i64_ge_u_si_br0
+    table[585] = &i64_ge_u_si_br0_free
+    table[586] = &i64_ge_u_si_br1
+    table[587] = &i64_ge_u_si_br1_free
+    table[588] = &i64_ge_u_as_br0
+    table[589] = &i64_ge_u_as_br0_free
+    table[590] = &i64_ge_u_as_br1
+    table[591] = &i64_ge_u_as_br1_free
+    table[592] = &i64_ge_u_ai_br0
+    table[593] = &i64_ge_u_ai_br0_free
+    table[594] = &i64_ge_u_ai_br1
+    table[595] = &i64_ge_u_ai_br1_free
+    table[596] = &i64_ge_u_sa_br0
+    table[597] = &i64_ge_u_sa_br0_free
+    table[598] = &i64_ge_u_sa_br1
+    table[599] = &i64_ge_u_sa_br1_free
+    table[600] = &f32_eq_ss_s
+    table[601] = &f32_eq_ss_a
+    table[602] = &f32_eq_si_s
+    table[603] = &f32_eq_si_a
+    table[604] = &f32_eq_as_s
+    table[605] = &f32_eq_as_a
+    table[606] = &f32_eq_ai_s
+    table[607] = &f32_eq_ai_a
+    table[608] = &f32_eq_sa_s
+    table[609] = &f32_eq_sa_a
+    table[610] = &f32_eq_ss_br0
+    table[611] = &f32_eq_ss_br0_free
+    table[612] = &f32_eq_ss_br1
+    table[613] = &f32_eq_ss_br1_free
+    table[614] = &f32_eq_si_br0
+    table[615] = &f32_eq_si_br0_free
+    table[616] = &f32_eq_si_br1
+    table[617] = &f32_eq_si_br1_free
+    table[618] = &f32_eq_as_br0
+    table[619] = &f32_eq_as_br0_free
+    table[620] = &f32_eq_as_br1
+    table[621] = &f32_eq_as_br1_free
+    table[622] = &f32_eq_ai_br0
+    table[623] = &f32_eq_ai_br0_free
+    table[624] = &f32_eq_ai_br1
+    table[625] = &f32_eq_ai_br1_free
+    table[626] = &f32_eq_sa_br0
+    table[627] = &f32_eq_sa_br0_free
+    table[628] = &f32_eq_sa_br1
+    table[629] = &f32_eq_sa_br1_free
+    table[630] = &f32_ne_ss_s
+    table[631] = &f32_ne_ss_a
+    table[632] = &f32_ne_si_s
+    table[633] = &f32_ne_si_a
+    table[634] = &f32_ne_as_s
+    table[635] = &f32_ne_as_a
+    table[636] = &f32_ne_ai_s
+    table[637] = &f32_ne_ai_a
+    table[638] = &f32_ne_sa_s
+    table[639] = &f32_ne_sa_a
+    table[640] = &f32_ne_ss_br0
+    table[641] = &f32_ne_ss_br0_free
+    table[642] = &f32_ne_ss_br1
+    table[643] = &f32_ne_ss_br1_free
+    table[644] = &f32_ne_si_br0
+    table[645] = &f32_ne_si_br0_free
+    table[646] = &f32_ne_si_br1
+    table[647] = &f32_ne_si_br1_free
+    table[648] = &f32_ne_as_br0
+    table[649] = &f32_ne_as_br0_free
+    table[650] = &f32_ne_as_br1
+    table[651] = &f32_ne_as_br1_free
+    table[652] = &f32_ne_ai_br0
+    table[653] = &f32_ne_ai_br0_free
+    table[654] = &f32_ne_ai_br1
+    table[655] = &f32_ne_ai_br1_free
+    table[656] = &f32_ne_sa_br0
+    table[657] = &f32_ne_sa_br0_free
+    table[658] = &f32_ne_sa_br1
+    table[659] = &f32_ne_sa_br1_free
+    table[660] = &f32_lt_ss_s
+    table[661] = &f32_lt_ss_a
+    table[662] = &f32_lt_si_s
+    table[663] = &f32_lt_si_a
+    table[664] = &f32_lt_as_s
+    table[665] = &f32_lt_as_a
+    table[666] = &f32_lt_ai_s
+    table[667] = &f32_lt_ai_a
+    table[668] = &f32_lt_sa_s
+    table[669] = &f32_lt_sa_a
+    table[670] = &f32_lt_ss_br0
+    table[671] = &f32_lt_ss_br0_free
+    table[672] = &f32_lt_ss_br1
+    table[673] = &f32_lt_ss_br1_free
+    table[674] = &f32_lt_si_br0
+    table[675] = &f32_lt_si_br0_free
+    table[676] = &f32_lt_si_br1
+    table[677] = &f32_lt_si_br1_free
+    table[678] = &f32_lt_as_br0
+    table[679] = &f32_lt_as_br0_free
+    table[680] = &f32_lt_as_br1
+    table[681] = &f32_lt_as_br1_free
+    table[682] = &f32_lt_ai_br0
+    table[683] = &f32_lt_ai_br0_free
+    table[684] = &f32_lt_ai_br1
+    table[685] = &f32_lt_ai_br1_free
+    table[686] = &f32_lt_sa_br0
+    table[687] = &f32_lt_sa_br0_free
+    table[688] = &f32_lt_sa_br1
+    table[689] = &f32_lt_sa_br1_free
+    table[690] = &f32_gt_ss_s
+    table[691] = &f32_gt_ss_a
+    table[692] = &f32_gt_si_s
+    table[693] = &f32_gt_si_a
+    table[694] = &f32_gt_as_s
+    table[695] = &f32_gt_as_a
+    table[696] = &f32_gt_ai_s
+    table[697] = &f32_gt_ai_a
+    table[698] = &f32_gt_sa_s
+    table[699] = &f32_gt_sa_a
+    table[700] = &f32_gt_ss_br0
+    table[701] = &f32_gt_ss_br0_free
+    table[702] = &f32_gt_ss_br1
+    table[703] = &f32_gt_ss_br1_free
+    table[704] = &f32_gt_si_br0
+    table[705] = &f32_gt_si_br0_free
+    table[706] = &f32_gt_si_br1
+    table[707] = &f32_gt_si_br1_free
+    table[708] = &f32_gt_as_br0
+    table[709] = &f32_gt_as_br0_free
+    table[710] = &f32_gt_as_br1
+    table[711] = &f32_gt_as_br1_free
+    table[712] = &f32_gt_ai_br0
+    table[713] = &f32_gt_ai_br0_free
+    table[714] = &f32_gt_ai_br1
+    table[715] = &f32_gt_ai_br1_free
+    table[716] = &f32_gt_sa_br0
+    table[717] = &f32_gt_sa_br0_free
+    table[718] = &f32_gt_sa_br1
+    table[719] = &f32_gt_sa_br1_free
+    table[720] = &f32_le_ss_s
+    table[721] = &f32_le_ss_a
+    table[722] = &f32_le_si_s
+    table[723] = &f32_le_si_a
+    table[724] = &f32_le_as_s
+    table[725] = &f32_le_as_a
+    table[726] = &f32_le_ai_s
+    table[727] = &f32_le_ai_a
+    table[728] = &f32_le_sa_s
+    table[729] = &f32_le_sa_a
+    table[730] = &f32_le_ss_br0
+    table[731] = &f32_le_ss_br0_free
+    table[732] = &f32_le_ss_br1
+    table[733] = &f32_le_ss_br1_free
+    table[734] = &f32_le_si_br0
+    table[735] = &f32_le_si_br0_free
+    table[736] = &f32_le_si_br1
+    table[737] = &f32_le_si_br1_free
+    table[738] = &f32_le_as_br0
+    table[739] = &f32_le_as_br0_free
+    table[740] = &f32_le_as_br1
+    table[741] = &f32_le_as_br1_free
+    table[742] = &f32_le_ai_br0
+    table[743] = &f32_le_ai_br0_free
+    table[744] = &f32_le_ai_br1
+    table[745] = &f32_le_ai_br1_free
+    table[746] = &f32_le_sa_br0
+    table[747] = &f32_le_sa_br0_free
+    table[748] = &f32_le_sa_br1
+    table[749] = &f32_le_sa_br1_free
+    table[750] = &f32_ge_ss_s
+    table[751] = &f32_ge_ss_a
+    table[752] = &f32_ge_si_s
+    table[753] = &f32_ge_si_a
+    table[754] = &f32_ge_as_s
+    table[755] = &f32_ge_as_a
+    table[756] = &f32_ge_ai_s
+    table[757] = &f32_ge_ai_a
+    table[758] = &f32_ge_sa_s
+    table[759] = &f32_ge_sa_a
+    table[760] = &f32_ge_ss_br0
+    table[761] = &f32_ge_ss_br0_free
+    table[762] = &f32_ge_ss_br1
+    table[763] = &f32_ge_ss_br1_free
+    table[764] = &f32_ge_si_br0
+    table[765] = &f32_ge_si_br0_free
+    table[766] = &f32_ge_si_br1
+    table[767] = &f32_ge_si_br1_free
+    table[768] = &f32_ge_as_br0
+    table[769] = &f32_ge_as_br0_free
+    table[770] = &f32_ge_as_br1
+    table[771] = &f32_ge_as_br1_free
+    table[772] = &f32_ge_ai_br0
+    table[773] = &f32_ge_ai_br0_free
+    table[774] = &f32_ge_ai_br1
+    table[775] = &f32_ge_ai_br1_free
+    table[776] = &f32_ge_sa_br0
+    table[777] = &f32_ge_sa_br0_free
+    table[778] = &f32_ge_sa_br1
+    table[779] = &f32_ge_sa_br1_free
+    table[780] = &f64_eq_ss_s
+    table[781] = &f64_eq_ss_a
+    table[782] = &f64_eq_si_s
+    table[783] = &f64_eq_si_a
+    table[784] = &f64_eq_as_s
+    table[785] = &f64_eq_as_a
+    table[786] = &f64_eq_ai_s
+    table[787] = &f64_eq_ai_a
+    table[788] = &f64_eq_sa_s
+    table[789] = &f64_eq_sa_a
+    table[790] = &f64_eq_ss_br0
+    table[791] = &f64_eq_ss_br0_free
+    table[792] = &f64_eq_ss_br1
+    table[793] = &f64_eq_ss_br1_free
+    table[794] = &f64_eq_si_br0
+    table[795] = &f64_eq_si_br0_free
+    table[796] = &f64_eq_si_br1
+    table[797] = &f64_eq_si_br1_free
+    table[798] = &f64_eq_as_br0
+    table[799] = &f64_eq_as_br0_free
+    table[800] = &f64_eq_as_br1
+    table[801] = &f64_eq_as_br1_free
+    table[802] = &f64_eq_ai_br0
+    table[803] = &f64_eq_ai_br0_free
+    table[804] = &f64_eq_ai_br1
+    table[805] = &f64_eq_ai_br1_free
+    table[806] = &f64_eq_sa_br0
+    table[807] = &f64_eq_sa_br0_free
+    table[808] = &f64_eq_sa_br1
+    table[809] = &f64_eq_sa_br1_free
+    table[810] = &f64_ne_ss_s
+    table[811] = &f64_ne_ss_a
+    table[812] = &f64_ne_si_s
+    table[813] = &f64_ne_si_a
+    table[814] = &f64_ne_as_s
+    table[815] = &f64_ne_as_a
+    table[816] = &f64_ne_ai_s
+    table[817] = &f64_ne_ai_a
+    table[818] = &f64_ne_sa_s
+    table[819] = &f64_ne_sa_a
+    table[820] = &f64_ne_ss_br0
+    table[821] = &f64_ne_ss_br0_free
+    table[822] = &f64_ne_ss_br1
+    table[823] = &f64_ne_ss_br1_free
+    table[824] = &f64_ne_si_br0
+    table[825] = &f64_ne_si_br0_free
+    table[826] = &f64_ne_si_br1
+    table[827] = &f64_ne_si_br1_free
+    table[828] = &f64_ne_as_br0
+    table[829] = &f64_ne_as_br0_free
+    table[830] = &f64_ne_as_br1
+    table[831] = &f64_ne_as_br1_free
+    table[832] = &f64_ne_ai_br0
+    table[833] = &f64_ne_ai_br0_free
+    table[834] = &f64_ne_ai_br1
+    table[835] = &f64_ne_ai_br1_free
+    table[836] = &f64_ne_sa_br0
+    table[837] = &f64_ne_sa_br0_free
+    table[838] = &f64_ne_sa_br1
+    table[839] = &f64_ne_sa_br1_free
+    table[840] = &f64_lt_ss_s
+    table[841] = &f64_lt_ss_a
+    table[842] = &f64_lt_si_s
+    table[843] = &f64_lt_si_a
+    table[844] = &f64_lt_as_s
+    table[845] = &f64_lt_as_a
+    table[846] = &f64_lt_ai_s
+    table[847] = &f64_lt_ai_a
+    table[848] = &f64_lt_sa_s
+    table[849] = &f64_lt_sa_a
+    table[850] = &f64_lt_ss_br0
+    table[851] = &f64_lt_ss_br0_free
+    table[852] = &f64_lt_ss_br1
+    table[853] = &f64_lt_ss_br1_free
+    table[854] = &f64_lt_si_br0
+    table[855] = &f64_lt_si_br0_free
+    table[856] = &f64_lt_si_br1
+    table[857] = &f64_lt_si_br1_free
+    table[858] = &f64_lt_as_br0
+    table[859] = &f64_lt_as_br0_free
+    table[860] = &f64_lt_as_br1
+    table[861] = &f64_lt_as_br1_free
+    table[862] = &f64_lt_ai_br0
+    table[863] = &f64_lt_ai_br0_free
+    table[864] = &f64_lt_ai_br1
+    table[865] = &f64_lt_ai_br1_free
+    table[866] = &f64_lt_sa_br0
+    table[867] = &f64_lt_sa_br0_free
+    table[868] = &f64_lt_sa_br1
+    table[869] = &f64_lt_sa_br1_free
+    table[870] = &f64_gt_ss_s
+    table[871] = &f64_gt_ss_a
+    table[872] = &f64_gt_si_s
+    table[873] = &f64_gt_si_a
+    table[874] = &f64_gt_as_s
+    table[875] = &f64_gt_as_a
+    table[876] = &f64_gt_ai_s
+    table[877] = &f64_gt_ai_a
+    table[878] = &f64_gt_sa_s
+    table[879] = &f64_gt_sa_a
+    table[880] = &f64_gt_ss_br0
+    table[881] = &f64_gt_ss_br0_free
+    table[882] = &f64_gt_ss_br1
+    table[883] = &f64_gt_ss_br1_free
+    table[884] = &f64_gt_si_br0
+    table[885] = &f64_gt_si_br0_free
+    table[886] = &f64_gt_si_br1
+    table[887] = &f64_gt_si_br1_free
+    table[888] = &f64_gt_as_br0
+    table[889] = &f64_gt_as_br0_free
+    table[890] = &f64_gt_as_br1
+    table[891] = &f64_gt_as_br1_free
+    table[892] = &f64_gt_ai_br0
+    table[893] = &f64_gt_ai_br0_free
+    table[894] = &f64_gt_ai_br1
+    table[895] = &f64_gt_ai_br1_free
+    table[896] = &f64_gt_sa_br0
+    table[897] = &f64_gt_sa_br0_free
+    table[898] = &f64_gt_sa_br1
+    table[899] = &f64_gt_sa_br1_free
+    table[900] = &f64_le_ss_s
+    table[901] = &f64_le_ss_a
+    table[902] = &f64_le_si_s
+    table[903] = &f64_le_si_a
+    table[904] = &f64_le_as_s
+    table[905] = &f64_le_as_a
+    table[906] = &f64_le_ai_s
+    table[907] = &f64_le_ai_a
+    table[908] = &f64_le_sa_s
+    table[909] = &f64_le_sa_a
+    table[910] = &f64_le_ss_br0
+    table[911] = &f64_le_ss_br0_free
+    table[912] = &f64_le_ss_br1
+    table[913] = &f64_le_ss_br1_free
+    table[914] = &f64_le_si_br0
+    table[915] = &f64_le_si_br0_free
+    table[916] = &f64_le_si_br1
+    table[917] = &f64_le_si_br1_free
+    table[918] = &f64_le_as_br0
+    table[919] = &f64_le_as_br0_free
+    table[920] = &f64_le_as_br1
+    table[921] = &f64_le_as_br1_free
+    table[922] = &f64_le_ai_br0
+    table[923] = &f64_le_ai_br0_free
+    table[924] = &f64_le_ai_br1
+    table[925] = &f64_le_ai_br1_free
+    table[926] = &f64_le_sa_br0
+    table[927] = &f64_le_sa_br0_free
+    table[928] = &f64_le_sa_br1
+    table[929] = &f64_le_sa_br1_free
+    table[930] = &f64_ge_ss_s
+    table[931] = &f64_ge_ss_a
+    table[932] = &f64_ge_si_s
+    table[933] = &f64_ge_si_a
+    table[934] = &f64_ge_as_s
+    table[935] = &f64_ge_as_a
+    table[936] = &f64_ge_ai_s
+    table[937] = &f64_ge_ai_a
+    table[938] = &f64_ge_sa_s
+    table[939] = &f64_ge_sa_a
+    table[940] = &f64_ge_ss_br0
+    table[941] = &f64_ge_ss_br0_free
+    table[942] = &f64_ge_ss_br1
+    table[943] = &f64_ge_ss_br1_free
+    table[944] = &f64_ge_si_br0
+    table[945] = &f64_ge_si_br0_free
+    table[946] = &f64_ge_si_br1
+    table[947] = &f64_ge_si_br1_free
+    table[948] = &f64_ge_as_br0
+    table[949] = &f64_ge_as_br0_free
+    table[950] = &f64_ge_as_br1
+    table[951] = &f64_ge_as_br1_free
+    table[952] = &f64_ge_ai_br0
+    table[953] = &f64_ge_ai_br0_free
+    table[954] = &f64_ge_ai_br1
+    table[955] = &f64_ge_ai_br1_free
+    table[956] = &f64_ge_sa_br0
+    table[957] = &f64_ge_sa_br0_free
+    table[958] = &f64_ge_sa_br1
+    table[959] = &f64_ge_sa_br1_free
 
 
 NAMES = """
@@ -8987,15 +12827,25 @@ NAMES = """
     i32_eq_sa_s
     i32_eq_sa_a
     i32_eq_ss_br0
+    i32_eq_ss_br0_free
     i32_eq_ss_br1
+    i32_eq_ss_br1_free
     i32_eq_si_br0
+    i32_eq_si_br0_free
     i32_eq_si_br1
+    i32_eq_si_br1_free
     i32_eq_as_br0
+    i32_eq_as_br0_free
     i32_eq_as_br1
+    i32_eq_as_br1_free
     i32_eq_ai_br0
+    i32_eq_ai_br0_free
     i32_eq_ai_br1
+    i32_eq_ai_br1_free
     i32_eq_sa_br0
+    i32_eq_sa_br0_free
     i32_eq_sa_br1
+    i32_eq_sa_br1_free
     i32_ne_ss_s
     i32_ne_ss_a
     i32_ne_si_s
@@ -9007,15 +12857,25 @@ NAMES = """
     i32_ne_sa_s
     i32_ne_sa_a
     i32_ne_ss_br0
+    i32_ne_ss_br0_free
     i32_ne_ss_br1
+    i32_ne_ss_br1_free
     i32_ne_si_br0
+    i32_ne_si_br0_free
     i32_ne_si_br1
+    i32_ne_si_br1_free
     i32_ne_as_br0
+    i32_ne_as_br0_free
     i32_ne_as_br1
+    i32_ne_as_br1_free
     i32_ne_ai_br0
+    i32_ne_ai_br0_free
     i32_ne_ai_br1
+    i32_ne_ai_br1_free
     i32_ne_sa_br0
+    i32_ne_sa_br0_free
     i32_ne_sa_br1
+    i32_ne_sa_br1_free
     i32_lt_s_ss_s
     i32_lt_s_ss_a
     i32_lt_s_si_s
@@ -9027,15 +12887,25 @@ NAMES = """
     i32_lt_s_sa_s
     i32_lt_s_sa_a
     i32_lt_s_ss_br0
+    i32_lt_s_ss_br0_free
     i32_lt_s_ss_br1
+    i32_lt_s_ss_br1_free
     i32_lt_s_si_br0
+    i32_lt_s_si_br0_free
     i32_lt_s_si_br1
+    i32_lt_s_si_br1_free
     i32_lt_s_as_br0
+    i32_lt_s_as_br0_free
     i32_lt_s_as_br1
+    i32_lt_s_as_br1_free
     i32_lt_s_ai_br0
+    i32_lt_s_ai_br0_free
     i32_lt_s_ai_br1
+    i32_lt_s_ai_br1_free
     i32_lt_s_sa_br0
+    i32_lt_s_sa_br0_free
     i32_lt_s_sa_br1
+    i32_lt_s_sa_br1_free
     i32_lt_u_ss_s
     i32_lt_u_ss_a
     i32_lt_u_si_s
@@ -9047,15 +12917,25 @@ NAMES = """
     i32_lt_u_sa_s
     i32_lt_u_sa_a
     i32_lt_u_ss_br0
+    i32_lt_u_ss_br0_free
     i32_lt_u_ss_br1
+    i32_lt_u_ss_br1_free
     i32_lt_u_si_br0
+    i32_lt_u_si_br0_free
     i32_lt_u_si_br1
+    i32_lt_u_si_br1_free
     i32_lt_u_as_br0
+    i32_lt_u_as_br0_free
     i32_lt_u_as_br1
+    i32_lt_u_as_br1_free
     i32_lt_u_ai_br0
+    i32_lt_u_ai_br0_free
     i32_lt_u_ai_br1
+    i32_lt_u_ai_br1_free
     i32_lt_u_sa_br0
+    i32_lt_u_sa_br0_free
     i32_lt_u_sa_br1
+    i32_lt_u_sa_br1_free
     i32_gt_s_ss_s
     i32_gt_s_ss_a
     i32_gt_s_si_s
@@ -9067,15 +12947,25 @@ NAMES = """
     i32_gt_s_sa_s
     i32_gt_s_sa_a
     i32_gt_s_ss_br0
+    i32_gt_s_ss_br0_free
     i32_gt_s_ss_br1
+    i32_gt_s_ss_br1_free
     i32_gt_s_si_br0
+    i32_gt_s_si_br0_free
     i32_gt_s_si_br1
+    i32_gt_s_si_br1_free
     i32_gt_s_as_br0
+    i32_gt_s_as_br0_free
     i32_gt_s_as_br1
+    i32_gt_s_as_br1_free
     i32_gt_s_ai_br0
+    i32_gt_s_ai_br0_free
     i32_gt_s_ai_br1
+    i32_gt_s_ai_br1_free
     i32_gt_s_sa_br0
+    i32_gt_s_sa_br0_free
     i32_gt_s_sa_br1
+    i32_gt_s_sa_br1_free
     i32_gt_u_ss_s
     i32_gt_u_ss_a
     i32_gt_u_si_s
@@ -9087,15 +12977,25 @@ NAMES = """
     i32_gt_u_sa_s
     i32_gt_u_sa_a
     i32_gt_u_ss_br0
+    i32_gt_u_ss_br0_free
     i32_gt_u_ss_br1
+    i32_gt_u_ss_br1_free
     i32_gt_u_si_br0
+    i32_gt_u_si_br0_free
     i32_gt_u_si_br1
+    i32_gt_u_si_br1_free
     i32_gt_u_as_br0
+    i32_gt_u_as_br0_free
     i32_gt_u_as_br1
+    i32_gt_u_as_br1_free
     i32_gt_u_ai_br0
+    i32_gt_u_ai_br0_free
     i32_gt_u_ai_br1
+    i32_gt_u_ai_br1_free
     i32_gt_u_sa_br0
+    i32_gt_u_sa_br0_free
     i32_gt_u_sa_br1
+    i32_gt_u_sa_br1_free
     i32_le_s_ss_s
     i32_le_s_ss_a
     i32_le_s_si_s
@@ -9107,15 +13007,25 @@ NAMES = """
     i32_le_s_sa_s
     i32_le_s_sa_a
     i32_le_s_ss_br0
+    i32_le_s_ss_br0_free
     i32_le_s_ss_br1
+    i32_le_s_ss_br1_free
     i32_le_s_si_br0
+    i32_le_s_si_br0_free
     i32_le_s_si_br1
+    i32_le_s_si_br1_free
     i32_le_s_as_br0
+    i32_le_s_as_br0_free
     i32_le_s_as_br1
+    i32_le_s_as_br1_free
     i32_le_s_ai_br0
+    i32_le_s_ai_br0_free
     i32_le_s_ai_br1
+    i32_le_s_ai_br1_free
     i32_le_s_sa_br0
+    i32_le_s_sa_br0_free
     i32_le_s_sa_br1
+    i32_le_s_sa_br1_free
     i32_le_u_ss_s
     i32_le_u_ss_a
     i32_le_u_si_s
@@ -9127,15 +13037,25 @@ NAMES = """
     i32_le_u_sa_s
     i32_le_u_sa_a
     i32_le_u_ss_br0
+    i32_le_u_ss_br0_free
     i32_le_u_ss_br1
+    i32_le_u_ss_br1_free
     i32_le_u_si_br0
+    i32_le_u_si_br0_free
     i32_le_u_si_br1
+    i32_le_u_si_br1_free
     i32_le_u_as_br0
+    i32_le_u_as_br0_free
     i32_le_u_as_br1
+    i32_le_u_as_br1_free
     i32_le_u_ai_br0
+    i32_le_u_ai_br0_free
     i32_le_u_ai_br1
+    i32_le_u_ai_br1_free
     i32_le_u_sa_br0
+    i32_le_u_sa_br0_free
     i32_le_u_sa_br1
+    i32_le_u_sa_br1_free
     i32_ge_s_ss_s
     i32_ge_s_ss_a
     i32_ge_s_si_s
@@ -9147,15 +13067,25 @@ NAMES = """
     i32_ge_s_sa_s
     i32_ge_s_sa_a
     i32_ge_s_ss_br0
+    i32_ge_s_ss_br0_free
     i32_ge_s_ss_br1
+    i32_ge_s_ss_br1_free
     i32_ge_s_si_br0
+    i32_ge_s_si_br0_free
     i32_ge_s_si_br1
+    i32_ge_s_si_br1_free
     i32_ge_s_as_br0
+    i32_ge_s_as_br0_free
     i32_ge_s_as_br1
+    i32_ge_s_as_br1_free
     i32_ge_s_ai_br0
+    i32_ge_s_ai_br0_free
     i32_ge_s_ai_br1
+    i32_ge_s_ai_br1_free
     i32_ge_s_sa_br0
+    i32_ge_s_sa_br0_free
     i32_ge_s_sa_br1
+    i32_ge_s_sa_br1_free
     i32_ge_u_ss_s
     i32_ge_u_ss_a
     i32_ge_u_si_s
@@ -9167,15 +13097,25 @@ NAMES = """
     i32_ge_u_sa_s
     i32_ge_u_sa_a
     i32_ge_u_ss_br0
+    i32_ge_u_ss_br0_free
     i32_ge_u_ss_br1
+    i32_ge_u_ss_br1_free
     i32_ge_u_si_br0
+    i32_ge_u_si_br0_free
     i32_ge_u_si_br1
+    i32_ge_u_si_br1_free
     i32_ge_u_as_br0
+    i32_ge_u_as_br0_free
     i32_ge_u_as_br1
+    i32_ge_u_as_br1_free
     i32_ge_u_ai_br0
+    i32_ge_u_ai_br0_free
     i32_ge_u_ai_br1
+    i32_ge_u_ai_br1_free
     i32_ge_u_sa_br0
+    i32_ge_u_sa_br0_free
     i32_ge_u_sa_br1
+    i32_ge_u_sa_br1_free
     i64_eq_ss_s
     i64_eq_ss_a
     i64_eq_si_s
@@ -9187,15 +13127,25 @@ NAMES = """
     i64_eq_sa_s
     i64_eq_sa_a
     i64_eq_ss_br0
+    i64_eq_ss_br0_free
     i64_eq_ss_br1
+    i64_eq_ss_br1_free
     i64_eq_si_br0
+    i64_eq_si_br0_free
     i64_eq_si_br1
+    i64_eq_si_br1_free
     i64_eq_as_br0
+    i64_eq_as_br0_free
     i64_eq_as_br1
+    i64_eq_as_br1_free
     i64_eq_ai_br0
+    i64_eq_ai_br0_free
     i64_eq_ai_br1
+    i64_eq_ai_br1_free
     i64_eq_sa_br0
+    i64_eq_sa_br0_free
     i64_eq_sa_br1
+    i64_eq_sa_br1_free
     i64_ne_ss_s
     i64_ne_ss_a
     i64_ne_si_s
@@ -9207,15 +13157,25 @@ NAMES = """
     i64_ne_sa_s
     i64_ne_sa_a
     i64_ne_ss_br0
+    i64_ne_ss_br0_free
     i64_ne_ss_br1
+    i64_ne_ss_br1_free
     i64_ne_si_br0
+    i64_ne_si_br0_free
     i64_ne_si_br1
+    i64_ne_si_br1_free
     i64_ne_as_br0
+    i64_ne_as_br0_free
     i64_ne_as_br1
+    i64_ne_as_br1_free
     i64_ne_ai_br0
+    i64_ne_ai_br0_free
     i64_ne_ai_br1
+    i64_ne_ai_br1_free
     i64_ne_sa_br0
+    i64_ne_sa_br0_free
     i64_ne_sa_br1
+    i64_ne_sa_br1_free
     i64_lt_s_ss_s
     i64_lt_s_ss_a
     i64_lt_s_si_s
@@ -9227,15 +13187,25 @@ NAMES = """
     i64_lt_s_sa_s
     i64_lt_s_sa_a
     i64_lt_s_ss_br0
+    i64_lt_s_ss_br0_free
     i64_lt_s_ss_br1
+    i64_lt_s_ss_br1_free
     i64_lt_s_si_br0
+    i64_lt_s_si_br0_free
     i64_lt_s_si_br1
+    i64_lt_s_si_br1_free
     i64_lt_s_as_br0
+    i64_lt_s_as_br0_free
     i64_lt_s_as_br1
+    i64_lt_s_as_br1_free
     i64_lt_s_ai_br0
+    i64_lt_s_ai_br0_free
     i64_lt_s_ai_br1
+    i64_lt_s_ai_br1_free
     i64_lt_s_sa_br0
+    i64_lt_s_sa_br0_free
     i64_lt_s_sa_br1
+    i64_lt_s_sa_br1_free
     i64_lt_u_ss_s
     i64_lt_u_ss_a
     i64_lt_u_si_s
@@ -9247,15 +13217,25 @@ NAMES = """
     i64_lt_u_sa_s
     i64_lt_u_sa_a
     i64_lt_u_ss_br0
+    i64_lt_u_ss_br0_free
     i64_lt_u_ss_br1
+    i64_lt_u_ss_br1_free
     i64_lt_u_si_br0
+    i64_lt_u_si_br0_free
     i64_lt_u_si_br1
+    i64_lt_u_si_br1_free
     i64_lt_u_as_br0
+    i64_lt_u_as_br0_free
     i64_lt_u_as_br1
+    i64_lt_u_as_br1_free
     i64_lt_u_ai_br0
+    i64_lt_u_ai_br0_free
     i64_lt_u_ai_br1
+    i64_lt_u_ai_br1_free
     i64_lt_u_sa_br0
+    i64_lt_u_sa_br0_free
     i64_lt_u_sa_br1
+    i64_lt_u_sa_br1_free
     i64_gt_s_ss_s
     i64_gt_s_ss_a
     i64_gt_s_si_s
@@ -9267,15 +13247,25 @@ NAMES = """
     i64_gt_s_sa_s
     i64_gt_s_sa_a
     i64_gt_s_ss_br0
+    i64_gt_s_ss_br0_free
     i64_gt_s_ss_br1
+    i64_gt_s_ss_br1_free
     i64_gt_s_si_br0
+    i64_gt_s_si_br0_free
     i64_gt_s_si_br1
+    i64_gt_s_si_br1_free
     i64_gt_s_as_br0
+    i64_gt_s_as_br0_free
     i64_gt_s_as_br1
+    i64_gt_s_as_br1_free
     i64_gt_s_ai_br0
+    i64_gt_s_ai_br0_free
     i64_gt_s_ai_br1
+    i64_gt_s_ai_br1_free
     i64_gt_s_sa_br0
+    i64_gt_s_sa_br0_free
     i64_gt_s_sa_br1
+    i64_gt_s_sa_br1_free
     i64_gt_u_ss_s
     i64_gt_u_ss_a
     i64_gt_u_si_s
@@ -9287,15 +13277,25 @@ NAMES = """
     i64_gt_u_sa_s
     i64_gt_u_sa_a
     i64_gt_u_ss_br0
+    i64_gt_u_ss_br0_free
     i64_gt_u_ss_br1
+    i64_gt_u_ss_br1_free
     i64_gt_u_si_br0
+    i64_gt_u_si_br0_free
     i64_gt_u_si_br1
+    i64_gt_u_si_br1_free
     i64_gt_u_as_br0
+    i64_gt_u_as_br0_free
     i64_gt_u_as_br1
+    i64_gt_u_as_br1_free
     i64_gt_u_ai_br0
+    i64_gt_u_ai_br0_free
     i64_gt_u_ai_br1
+    i64_gt_u_ai_br1_free
     i64_gt_u_sa_br0
+    i64_gt_u_sa_br0_free
     i64_gt_u_sa_br1
+    i64_gt_u_sa_br1_free
     i64_le_s_ss_s
     i64_le_s_ss_a
     i64_le_s_si_s
@@ -9307,15 +13307,25 @@ NAMES = """
     i64_le_s_sa_s
     i64_le_s_sa_a
     i64_le_s_ss_br0
+    i64_le_s_ss_br0_free
     i64_le_s_ss_br1
+    i64_le_s_ss_br1_free
     i64_le_s_si_br0
+    i64_le_s_si_br0_free
     i64_le_s_si_br1
+    i64_le_s_si_br1_free
     i64_le_s_as_br0
+    i64_le_s_as_br0_free
     i64_le_s_as_br1
+    i64_le_s_as_br1_free
     i64_le_s_ai_br0
+    i64_le_s_ai_br0_free
     i64_le_s_ai_br1
+    i64_le_s_ai_br1_free
     i64_le_s_sa_br0
+    i64_le_s_sa_br0_free
     i64_le_s_sa_br1
+    i64_le_s_sa_br1_free
     i64_le_u_ss_s
     i64_le_u_ss_a
     i64_le_u_si_s
@@ -9327,15 +13337,25 @@ NAMES = """
     i64_le_u_sa_s
     i64_le_u_sa_a
     i64_le_u_ss_br0
+    i64_le_u_ss_br0_free
     i64_le_u_ss_br1
+    i64_le_u_ss_br1_free
     i64_le_u_si_br0
+    i64_le_u_si_br0_free
     i64_le_u_si_br1
+    i64_le_u_si_br1_free
     i64_le_u_as_br0
+    i64_le_u_as_br0_free
     i64_le_u_as_br1
+    i64_le_u_as_br1_free
     i64_le_u_ai_br0
+    i64_le_u_ai_br0_free
     i64_le_u_ai_br1
+    i64_le_u_ai_br1_free
     i64_le_u_sa_br0
+    i64_le_u_sa_br0_free
     i64_le_u_sa_br1
+    i64_le_u_sa_br1_free
     i64_ge_s_ss_s
     i64_ge_s_ss_a
     i64_ge_s_si_s
@@ -9347,15 +13367,25 @@ NAMES = """
     i64_ge_s_sa_s
     i64_ge_s_sa_a
     i64_ge_s_ss_br0
+    i64_ge_s_ss_br0_free
     i64_ge_s_ss_br1
+    i64_ge_s_ss_br1_free
     i64_ge_s_si_br0
+    i64_ge_s_si_br0_free
     i64_ge_s_si_br1
+    i64_ge_s_si_br1_free
     i64_ge_s_as_br0
+    i64_ge_s_as_br0_free
     i64_ge_s_as_br1
+    i64_ge_s_as_br1_free
     i64_ge_s_ai_br0
+    i64_ge_s_ai_br0_free
     i64_ge_s_ai_br1
+    i64_ge_s_ai_br1_free
     i64_ge_s_sa_br0
+    i64_ge_s_sa_br0_free
     i64_ge_s_sa_br1
+    i64_ge_s_sa_br1_free
     i64_ge_u_ss_s
     i64_ge_u_ss_a
     i64_ge_u_si_s
@@ -9367,15 +13397,25 @@ NAMES = """
     i64_ge_u_sa_s
     i64_ge_u_sa_a
     i64_ge_u_ss_br0
+    i64_ge_u_ss_br0_free
     i64_ge_u_ss_br1
+    i64_ge_u_ss_br1_free
     i64_ge_u_si_br0
+    i64_ge_u_si_br0_free
     i64_ge_u_si_br1
+    i64_ge_u_si_br1_free
     i64_ge_u_as_br0
+    i64_ge_u_as_br0_free
     i64_ge_u_as_br1
+    i64_ge_u_as_br1_free
     i64_ge_u_ai_br0
+    i64_ge_u_ai_br0_free
     i64_ge_u_ai_br1
+    i64_ge_u_ai_br1_free
     i64_ge_u_sa_br0
+    i64_ge_u_sa_br0_free
     i64_ge_u_sa_br1
+    i64_ge_u_sa_br1_free
     f32_eq_ss_s
     f32_eq_ss_a
     f32_eq_si_s
@@ -9387,15 +13427,25 @@ NAMES = """
     f32_eq_sa_s
     f32_eq_sa_a
     f32_eq_ss_br0
+    f32_eq_ss_br0_free
     f32_eq_ss_br1
+    f32_eq_ss_br1_free
     f32_eq_si_br0
+    f32_eq_si_br0_free
     f32_eq_si_br1
+    f32_eq_si_br1_free
     f32_eq_as_br0
+    f32_eq_as_br0_free
     f32_eq_as_br1
+    f32_eq_as_br1_free
     f32_eq_ai_br0
+    f32_eq_ai_br0_free
     f32_eq_ai_br1
+    f32_eq_ai_br1_free
     f32_eq_sa_br0
+    f32_eq_sa_br0_free
     f32_eq_sa_br1
+    f32_eq_sa_br1_free
     f32_ne_ss_s
     f32_ne_ss_a
     f32_ne_si_s
@@ -9407,15 +13457,25 @@ NAMES = """
     f32_ne_sa_s
     f32_ne_sa_a
     f32_ne_ss_br0
+    f32_ne_ss_br0_free
     f32_ne_ss_br1
+    f32_ne_ss_br1_free
     f32_ne_si_br0
+    f32_ne_si_br0_free
     f32_ne_si_br1
+    f32_ne_si_br1_free
     f32_ne_as_br0
+    f32_ne_as_br0_free
     f32_ne_as_br1
+    f32_ne_as_br1_free
     f32_ne_ai_br0
+    f32_ne_ai_br0_free
     f32_ne_ai_br1
+    f32_ne_ai_br1_free
     f32_ne_sa_br0
+    f32_ne_sa_br0_free
     f32_ne_sa_br1
+    f32_ne_sa_br1_free
     f32_lt_ss_s
     f32_lt_ss_a
     f32_lt_si_s
@@ -9427,15 +13487,25 @@ NAMES = """
     f32_lt_sa_s
     f32_lt_sa_a
     f32_lt_ss_br0
+    f32_lt_ss_br0_free
     f32_lt_ss_br1
+    f32_lt_ss_br1_free
     f32_lt_si_br0
+    f32_lt_si_br0_free
     f32_lt_si_br1
+    f32_lt_si_br1_free
     f32_lt_as_br0
+    f32_lt_as_br0_free
     f32_lt_as_br1
+    f32_lt_as_br1_free
     f32_lt_ai_br0
+    f32_lt_ai_br0_free
     f32_lt_ai_br1
+    f32_lt_ai_br1_free
     f32_lt_sa_br0
+    f32_lt_sa_br0_free
     f32_lt_sa_br1
+    f32_lt_sa_br1_free
     f32_gt_ss_s
     f32_gt_ss_a
     f32_gt_si_s
@@ -9447,15 +13517,25 @@ NAMES = """
     f32_gt_sa_s
     f32_gt_sa_a
     f32_gt_ss_br0
+    f32_gt_ss_br0_free
     f32_gt_ss_br1
+    f32_gt_ss_br1_free
     f32_gt_si_br0
+    f32_gt_si_br0_free
     f32_gt_si_br1
+    f32_gt_si_br1_free
     f32_gt_as_br0
+    f32_gt_as_br0_free
     f32_gt_as_br1
+    f32_gt_as_br1_free
     f32_gt_ai_br0
+    f32_gt_ai_br0_free
     f32_gt_ai_br1
+    f32_gt_ai_br1_free
     f32_gt_sa_br0
+    f32_gt_sa_br0_free
     f32_gt_sa_br1
+    f32_gt_sa_br1_free
     f32_le_ss_s
     f32_le_ss_a
     f32_le_si_s
@@ -9467,15 +13547,25 @@ NAMES = """
     f32_le_sa_s
     f32_le_sa_a
     f32_le_ss_br0
+    f32_le_ss_br0_free
     f32_le_ss_br1
+    f32_le_ss_br1_free
     f32_le_si_br0
+    f32_le_si_br0_free
     f32_le_si_br1
+    f32_le_si_br1_free
     f32_le_as_br0
+    f32_le_as_br0_free
     f32_le_as_br1
+    f32_le_as_br1_free
     f32_le_ai_br0
+    f32_le_ai_br0_free
     f32_le_ai_br1
+    f32_le_ai_br1_free
     f32_le_sa_br0
+    f32_le_sa_br0_free
     f32_le_sa_br1
+    f32_le_sa_br1_free
     f32_ge_ss_s
     f32_ge_ss_a
     f32_ge_si_s
@@ -9487,15 +13577,25 @@ NAMES = """
     f32_ge_sa_s
     f32_ge_sa_a
     f32_ge_ss_br0
+    f32_ge_ss_br0_free
     f32_ge_ss_br1
+    f32_ge_ss_br1_free
     f32_ge_si_br0
+    f32_ge_si_br0_free
     f32_ge_si_br1
+    f32_ge_si_br1_free
     f32_ge_as_br0
+    f32_ge_as_br0_free
     f32_ge_as_br1
+    f32_ge_as_br1_free
     f32_ge_ai_br0
+    f32_ge_ai_br0_free
     f32_ge_ai_br1
+    f32_ge_ai_br1_free
     f32_ge_sa_br0
+    f32_ge_sa_br0_free
     f32_ge_sa_br1
+    f32_ge_sa_br1_free
     f64_eq_ss_s
     f64_eq_ss_a
     f64_eq_si_s
@@ -9507,15 +13607,25 @@ NAMES = """
     f64_eq_sa_s
     f64_eq_sa_a
     f64_eq_ss_br0
+    f64_eq_ss_br0_free
     f64_eq_ss_br1
+    f64_eq_ss_br1_free
     f64_eq_si_br0
+    f64_eq_si_br0_free
     f64_eq_si_br1
+    f64_eq_si_br1_free
     f64_eq_as_br0
+    f64_eq_as_br0_free
     f64_eq_as_br1
+    f64_eq_as_br1_free
     f64_eq_ai_br0
+    f64_eq_ai_br0_free
     f64_eq_ai_br1
+    f64_eq_ai_br1_free
     f64_eq_sa_br0
+    f64_eq_sa_br0_free
     f64_eq_sa_br1
+    f64_eq_sa_br1_free
     f64_ne_ss_s
     f64_ne_ss_a
     f64_ne_si_s
@@ -9527,15 +13637,25 @@ NAMES = """
     f64_ne_sa_s
     f64_ne_sa_a
     f64_ne_ss_br0
+    f64_ne_ss_br0_free
     f64_ne_ss_br1
+    f64_ne_ss_br1_free
     f64_ne_si_br0
+    f64_ne_si_br0_free
     f64_ne_si_br1
+    f64_ne_si_br1_free
     f64_ne_as_br0
+    f64_ne_as_br0_free
     f64_ne_as_br1
+    f64_ne_as_br1_free
     f64_ne_ai_br0
+    f64_ne_ai_br0_free
     f64_ne_ai_br1
+    f64_ne_ai_br1_free
     f64_ne_sa_br0
+    f64_ne_sa_br0_free
     f64_ne_sa_br1
+    f64_ne_sa_br1_free
     f64_lt_ss_s
     f64_lt_ss_a
     f64_lt_si_s
@@ -9547,15 +13667,25 @@ NAMES = """
     f64_lt_sa_s
     f64_lt_sa_a
     f64_lt_ss_br0
+    f64_lt_ss_br0_free
     f64_lt_ss_br1
+    f64_lt_ss_br1_free
     f64_lt_si_br0
+    f64_lt_si_br0_free
     f64_lt_si_br1
+    f64_lt_si_br1_free
     f64_lt_as_br0
+    f64_lt_as_br0_free
     f64_lt_as_br1
+    f64_lt_as_br1_free
     f64_lt_ai_br0
+    f64_lt_ai_br0_free
     f64_lt_ai_br1
+    f64_lt_ai_br1_free
     f64_lt_sa_br0
+    f64_lt_sa_br0_free
     f64_lt_sa_br1
+    f64_lt_sa_br1_free
     f64_gt_ss_s
     f64_gt_ss_a
     f64_gt_si_s
@@ -9567,15 +13697,25 @@ NAMES = """
     f64_gt_sa_s
     f64_gt_sa_a
     f64_gt_ss_br0
+    f64_gt_ss_br0_free
     f64_gt_ss_br1
+    f64_gt_ss_br1_free
     f64_gt_si_br0
+    f64_gt_si_br0_free
     f64_gt_si_br1
+    f64_gt_si_br1_free
     f64_gt_as_br0
+    f64_gt_as_br0_free
     f64_gt_as_br1
+    f64_gt_as_br1_free
     f64_gt_ai_br0
+    f64_gt_ai_br0_free
     f64_gt_ai_br1
+    f64_gt_ai_br1_free
     f64_gt_sa_br0
+    f64_gt_sa_br0_free
     f64_gt_sa_br1
+    f64_gt_sa_br1_free
     f64_le_ss_s
     f64_le_ss_a
     f64_le_si_s
@@ -9587,15 +13727,25 @@ NAMES = """
     f64_le_sa_s
     f64_le_sa_a
     f64_le_ss_br0
+    f64_le_ss_br0_free
     f64_le_ss_br1
+    f64_le_ss_br1_free
     f64_le_si_br0
+    f64_le_si_br0_free
     f64_le_si_br1
+    f64_le_si_br1_free
     f64_le_as_br0
+    f64_le_as_br0_free
     f64_le_as_br1
+    f64_le_as_br1_free
     f64_le_ai_br0
+    f64_le_ai_br0_free
     f64_le_ai_br1
+    f64_le_ai_br1_free
     f64_le_sa_br0
+    f64_le_sa_br0_free
     f64_le_sa_br1
+    f64_le_sa_br1_free
     f64_ge_ss_s
     f64_ge_ss_a
     f64_ge_si_s
@@ -9607,15 +13757,25 @@ NAMES = """
     f64_ge_sa_s
     f64_ge_sa_a
     f64_ge_ss_br0
+    f64_ge_ss_br0_free
     f64_ge_ss_br1
+    f64_ge_ss_br1_free
     f64_ge_si_br0
+    f64_ge_si_br0_free
     f64_ge_si_br1
+    f64_ge_si_br1_free
     f64_ge_as_br0
+    f64_ge_as_br0_free
     f64_ge_as_br1
+    f64_ge_as_br1_free
     f64_ge_ai_br0
+    f64_ge_ai_br0_free
     f64_ge_ai_br1
+    f64_ge_ai_br1_free
     f64_ge_sa_br0
+    f64_ge_sa_br0_free
     f64_ge_sa_br1
+    f64_ge_sa_br1_free
 """
 
 

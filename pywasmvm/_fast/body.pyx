@@ -25,7 +25,6 @@ cdef class BodyReader(Flow):
 
     def __cinit__(self):
         self.owned = []
-        self.merges = []
         self.tries = []
 
     def __dealloc__(self):

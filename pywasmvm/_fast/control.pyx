@@ -55,161 +55,14 @@ cdef void slow(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double fa
     stop_here(SLOW, pc, fp, ctx, acc, fuel)
 
 
+cdef void stop_exhausted(
+    Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc
+) noexcept nogil:
+    stop_here(EXHAUSTED, pc, fp, ctx, acc, fuel)
+
+
 cdef void unreachable(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     ctx.on_trap(pc, fp, mem, ctx, TRAP_UNREACHABLE, fuel, facc, sacc)
-
-
-# -- fuel and jumps -------------------------------------------------------------------------------------
-
-
-cdef void charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fuel -= pc.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
-        return
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to = at(pc, pc.d)
-    fuel -= pc.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    """Branch by a table: imm is the default's position, the words that follow are the targets."""
-    cdef u32 index = <u32>fp[pc.a]
-    cdef Ins* entry = pc + 1 + (index if index < <u32>pc.imm else <u32>pc.imm)
-    cdef Ins* to = at(entry, entry.d)
-    fuel -= entry.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, entry.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 index = <u32>acc
-    cdef Ins* entry = pc + 1 + (index if index < <u32>pc.imm else <u32>pc.imm)
-    cdef Ins* to = at(entry, entry.d)
-    fuel -= entry.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, entry.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-# -- entering and leaving a function ---------------------------------------------------------------------
-# enter: d link slot, a first local to clear, b how many, c fuel, imm frame size in slots.
-
-
-cdef void enter_0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef i64 depth = ctx.depth + 1
-    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
-        stop_here(EXHAUSTED, pc, fp, ctx, acc, fuel)
-        return
-    fp[pc.d] = acc
-    ctx.depth = depth
-    fuel -= pc.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
-        return
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void enter_n(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef i64 depth = ctx.depth + 1
-    cdef u64* p
-    cdef u64* end
-    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
-        stop_here(EXHAUSTED, pc, fp, ctx, acc, fuel)
-        return
-    p = fp + pc.a
-    end = p + pc.b
-    while p < end:
-        p[0] = 0
-        p += 1
-    fp[pc.d] = acc
-    ctx.depth = depth
-    fuel -= pc.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
-        return
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-# return: b link slot, a where the result is, d how many slots.
-
-
-cdef void return_0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to = <Ins*>fp[pc.b]
-    cdef Ins* call = to - 1
-    ctx.depth -= 1
-    fp -= call.a
-    fuel -= call.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, call.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void return_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to = <Ins*>fp[pc.b]
-    cdef Ins* call = to - 1
-    fp[0] = fp[pc.a]
-    ctx.depth -= 1
-    fp -= call.a
-    fuel -= call.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, call.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void return_i(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to = <Ins*>fp[pc.b]
-    cdef Ins* call = to - 1
-    fp[0] = pc.imm
-    ctx.depth -= 1
-    fp -= call.a
-    fuel -= call.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, call.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to = <Ins*>fp[pc.b]
-    cdef Ins* call = to - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call.a
-    fuel -= call.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, call.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void return_n(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    """Return several slots, which stand in a row from slot a on."""
-    cdef Ins* to = <Ins*>fp[pc.b]
-    cdef Ins* call = to - 1
-    cdef u32 i
-    # safe: sources lie above their destinations, so copying upwards loses nothing.
-    for i in range(pc.d):
-        fp[i] = fp[pc.a + i]
-    ctx.depth -= 1
-    fp -= call.a
-    fuel -= call.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to, fp, mem, ctx, call.c, fuel, facc, sacc)
-        return
-    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 # -- calls ------------------------------------------------------------------------------------------------
@@ -372,22 +225,12 @@ restoring[1].h = &restore
 HANDLERS = {
     "stop_trap": <size_t>&stop_trap,
     "stop_empty": <size_t>&stop_empty,
+    "stop_exhausted": <size_t>&stop_exhausted,
     "leave": <size_t>&leave,
     "to_host": <size_t>&to_host,
     "to_translator": <size_t>&to_translator,
     "slow": <size_t>&slow,
     "unreachable": <size_t>&unreachable,
-    "charge": <size_t>&charge,
-    "jump": <size_t>&jump,
-    "switch_s": <size_t>&switch_s,
-    "switch_a": <size_t>&switch_a,
-    "enter_0": <size_t>&enter_0,
-    "enter_n": <size_t>&enter_n,
-    "return_0": <size_t>&return_0,
-    "return_s": <size_t>&return_s,
-    "return_i": <size_t>&return_i,
-    "return_a": <size_t>&return_a,
-    "return_n": <size_t>&return_n,
     "call_first": <size_t>&call_first,
     "call_code": <size_t>&call_code,
     "call_foreign": <size_t>&call_foreign,

@@ -39,6 +39,7 @@ cdef Handler H_LEAVE = named("leave")
 cdef Handler H_FOREIGN = named("foreign")
 cdef Handler H_TRAP = named("stop_trap")
 cdef Handler H_EMPTY = named("stop_empty")
+cdef Handler H_EXHAUSTED = named("stop_exhausted")
 cdef Ins* RESTORING = <Ins*><size_t>HANDLERS["restoring"]
 
 
@@ -83,6 +84,7 @@ cdef class Machine(Heap):
     cdef list translated
     cdef size_t passing
     cdef bint interrupted
+    cdef bint metered
     cdef object tell_frames
     cdef dict mems
 
@@ -102,7 +104,8 @@ cdef class Machine(Heap):
         self.ctx.stack_end = self.ctx.stack + slots - MARGIN
         self.top = self.ctx.stack
         self.ctx.max_depth = store.limits.call_depth
-        self.ctx.on_trap, self.ctx.on_empty = H_TRAP, H_EMPTY
+        self.ctx.on_trap, self.ctx.on_empty, self.ctx.on_exhausted = H_TRAP, H_EMPTY, H_EXHAUSTED
+        self.metered = store.engine.config.metering
         self.way_out[0].h = self.way_out[1].h = H_LEAVE
 
     cdef MemHandle mem_of(self, memory):
@@ -292,7 +295,7 @@ cdef class Machine(Heap):
             handle.has_globals = True
         self.know_types()
         translator = Translator.__new__(Translator)
-        translator.info, translator.inst = handle.info, &handle.c
+        translator.info, translator.inst, translator.metered = handle.info, &handle.c, self.metered
         translator.planner, translator.plans = handle.planner, handle.plans
         translator.translate(func)
         if translator.tries:

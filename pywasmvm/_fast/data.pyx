@@ -120,7 +120,7 @@ cdef class DataReader(BodyReader):
         for i in range(3):
             self.pop()
         word = self.emit(H_MEMORY_FILL if code == OP_MEMORY_FILL else H_MEMORY_COPY)
-        word.a, word.imm = self.sp, <u64>self.inst.mems[index]
+        word.a, word.d, word.imm = self.sp, self.metered, <u64>self.inst.mems[index]
         if code == OP_MEMORY_COPY:
             word.b, word.c = <u32><u64>self.inst.mems[source], <u32>(<u64>self.inst.mems[source] >> 32)
         self.forget()

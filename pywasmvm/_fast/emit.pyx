@@ -17,6 +17,7 @@ from ..isa import OPS
 from . import (
     _generated_compare,
     _generated_float,
+    _generated_flow,
     _generated_integer,
     _generated_memory,
     _generated_vector,
@@ -26,7 +27,8 @@ from . import (
 
 HANDLERS: dict[str, int] = {}
 for _unit in (
-    _generated_integer, _generated_compare, _generated_float, _generated_memory, _generated_vector, control, moves
+    _generated_integer, _generated_compare, _generated_float, _generated_memory, _generated_vector,
+    _generated_flow, control, moves,
 ):
     HANDLERS.update(_unit.handlers())
 

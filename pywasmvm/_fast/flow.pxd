@@ -1,7 +1,8 @@
 # cython: language_level=3
-from .emit cimport Emitter, Entry, OpInfo
+from .emit cimport Entry, OpInfo
 from .machine cimport Handler, Ins, i32, u8, u32, u64
 from .modinfo cimport ModInfo, Sig
+from .segments cimport Segments
 
 cdef enum LabelKind:
     BLOCK = 0
@@ -10,12 +11,6 @@ cdef enum LabelKind:
     OTHERWISE = 3
     BODY = 4
     TRY = 5
-
-# Which field of a word carries a fuel cost.
-cdef enum Field:
-    IN_C = 0
-    IN_B = 1
-    IN_IMM = 2
 
 # A label: depth and sp are the stack below its parameters.
 cdef struct Label:
@@ -39,12 +34,7 @@ cdef struct Fixup:
     i32 next
     u8 field
 
-cdef struct Cost:
-    u32 word
-    u32 seg
-    u8 field
-
-cdef class Flow(Emitter):
+cdef class Flow(Segments):
     cdef ModInfo info
     cdef Sig* sig
     cdef Label* labels
@@ -53,20 +43,10 @@ cdef class Flow(Emitter):
     cdef Fixup* fixups
     cdef u32 n_fixups
     cdef u32 fixup_room
-    cdef Cost* costs
-    cdef u32 n_costs
-    cdef u32 cost_room
-    cdef u64* segs
-    cdef u32 n_segs
-    cdef u32 seg_room
-    cdef u32 seg
     cdef u32 link
     cdef bint dead
-    cdef list merges
     cdef list tries
 
-    cdef int new_seg(self) except -1
-    cdef int pay(self, u32 word, u8 field, u32 seg) except -1
     cdef int aim(self, u32 word, u8 field, u32 depth) except -1
     cdef int open(self, u8 kind, Sig* sig) except -1
     cdef int open_if(self, Sig* sig) except -1
@@ -87,6 +67,5 @@ cdef class Flow(Emitter):
     cdef void unwind(self, Label* label) noexcept
     cdef int call_word(self, Handler h, Sig* sig, u32 b, u32 d, u64 imm) except -1
     cdef int tail_word(self, Sig* sig) except -1
-    cdef int resolve(self) except -1
     cdef Ins condition(self, bint negate, Handler* no, u8* field) except *
     cdef int patch_target(self, u32 word, u32 target) except -1

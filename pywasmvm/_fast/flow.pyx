@@ -1,17 +1,16 @@
 # cython: language_level=3
-"""Labels, branches, calls and fuel segments: the part of the translator that knows where control goes.
+"""Labels, branches and calls: the part of the translator that knows where control goes.
 
-Fuel follows the rule of engine/fuel.py. A branch pays for the segment it enters, a call's return word for the one
-behind the call; a word of its own (`charge`) is needed only where control falls into a label.
-Rule 1: costs are known when a segment has ended, so words that pay are noted and filled in at the end.
-Rule 2: dead code emits nothing, but its branches name labels and its segments are cut.
+What a segment costs is the business of segments.pyx.
+Rule 1: dead code emits nothing, but its branches name labels and its segments are cut.
 """
 
 from libc.stdlib cimport free, realloc
 
-from .emit cimport COMPARE, CONST, Emitter, Entry, F32, F64, I32, LOCAL, OpInfo, TEMP, V128, op_info, slots_of
+from .emit cimport COMPARE, CONST, Entry, F32, F64, I32, LOCAL, OpInfo, TEMP, V128, op_info, slots_of
 from .machine cimport Handler, Ins, i32, u8, u32, u64
 from .modinfo cimport ModInfo, Sig
+from .segments cimport IN_B, IN_C, IN_IMM, Segments
 
 from .emit import HANDLERS
 from ..errors import InternalError
@@ -20,7 +19,6 @@ cdef Handler named(str name) except NULL:
     return <Handler><size_t>HANDLERS[name]
 
 
-cdef Handler H_CHARGE = named("charge")
 cdef Handler H_JUMP = named("jump")
 cdef Handler H_IF_S = named("branch_if_s")
 cdef Handler H_IF_A = named("branch_if_a")
@@ -43,63 +41,12 @@ cdef enum:
     RETURN_BYTE = 0x0F
 
 
-cdef class Flow(Emitter):
+cdef class Flow(Segments):
     """The emitter with a control stack."""
 
     def __dealloc__(self):
         free(self.labels)
         free(self.fixups)
-        free(self.costs)
-        free(self.segs)
-
-    # -- segments -----------------------------------------------------------------------------------
-
-    cdef int new_seg(self) except -1:
-        """Start the next fuel segment."""
-        cdef u64* segs
-        if self.n_segs == self.seg_room:
-            self.seg_room = 64 if self.seg_room == 0 else 2 * self.seg_room
-            segs = <u64*>realloc(self.segs, self.seg_room * sizeof(u64))
-            if segs == NULL:
-                raise MemoryError
-            self.segs = segs
-        self.segs[self.n_segs] = 0
-        self.seg = self.n_segs
-        self.n_segs += 1
-        return 0
-
-    cdef int pay(self, u32 word, u8 field, u32 seg) except -1:
-        """Note that a word's field is the cost of a segment."""
-        cdef Cost* costs
-        if self.n_costs == self.cost_room:
-            self.cost_room = 64 if self.cost_room == 0 else 2 * self.cost_room
-            costs = <Cost*>realloc(self.costs, self.cost_room * sizeof(Cost))
-            if costs == NULL:
-                raise MemoryError
-            self.costs = costs
-        cdef Cost* cost = self.costs + self.n_costs
-        cost.word, cost.field, cost.seg = word, field, seg
-        self.n_costs += 1
-        return 0
-
-    cdef int resolve(self) except -1:
-        """Fill in the costs, when all segments are known."""
-        cdef u32 i
-        cdef Cost* cost
-        cdef Ins* word
-        for loop, before in reversed(self.merges):
-            self.segs[<u32>before] += self.segs[<u32>loop]
-            self.segs[<u32>loop] = 0
-        for i in range(self.n_costs):
-            cost = self.costs + i
-            word = self.code + cost.word
-            if cost.field == IN_C:
-                word.c = <u32>self.segs[cost.seg]
-            elif cost.field == IN_B:
-                word.b = <u32>self.segs[cost.seg]
-            else:
-                word.imm = self.segs[cost.seg]
-        return 0
 
     # -- labels ---------------------------------------------------------------------------------------
 
@@ -152,8 +99,7 @@ cdef class Flow(Emitter):
             label.seg = self.seg
             if not self.dead:
                 # why: whether a branch names this loop shows only later; if none does, the cost is merged.
-                self.emit(H_CHARGE)
-                self.pay(self.n - 1, IN_C, self.seg)
+                self.charge()
                 label.target = self.n
                 self.forget()
         return 0
@@ -261,8 +207,7 @@ cdef class Flow(Emitter):
             or next_byte == ELSE_BYTE
             or (next_byte == END_BYTE and outer.kind != LOOP and outer_ends)
         ):
-            self.emit(H_CHARGE)
-            self.pay(self.n - 1, IN_C, self.seg)
+            self.charge()
         at = label.fixups
         while at >= 0:
             fixup = self.fixups + at

@@ -6,6 +6,7 @@
 A handler's name is the row's, then where its operands come from, then where its result goes:
   s slot, a accumulator, i immediate. `i32_add_si_a` adds an immediate to a slot, into the accumulator.
   `_br0`, `_br1`  branch if the comparison holds, or if it does not.   `_x`  any memory, 64-bit addresses.
+  `_free`  the same where metering is off.
 Fields of a word: see machine.pxd. Fuel of a branch: taken in c; not taken in b if imm is in use, else in imm.
 """
 
@@ -48,7 +49,6 @@ _WRITE = {1: "st8(p, <u8>({0}))", 2: "st16(p, <u16>({0}))", 4: "st32(p, <u32>({0
 _CANONICAL = {"32": "f32_from_bits(<u32>0x7FC00000)", "64": "f64_from_bits(<u64>0x7FF8000000000000)"}
 
 ARGUMENTS = "Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc"
-NEXT = "pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)"
 TRAP = "ctx.on_trap(pc, fp, mem, ctx, {0}, fuel, facc, sacc)"
 
 _HEAD = '''# cython: language_level=3
@@ -64,16 +64,17 @@ from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
 '''
 
 
-def _load_vectors() -> Any:
-    spec = importlib.util.spec_from_file_location("generate_vectors", FOLDER / "generate_vectors.py")
+def _load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     if spec is None or spec.loader is None:
-        raise ImportError("generate_vectors")
+        raise ImportError(name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-_VECTORS = _load_vectors()
+_FLOW, _VECTORS = _load("generate_flow"), _load("generate_vectors")
+NEXT: str = _FLOW.NEXT
 LANES: dict[str, tuple[str, int, str]] = _VECTORS.lanes()
 SCALARS: dict[str, tuple[str, str]] = _VECTORS.scalars()
 
@@ -157,29 +158,10 @@ def branches(op: Op) -> list[tuple[str, str]]:
         stay = "pc.b" if "i" in form else "<u32>pc.imm"
         for polarity in (0, 1):
             condition = op.c if polarity == 0 else f"not ({op.c})"
-            lines = [*operands, *branch(condition, stay)]
-            made.append(handler(f"{op.ident}_{form}_br{polarity}", lines))
+            for metered, suffix in ((True, ""), (False, "_free")):
+                lines = [*operands, *_FLOW.branch(condition, stay, metered)]
+                made.append(handler(f"{op.ident}_{form}_br{polarity}{suffix}", lines))
     return made
-
-
-def branch(condition: str | None, stay: str) -> list[str]:
-    """Return the lines of a two-way exit, each side paying for the segment it enters."""
-    return [
-        "cdef Ins* to",
-        f"if {condition}:",
-        "    to = at(pc, pc.d)",
-        "    fuel -= pc.c",
-        "    if unlikely(fuel < 0):",
-        "        ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)",
-        "        return",
-        "    to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)",
-        "else:",
-        f"    fuel -= {stay}",
-        "    if unlikely(fuel < 0):",
-        f"        ctx.on_empty(pc + 1, fp, mem, ctx, {stay}, fuel, facc, sacc)",
-        "        return",
-        f"    {NEXT}",
-    ]
 
 
 def _bounds(nbytes: int) -> list[str]:
@@ -332,6 +314,7 @@ UNITS = {
     "float": "float arithmetic and conversions",
     "memory": "loads and stores",
     "vector": "vector instructions",
+    "flow": "jumps, switches, entries and returns",
 }
 
 
@@ -342,6 +325,7 @@ def render() -> dict[Path, str]:
         unit, made = _unit(op)
         if unit:
             units[unit] += made
+    units["flow"] = [handler(name, lines) for name, lines in _FLOW.flow()]
     return {FOLDER / f"_generated_{name}.pyx": _file(UNITS[name], made) for name, made in units.items()}
 
 

@@ -94,6 +94,7 @@ cdef struct Ctx:
     u64 memlen
     Handler on_trap
     Handler on_empty
+    Handler on_exhausted
     u64* stack_end
     i64 depth
     i64 max_depth

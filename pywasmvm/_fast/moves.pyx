@@ -169,7 +169,7 @@ cdef void table_size(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-# -- memories: the three operands stand from slot a on, imm is the memory -------------------------------------
+# -- memories: the three operands stand from slot a on, imm is the memory, d 1 if the bytes cost fuel ----------
 
 
 cdef void memory_size(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -182,7 +182,7 @@ cdef void memory_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     cdef MemC* m = <MemC*>pc.imm
     cdef u64 addr = fp[pc.a]
     cdef u64 n = fp[pc.a + 2]
-    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS)
+    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS) * pc.d
     if unlikely(fuel < cost):
         ctx.cost = cost
         ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
@@ -202,7 +202,7 @@ cdef void memory_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     cdef u64 d = fp[pc.a]
     cdef u64 s = fp[pc.a + 1]
     cdef u64 n = fp[pc.a + 2]
-    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS)
+    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS) * pc.d
     if unlikely(fuel < cost):
         ctx.cost = cost
         ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
@@ -213,77 +213,6 @@ cdef void memory_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
         return
     memmove(to.base + d, source.base + s, n)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-# -- a plain condition: a where it is, b fuel when it does not branch ------------------------------------------
-
-
-cdef void branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to
-    if <u32>fp[pc.a] != 0:
-        to = at(pc, pc.d)
-        fuel -= pc.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
-            return
-        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to
-    if <u32>acc != 0:
-        to = at(pc, pc.d)
-        fuel -= pc.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
-            return
-        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void branch_unless_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to
-    if <u32>fp[pc.a] == 0:
-        to = at(pc, pc.d)
-        fuel -= pc.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
-            return
-        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef Ins* to
-    if <u32>acc == 0:
-        to = at(pc, pc.d)
-        fuel -= pc.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
-            return
-        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 def handlers() -> dict[str, int]:
@@ -317,8 +246,4 @@ def handlers() -> dict[str, int]:
         "memory_size": <size_t>&memory_size,
         "memory_fill": <size_t>&memory_fill,
         "memory_copy": <size_t>&memory_copy,
-        "branch_if_s": <size_t>&branch_if_s,
-        "branch_if_a": <size_t>&branch_if_a,
-        "branch_unless_s": <size_t>&branch_unless_s,
-        "branch_unless_a": <size_t>&branch_unless_a,
     }

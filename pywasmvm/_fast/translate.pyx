@@ -14,9 +14,10 @@ from .data cimport DataReader
 from .emit cimport (
     BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, VECTOR, Entry, OpInfo, op_info,
 )
-from .flow cimport BLOCK, BODY, IN_B, IN_C, LOOP, TRY, Label
+from .flow cimport BLOCK, BODY, LOOP, TRY, Label
 from .machine cimport FuncC, Handler, Ins, InstC, MemC, TableC, i32, i64, u8, u32, u64
 from .modinfo cimport ModInfo, Sig
+from .segments cimport IN_B, IN_C
 
 from .emit import HANDLERS
 from ..errors import InternalError
@@ -75,7 +76,10 @@ cdef class Translator(DataReader):
             self.segs[self.seg] += op.fuel
             self.one(code, op)
         self.code[0].imm = self.max_sp + SLACK
-        self.resolve()
+        if self.metered:
+            self.resolve()
+        else:
+            self.lift()
         return self.finish(func, sig)
 
     cdef int finish(self, FuncC* func, Sig* sig) except -1:

@@ -87,6 +87,7 @@ class FastBackend:
                 checked, self.engine.features, self.engine.limits
             )
         planner = Planner(instance, self._heap.Plan)
+        planner.free = not self.engine.config.metering
         instance.code = self.machine(instance.store).bind(instance, info, planner)
 
     def evaluate(self, instance: Any, expr: Expr, valtype: ValType) -> Any:

@@ -67,7 +67,7 @@ def expression(text: str, names: str) -> Callable[..., Any]:
 
 
 class Planner:
-    """Makes the plans of one instance. `free` is set while constant expressions are evaluated."""
+    """Makes the plans of one instance. `free` is set for constant expressions and where metering is off."""
 
     def __init__(self, instance: Any, plan: Callable[..., Any]) -> None:
         self.instance = instance

@@ -44,6 +44,9 @@ class Engine:
         elif not isinstance(config, Config):
             raise UsageError(f"expected a Config, got {type(config).__name__}")
         self.config = config.copy()
+        for wanted in ("consume_fuel", "epoch_interruption"):
+            if getattr(config, wanted):
+                self.check_metered(wanted)
         self.epoch = 0
         self._backend: Backend | None = None
         self._lock = threading.Lock()
@@ -91,6 +94,11 @@ class Engine:
             stores = list(self._stores)
         for store in stores:
             store.check_epoch()
+
+    def check_metered(self, what: str) -> None:
+        """Raise UsageError if metering is off, which `what` needs."""
+        if not self.config.metering:
+            raise UsageError(f"{what} needs metering, and this engine was made with Config.metering = False")
 
     def adopt(self, store: Store) -> None:
         """Remember a store for the epoch."""

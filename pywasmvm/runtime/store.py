@@ -177,6 +177,7 @@ class Store:
         if engine.config.consume_fuel:
             self.meter.set_fuel(0)
         elif self.limits.fuel is not None:
+            engine.check_metered("a limit on fuel")
             self.meter.set_fuel(self.limits.fuel)
         engine.adopt(self)
 
@@ -185,8 +186,12 @@ class Store:
         return self._data
 
     def set_fuel(self, fuel: int) -> None:
-        """Set the fuel that is left. Without it (and without a limit in the Config) a store has no bound."""
+        """Set the fuel that is left. Without it (and without a limit in the Config) a store has no bound.
+
+        Raise UsageError if the engine does not meter.
+        """
         self._check_open()
+        self.engine.check_metered("fuel")
         if not isinstance(fuel, int) or not 0 <= fuel < UNLIMITED_FUEL:
             raise UsageError(f"fuel is a number of units from 0 to 2**62 - 1, got {fuel!r}")
         self.meter.set_fuel(fuel)
@@ -200,12 +205,13 @@ class Store:
 
     @property
     def fuel_consumed(self) -> int:
-        """Return the units of fuel that this store's guests have used so far, set or not."""
+        """Return the units of fuel that this store's guests have used so far, set or not (0 if unmetered)."""
         return self.meter.consumed
 
     def set_epoch_deadline(self, ticks_after_current: int) -> None:
         """Interrupt the guest with a LimitError when the engine's epoch has moved on by so many ticks."""
         self._check_open()
+        self.engine.check_metered("an epoch deadline")
         self.epoch_deadline = self.engine.epoch + ticks_after_current
 
     def check_epoch(self) -> None:

@@ -13,6 +13,7 @@ import pytest
 core = pytest.importorskip("pywasmvm._fast.core", reason="the compiled engine is not built")
 
 UNITS = (
+    "_generated_flow",
     "_generated_integer",
     "_generated_compare",
     "_generated_float",

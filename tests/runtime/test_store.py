@@ -253,3 +253,25 @@ def test_gc_heap_counts_what_lives() -> None:
 def test_data_is_the_embedders_own() -> None:
     thing = {"a": 1}
     assert Store(Engine(), thing).data() is thing
+
+
+def unmetered() -> Config:
+    config = Config()
+    config.metering = False
+    return config
+
+
+def test_an_engine_without_metering_refuses_what_needs_it() -> None:
+    store = Store(Engine(unmetered()))
+    with pytest.raises(UsageError, match=r"^fuel needs metering, .* Config.metering = False$"):
+        store.set_fuel(5)
+    with pytest.raises(UsageError, match="an epoch deadline needs metering"):
+        store.set_epoch_deadline(1)
+    config = unmetered()
+    config.consume_fuel = True
+    with pytest.raises(UsageError, match="consume_fuel needs metering"):
+        Engine(config)
+    config = unmetered()
+    config.limits = ResourceLimits(fuel=77)
+    with pytest.raises(UsageError, match="a limit on fuel needs metering"):
+        Store(Engine(config))

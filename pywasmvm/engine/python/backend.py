@@ -20,7 +20,7 @@ __all__ = ["PythonBackend", "make_backend", "source_of"]
 class PythonBackend:
     """Runs guests by translating each function to Python source on its first call.
 
-    metered    whether fuel is counted; to be set before the first module.
+    metered    whether fuel is counted, as the Config says.
     cache_dir  where compiled code is kept from run to run (cache.py), None for nowhere.
     """
 
@@ -28,7 +28,7 @@ class PythonBackend:
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
-        self.metered = True
+        self.metered: bool = engine.config.metering
         self.cache_dir = cache_dir_from_environment()
         self._builtins = helper_names()
         self._modules: weakref.WeakKeyDictionary[Any, ModuleCode] = weakref.WeakKeyDictionary()

@@ -1,0 +1,95 @@
+# cython: language_level=3
+"""Fuel segments: what control pays where, and the code that pays nothing.
+
+Fuel follows the rule of engine/fuel.py. A branch pays for the segment it enters, a call's return word for the one
+behind the call; a word of its own (`charge`) is needed only where control falls into a label.
+Rule 1: costs are known when a segment has ended, so words that pay are noted and filled in at the end.
+Rule 2: without metering the same words get handlers that do not pay.
+"""
+
+from libc.stdlib cimport free, realloc
+
+from .emit cimport Emitter
+from .machine cimport Handler, Ins, u8, u32, u64
+
+from .emit import HANDLERS
+
+# handler that pays -> the one that does not
+cdef dict FREE = {
+    HANDLERS[name.removesuffix("_free")]: address for name, address in HANDLERS.items() if name.endswith("_free")
+}
+cdef Handler H_CHARGE = <Handler><size_t>HANDLERS["charge"]
+
+
+cdef class Segments(Emitter):
+    """The emitter with the costs of what it emits."""
+
+    def __cinit__(self):
+        self.merges = []
+
+    def __dealloc__(self):
+        free(self.costs)
+        free(self.segs)
+
+    cdef int new_seg(self) except -1:
+        """Start the next fuel segment."""
+        cdef u64* segs
+        if self.n_segs == self.seg_room:
+            self.seg_room = 64 if self.seg_room == 0 else 2 * self.seg_room
+            segs = <u64*>realloc(self.segs, self.seg_room * sizeof(u64))
+            if segs == NULL:
+                raise MemoryError
+            self.segs = segs
+        self.segs[self.n_segs] = 0
+        self.seg = self.n_segs
+        self.n_segs += 1
+        return 0
+
+    cdef int pay(self, u32 word, u8 field, u32 seg) except -1:
+        """Note that a word's field is the cost of a segment."""
+        cdef Cost* costs
+        if self.n_costs == self.cost_room:
+            self.cost_room = 64 if self.cost_room == 0 else 2 * self.cost_room
+            costs = <Cost*>realloc(self.costs, self.cost_room * sizeof(Cost))
+            if costs == NULL:
+                raise MemoryError
+            self.costs = costs
+        cdef Cost* cost = self.costs + self.n_costs
+        cost.word, cost.field, cost.seg = word, field, seg
+        self.n_costs += 1
+        return 0
+
+    cdef int charge(self) except -1:
+        """Emit the word that pays for the segment which control falls into."""
+        if self.metered:
+            self.emit(H_CHARGE)
+            self.pay(self.n - 1, IN_C, self.seg)
+        return 0
+
+    cdef int lift(self) except -1:
+        """Give the words that would pay their handlers that do not."""
+        cdef u32 i
+        for i in range(self.n):
+            free_handler = FREE.get(<size_t>self.code[i].h)
+            if free_handler is not None:
+                self.code[i].h = <Handler><size_t>free_handler
+        return 0
+
+    cdef int resolve(self) except -1:
+        """Fill in the costs, when all segments are known."""
+        cdef u32 i
+        cdef Cost* cost
+        cdef Ins* word
+        for loop, before in reversed(self.merges):
+            self.segs[<u32>before] += self.segs[<u32>loop]
+            self.segs[<u32>loop] = 0
+        for i in range(self.n_costs):
+            cost = self.costs + i
+            word = self.code + cost.word
+            if cost.field == IN_C:
+                word.c = <u32>self.segs[cost.seg]
+            elif cost.field == IN_B:
+                word.b = <u32>self.segs[cost.seg]
+            else:
+                word.imm = self.segs[cost.seg]
+        return 0
