@@ -12,7 +12,8 @@ from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
 cdef void i32_eq_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -26,7 +27,8 @@ cdef void i32_eq_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_eq_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -40,7 +42,8 @@ cdef void i32_eq_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_eq_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -54,7 +57,8 @@ cdef void i32_eq_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_eq_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -68,7 +72,8 @@ cdef void i32_eq_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_eq_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -382,7 +387,8 @@ cdef void i32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void i32_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -396,7 +402,8 @@ cdef void i32_ne_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_ne_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -410,7 +417,8 @@ cdef void i32_ne_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_ne_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -424,7 +432,8 @@ cdef void i32_ne_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_ne_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -438,7 +447,8 @@ cdef void i32_ne_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_ne_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -752,7 +762,8 @@ cdef void i32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void i32_lt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) < signed32(b))
+    acc = <u32>(signed32(a) < signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -766,7 +777,8 @@ cdef void i32_lt_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) < signed32(b))
+    acc = <u32>(signed32(a) < signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -780,7 +792,8 @@ cdef void i32_lt_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) < signed32(b))
+    acc = <u32>(signed32(a) < signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -794,7 +807,8 @@ cdef void i32_lt_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) < signed32(b))
+    acc = <u32>(signed32(a) < signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -808,7 +822,8 @@ cdef void i32_lt_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(signed32(a) < signed32(b))
+    acc = <u32>(signed32(a) < signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1122,7 +1137,8 @@ cdef void i32_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i32_lt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1136,7 +1152,8 @@ cdef void i32_lt_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1150,7 +1167,8 @@ cdef void i32_lt_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1164,7 +1182,8 @@ cdef void i32_lt_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1178,7 +1197,8 @@ cdef void i32_lt_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_lt_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1492,7 +1512,8 @@ cdef void i32_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i32_gt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) > signed32(b))
+    acc = <u32>(signed32(a) > signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1506,7 +1527,8 @@ cdef void i32_gt_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) > signed32(b))
+    acc = <u32>(signed32(a) > signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1520,7 +1542,8 @@ cdef void i32_gt_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) > signed32(b))
+    acc = <u32>(signed32(a) > signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1534,7 +1557,8 @@ cdef void i32_gt_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) > signed32(b))
+    acc = <u32>(signed32(a) > signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1548,7 +1572,8 @@ cdef void i32_gt_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(signed32(a) > signed32(b))
+    acc = <u32>(signed32(a) > signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1862,7 +1887,8 @@ cdef void i32_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i32_gt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1876,7 +1902,8 @@ cdef void i32_gt_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1890,7 +1917,8 @@ cdef void i32_gt_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1904,7 +1932,8 @@ cdef void i32_gt_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1918,7 +1947,8 @@ cdef void i32_gt_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_gt_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2232,7 +2262,8 @@ cdef void i32_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i32_le_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) <= signed32(b))
+    acc = <u32>(signed32(a) <= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2246,7 +2277,8 @@ cdef void i32_le_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) <= signed32(b))
+    acc = <u32>(signed32(a) <= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2260,7 +2292,8 @@ cdef void i32_le_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) <= signed32(b))
+    acc = <u32>(signed32(a) <= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2274,7 +2307,8 @@ cdef void i32_le_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) <= signed32(b))
+    acc = <u32>(signed32(a) <= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2288,7 +2322,8 @@ cdef void i32_le_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(signed32(a) <= signed32(b))
+    acc = <u32>(signed32(a) <= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2602,7 +2637,8 @@ cdef void i32_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i32_le_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2616,7 +2652,8 @@ cdef void i32_le_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2630,7 +2667,8 @@ cdef void i32_le_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2644,7 +2682,8 @@ cdef void i32_le_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2658,7 +2697,8 @@ cdef void i32_le_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_le_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2972,7 +3012,8 @@ cdef void i32_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i32_ge_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) >= signed32(b))
+    acc = <u32>(signed32(a) >= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2986,7 +3027,8 @@ cdef void i32_ge_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) >= signed32(b))
+    acc = <u32>(signed32(a) >= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3000,7 +3042,8 @@ cdef void i32_ge_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(signed32(a) >= signed32(b))
+    acc = <u32>(signed32(a) >= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3014,7 +3057,8 @@ cdef void i32_ge_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(signed32(a) >= signed32(b))
+    acc = <u32>(signed32(a) >= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3028,7 +3072,8 @@ cdef void i32_ge_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(signed32(a) >= signed32(b))
+    acc = <u32>(signed32(a) >= signed32(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3342,7 +3387,8 @@ cdef void i32_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i32_ge_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3356,7 +3402,8 @@ cdef void i32_ge_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3370,7 +3417,8 @@ cdef void i32_ge_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3384,7 +3432,8 @@ cdef void i32_ge_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3398,7 +3447,8 @@ cdef void i32_ge_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_ge_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3712,7 +3762,8 @@ cdef void i32_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_eq_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3726,7 +3777,8 @@ cdef void i64_eq_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_eq_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3740,7 +3792,8 @@ cdef void i64_eq_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_eq_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3754,7 +3807,8 @@ cdef void i64_eq_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_eq_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -3768,7 +3822,8 @@ cdef void i64_eq_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_eq_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4082,7 +4137,8 @@ cdef void i64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void i64_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4096,7 +4152,8 @@ cdef void i64_ne_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_ne_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4110,7 +4167,8 @@ cdef void i64_ne_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_ne_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4124,7 +4182,8 @@ cdef void i64_ne_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_ne_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4138,7 +4197,8 @@ cdef void i64_ne_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_ne_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4452,7 +4512,8 @@ cdef void i64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void i64_lt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) < signed64(b))
+    acc = <u32>(signed64(a) < signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4466,7 +4527,8 @@ cdef void i64_lt_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) < signed64(b))
+    acc = <u32>(signed64(a) < signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4480,7 +4542,8 @@ cdef void i64_lt_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) < signed64(b))
+    acc = <u32>(signed64(a) < signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4494,7 +4557,8 @@ cdef void i64_lt_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) < signed64(b))
+    acc = <u32>(signed64(a) < signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4508,7 +4572,8 @@ cdef void i64_lt_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(signed64(a) < signed64(b))
+    acc = <u32>(signed64(a) < signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4822,7 +4887,8 @@ cdef void i64_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_lt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4836,7 +4902,8 @@ cdef void i64_lt_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4850,7 +4917,8 @@ cdef void i64_lt_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4864,7 +4932,8 @@ cdef void i64_lt_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -4878,7 +4947,8 @@ cdef void i64_lt_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_lt_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5192,7 +5262,8 @@ cdef void i64_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_gt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) > signed64(b))
+    acc = <u32>(signed64(a) > signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5206,7 +5277,8 @@ cdef void i64_gt_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) > signed64(b))
+    acc = <u32>(signed64(a) > signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5220,7 +5292,8 @@ cdef void i64_gt_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) > signed64(b))
+    acc = <u32>(signed64(a) > signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5234,7 +5307,8 @@ cdef void i64_gt_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) > signed64(b))
+    acc = <u32>(signed64(a) > signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5248,7 +5322,8 @@ cdef void i64_gt_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(signed64(a) > signed64(b))
+    acc = <u32>(signed64(a) > signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5562,7 +5637,8 @@ cdef void i64_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_gt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5576,7 +5652,8 @@ cdef void i64_gt_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5590,7 +5667,8 @@ cdef void i64_gt_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5604,7 +5682,8 @@ cdef void i64_gt_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5618,7 +5697,8 @@ cdef void i64_gt_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_gt_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5932,7 +6012,8 @@ cdef void i64_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_le_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) <= signed64(b))
+    acc = <u32>(signed64(a) <= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5946,7 +6027,8 @@ cdef void i64_le_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) <= signed64(b))
+    acc = <u32>(signed64(a) <= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5960,7 +6042,8 @@ cdef void i64_le_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) <= signed64(b))
+    acc = <u32>(signed64(a) <= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5974,7 +6057,8 @@ cdef void i64_le_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) <= signed64(b))
+    acc = <u32>(signed64(a) <= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -5988,7 +6072,8 @@ cdef void i64_le_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(signed64(a) <= signed64(b))
+    acc = <u32>(signed64(a) <= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6302,7 +6387,8 @@ cdef void i64_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_le_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6316,7 +6402,8 @@ cdef void i64_le_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6330,7 +6417,8 @@ cdef void i64_le_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6344,7 +6432,8 @@ cdef void i64_le_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6358,7 +6447,8 @@ cdef void i64_le_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_le_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6672,7 +6762,8 @@ cdef void i64_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_ge_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) >= signed64(b))
+    acc = <u32>(signed64(a) >= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6686,7 +6777,8 @@ cdef void i64_ge_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) >= signed64(b))
+    acc = <u32>(signed64(a) >= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6700,7 +6792,8 @@ cdef void i64_ge_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(signed64(a) >= signed64(b))
+    acc = <u32>(signed64(a) >= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6714,7 +6807,8 @@ cdef void i64_ge_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(signed64(a) >= signed64(b))
+    acc = <u32>(signed64(a) >= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -6728,7 +6822,8 @@ cdef void i64_ge_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(signed64(a) >= signed64(b))
+    acc = <u32>(signed64(a) >= signed64(b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7042,7 +7137,8 @@ cdef void i64_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void i64_ge_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7056,7 +7152,8 @@ cdef void i64_ge_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7070,7 +7167,8 @@ cdef void i64_ge_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7084,7 +7182,8 @@ cdef void i64_ge_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7098,7 +7197,8 @@ cdef void i64_ge_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_ge_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7412,7 +7512,8 @@ cdef void i64_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 cdef void f32_eq_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7426,7 +7527,8 @@ cdef void f32_eq_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_eq_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7440,7 +7542,8 @@ cdef void f32_eq_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_eq_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7454,7 +7557,8 @@ cdef void f32_eq_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_eq_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7468,7 +7572,8 @@ cdef void f32_eq_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_eq_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7782,7 +7887,8 @@ cdef void f32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f32_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7796,7 +7902,8 @@ cdef void f32_ne_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ne_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7810,7 +7917,8 @@ cdef void f32_ne_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ne_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7824,7 +7932,8 @@ cdef void f32_ne_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ne_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -7838,7 +7947,8 @@ cdef void f32_ne_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ne_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8152,7 +8262,8 @@ cdef void f32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f32_lt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8166,7 +8277,8 @@ cdef void f32_lt_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_lt_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8180,7 +8292,8 @@ cdef void f32_lt_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_lt_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8194,7 +8307,8 @@ cdef void f32_lt_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_lt_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8208,7 +8322,8 @@ cdef void f32_lt_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_lt_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8522,7 +8637,8 @@ cdef void f32_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f32_gt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8536,7 +8652,8 @@ cdef void f32_gt_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_gt_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8550,7 +8667,8 @@ cdef void f32_gt_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_gt_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8564,7 +8682,8 @@ cdef void f32_gt_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_gt_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8578,7 +8697,8 @@ cdef void f32_gt_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_gt_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8892,7 +9012,8 @@ cdef void f32_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f32_le_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8906,7 +9027,8 @@ cdef void f32_le_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_le_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8920,7 +9042,8 @@ cdef void f32_le_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_le_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8934,7 +9057,8 @@ cdef void f32_le_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_le_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -8948,7 +9072,8 @@ cdef void f32_le_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_le_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9262,7 +9387,8 @@ cdef void f32_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f32_ge_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9276,7 +9402,8 @@ cdef void f32_ge_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ge_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9290,7 +9417,8 @@ cdef void f32_ge_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ge_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9304,7 +9432,8 @@ cdef void f32_ge_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ge_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9318,7 +9447,8 @@ cdef void f32_ge_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f32_ge_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9632,7 +9762,8 @@ cdef void f32_ge_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f64_eq_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9646,7 +9777,8 @@ cdef void f64_eq_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_eq_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9660,7 +9792,8 @@ cdef void f64_eq_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_eq_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9674,7 +9807,8 @@ cdef void f64_eq_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_eq_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -9688,7 +9822,8 @@ cdef void f64_eq_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_eq_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    fp[pc.d] = <u32>(a == b)
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10002,7 +10137,8 @@ cdef void f64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f64_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10016,7 +10152,8 @@ cdef void f64_ne_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ne_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10030,7 +10167,8 @@ cdef void f64_ne_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ne_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10044,7 +10182,8 @@ cdef void f64_ne_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ne_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10058,7 +10197,8 @@ cdef void f64_ne_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ne_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    fp[pc.d] = <u32>(a != b)
+    acc = <u32>(a != b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10372,7 +10512,8 @@ cdef void f64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f64_lt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10386,7 +10527,8 @@ cdef void f64_lt_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_lt_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10400,7 +10542,8 @@ cdef void f64_lt_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_lt_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10414,7 +10557,8 @@ cdef void f64_lt_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_lt_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10428,7 +10572,8 @@ cdef void f64_lt_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_lt_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    fp[pc.d] = <u32>(a < b)
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10742,7 +10887,8 @@ cdef void f64_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f64_gt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10756,7 +10902,8 @@ cdef void f64_gt_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_gt_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10770,7 +10917,8 @@ cdef void f64_gt_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_gt_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10784,7 +10932,8 @@ cdef void f64_gt_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_gt_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -10798,7 +10947,8 @@ cdef void f64_gt_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_gt_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    fp[pc.d] = <u32>(a > b)
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11112,7 +11262,8 @@ cdef void f64_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f64_le_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11126,7 +11277,8 @@ cdef void f64_le_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_le_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11140,7 +11292,8 @@ cdef void f64_le_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_le_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11154,7 +11307,8 @@ cdef void f64_le_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_le_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11168,7 +11322,8 @@ cdef void f64_le_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_le_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    fp[pc.d] = <u32>(a <= b)
+    acc = <u32>(a <= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11482,7 +11637,8 @@ cdef void f64_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 cdef void f64_ge_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11496,7 +11652,8 @@ cdef void f64_ge_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ge_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11510,7 +11667,8 @@ cdef void f64_ge_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ge_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11524,7 +11682,8 @@ cdef void f64_ge_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ge_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -11538,7 +11697,8 @@ cdef void f64_ge_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void f64_ge_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    fp[pc.d] = <u32>(a >= b)
+    acc = <u32>(a >= b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 

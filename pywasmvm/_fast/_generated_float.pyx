@@ -11,7 +11,8 @@ from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
 
 cdef void f32_abs_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(fabs32(a))
+    sacc = fabs32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -23,7 +24,8 @@ cdef void f32_abs_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f32_abs_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = f32_to_bits(fabs32(a))
+    sacc = fabs32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -35,7 +37,8 @@ cdef void f32_abs_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f32_neg_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(-a)
+    sacc = -a
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -47,7 +50,8 @@ cdef void f32_neg_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f32_neg_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = f32_to_bits(-a)
+    sacc = -a
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -61,10 +65,12 @@ cdef void f32_ceil_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float a = lds(&fp[pc.a])
     cdef float r = ceil32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -83,10 +89,12 @@ cdef void f32_ceil_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float a = sacc
     cdef float r = ceil32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -105,10 +113,12 @@ cdef void f32_floor_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef float a = lds(&fp[pc.a])
     cdef float r = floor32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -127,10 +137,12 @@ cdef void f32_floor_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef float a = sacc
     cdef float r = floor32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -149,10 +161,12 @@ cdef void f32_trunc_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef float a = lds(&fp[pc.a])
     cdef float r = trunc32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -171,10 +185,12 @@ cdef void f32_trunc_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef float a = sacc
     cdef float r = trunc32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -193,10 +209,12 @@ cdef void f32_nearest_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     cdef float a = lds(&fp[pc.a])
     cdef float r = nearest32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -215,10 +233,12 @@ cdef void f32_nearest_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     cdef float a = sacc
     cdef float r = nearest32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -237,10 +257,12 @@ cdef void f32_sqrt_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float a = lds(&fp[pc.a])
     cdef float r = sqrt32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -259,10 +281,12 @@ cdef void f32_sqrt_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float a = sacc
     cdef float r = sqrt32(a)
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -282,10 +306,12 @@ cdef void f32_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a + b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -306,10 +332,12 @@ cdef void f32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a + b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -330,10 +358,12 @@ cdef void f32_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a + b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -354,10 +384,12 @@ cdef void f32_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a + b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -378,10 +410,12 @@ cdef void f32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = sacc
     cdef float r = a + b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -402,10 +436,12 @@ cdef void f32_sub_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a - b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -426,10 +462,12 @@ cdef void f32_sub_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a - b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -450,10 +488,12 @@ cdef void f32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a - b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -474,10 +514,12 @@ cdef void f32_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a - b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -498,10 +540,12 @@ cdef void f32_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = sacc
     cdef float r = a - b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -522,10 +566,12 @@ cdef void f32_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a * b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -546,10 +592,12 @@ cdef void f32_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a * b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -570,10 +618,12 @@ cdef void f32_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a * b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -594,10 +644,12 @@ cdef void f32_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a * b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -618,10 +670,12 @@ cdef void f32_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = sacc
     cdef float r = a * b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -642,10 +696,12 @@ cdef void f32_div_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a / b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -666,10 +722,12 @@ cdef void f32_div_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a / b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -690,10 +748,12 @@ cdef void f32_div_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&fp[pc.b])
     cdef float r = a / b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -714,10 +774,12 @@ cdef void f32_div_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = lds(&pc.imm)
     cdef float r = a / b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -738,10 +800,12 @@ cdef void f32_div_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef float b = sacc
     cdef float r = a / b
     if unlikely(r != r):
-        fp[pc.d] = f32_to_bits(f32_from_bits(<u32>0x7FC00000))
+        sacc = f32_from_bits(<u32>0x7FC00000)
+        fp[pc.d] = f32_to_bits(sacc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    fp[pc.d] = f32_to_bits(r)
+    sacc = r
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -760,7 +824,8 @@ cdef void f32_div_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_min_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(min32(a, b))
+    sacc = min32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -774,7 +839,8 @@ cdef void f32_min_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_min_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(min32(a, b))
+    sacc = min32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -788,7 +854,8 @@ cdef void f32_min_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_min_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(min32(a, b))
+    sacc = min32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -802,7 +869,8 @@ cdef void f32_min_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_min_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(min32(a, b))
+    sacc = min32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -816,7 +884,8 @@ cdef void f32_min_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_min_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = f32_to_bits(min32(a, b))
+    sacc = min32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -830,7 +899,8 @@ cdef void f32_min_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_max_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(max32(a, b))
+    sacc = max32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -844,7 +914,8 @@ cdef void f32_max_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_max_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(max32(a, b))
+    sacc = max32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -858,7 +929,8 @@ cdef void f32_max_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_max_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(max32(a, b))
+    sacc = max32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -872,7 +944,8 @@ cdef void f32_max_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_max_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(max32(a, b))
+    sacc = max32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -886,7 +959,8 @@ cdef void f32_max_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_max_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = f32_to_bits(max32(a, b))
+    sacc = max32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -900,7 +974,8 @@ cdef void f32_max_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f32_copysign_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(copysign32(a, b))
+    sacc = copysign32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -914,7 +989,8 @@ cdef void f32_copysign_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f32_copysign_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(copysign32(a, b))
+    sacc = copysign32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -928,7 +1004,8 @@ cdef void f32_copysign_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f32_copysign_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&fp[pc.b])
-    fp[pc.d] = f32_to_bits(copysign32(a, b))
+    sacc = copysign32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -942,7 +1019,8 @@ cdef void f32_copysign_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f32_copysign_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
     cdef float b = lds(&pc.imm)
-    fp[pc.d] = f32_to_bits(copysign32(a, b))
+    sacc = copysign32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -956,7 +1034,8 @@ cdef void f32_copysign_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f32_copysign_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
     cdef float b = sacc
-    fp[pc.d] = f32_to_bits(copysign32(a, b))
+    sacc = copysign32(a, b)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -969,7 +1048,8 @@ cdef void f32_copysign_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 
 cdef void f64_abs_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    std(&fp[pc.d], fabs64(a))
+    facc = fabs64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -981,7 +1061,8 @@ cdef void f64_abs_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f64_abs_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    std(&fp[pc.d], fabs64(a))
+    facc = fabs64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -993,7 +1074,8 @@ cdef void f64_abs_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f64_neg_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    std(&fp[pc.d], -a)
+    facc = -a
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1005,7 +1087,8 @@ cdef void f64_neg_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void f64_neg_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    std(&fp[pc.d], -a)
+    facc = -a
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1019,10 +1102,12 @@ cdef void f64_ceil_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double a = ldd(&fp[pc.a])
     cdef double r = ceil64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1041,10 +1126,12 @@ cdef void f64_ceil_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double a = facc
     cdef double r = ceil64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1063,10 +1150,12 @@ cdef void f64_floor_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef double a = ldd(&fp[pc.a])
     cdef double r = floor64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1085,10 +1174,12 @@ cdef void f64_floor_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef double a = facc
     cdef double r = floor64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1107,10 +1198,12 @@ cdef void f64_trunc_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef double a = ldd(&fp[pc.a])
     cdef double r = trunc64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1129,10 +1222,12 @@ cdef void f64_trunc_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef double a = facc
     cdef double r = trunc64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1151,10 +1246,12 @@ cdef void f64_nearest_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     cdef double a = ldd(&fp[pc.a])
     cdef double r = nearest64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1173,10 +1270,12 @@ cdef void f64_nearest_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     cdef double a = facc
     cdef double r = nearest64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1195,10 +1294,12 @@ cdef void f64_sqrt_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double a = ldd(&fp[pc.a])
     cdef double r = sqrt64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1217,10 +1318,12 @@ cdef void f64_sqrt_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double a = facc
     cdef double r = sqrt64(a)
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1240,10 +1343,12 @@ cdef void f64_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a + b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1264,10 +1369,12 @@ cdef void f64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a + b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1288,10 +1395,12 @@ cdef void f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a + b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1312,10 +1421,12 @@ cdef void f64_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a + b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1336,10 +1447,12 @@ cdef void f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = facc
     cdef double r = a + b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1360,10 +1473,12 @@ cdef void f64_sub_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a - b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1384,10 +1499,12 @@ cdef void f64_sub_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a - b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1408,10 +1525,12 @@ cdef void f64_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a - b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1432,10 +1551,12 @@ cdef void f64_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a - b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1456,10 +1577,12 @@ cdef void f64_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = facc
     cdef double r = a - b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1480,10 +1603,12 @@ cdef void f64_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a * b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1504,10 +1629,12 @@ cdef void f64_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a * b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1528,10 +1655,12 @@ cdef void f64_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a * b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1552,10 +1681,12 @@ cdef void f64_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a * b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1576,10 +1707,12 @@ cdef void f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = facc
     cdef double r = a * b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1600,10 +1733,12 @@ cdef void f64_div_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a / b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1624,10 +1759,12 @@ cdef void f64_div_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a / b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1648,10 +1785,12 @@ cdef void f64_div_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&fp[pc.b])
     cdef double r = a / b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1672,10 +1811,12 @@ cdef void f64_div_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = ldd(&pc.imm)
     cdef double r = a / b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1696,10 +1837,12 @@ cdef void f64_div_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     cdef double b = facc
     cdef double r = a / b
     if unlikely(r != r):
-        std(&fp[pc.d], f64_from_bits(<u64>0x7FF8000000000000))
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    std(&fp[pc.d], r)
+    facc = r
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1718,7 +1861,8 @@ cdef void f64_div_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_min_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], min64(a, b))
+    facc = min64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1732,7 +1876,8 @@ cdef void f64_min_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_min_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], min64(a, b))
+    facc = min64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1746,7 +1891,8 @@ cdef void f64_min_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_min_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], min64(a, b))
+    facc = min64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1760,7 +1906,8 @@ cdef void f64_min_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_min_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], min64(a, b))
+    facc = min64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1774,7 +1921,8 @@ cdef void f64_min_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_min_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    std(&fp[pc.d], min64(a, b))
+    facc = min64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1788,7 +1936,8 @@ cdef void f64_min_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_max_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], max64(a, b))
+    facc = max64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1802,7 +1951,8 @@ cdef void f64_max_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_max_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], max64(a, b))
+    facc = max64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1816,7 +1966,8 @@ cdef void f64_max_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_max_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], max64(a, b))
+    facc = max64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1830,7 +1981,8 @@ cdef void f64_max_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_max_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], max64(a, b))
+    facc = max64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1844,7 +1996,8 @@ cdef void f64_max_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_max_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    std(&fp[pc.d], max64(a, b))
+    facc = max64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1858,7 +2011,8 @@ cdef void f64_max_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void f64_copysign_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], copysign64(a, b))
+    facc = copysign64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1872,7 +2026,8 @@ cdef void f64_copysign_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f64_copysign_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], copysign64(a, b))
+    facc = copysign64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1886,7 +2041,8 @@ cdef void f64_copysign_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f64_copysign_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&fp[pc.b])
-    std(&fp[pc.d], copysign64(a, b))
+    facc = copysign64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1900,7 +2056,8 @@ cdef void f64_copysign_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f64_copysign_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
     cdef double b = ldd(&pc.imm)
-    std(&fp[pc.d], copysign64(a, b))
+    facc = copysign64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1914,7 +2071,8 @@ cdef void f64_copysign_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 cdef void f64_copysign_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
     cdef double b = facc
-    std(&fp[pc.d], copysign64(a, b))
+    facc = copysign64(a, b)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1931,7 +2089,8 @@ cdef void i32_trunc_f32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc32_s32(a))
+    acc = <u32>(trunc32_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1951,7 +2110,8 @@ cdef void i32_trunc_f32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc32_s32(a))
+    acc = <u32>(trunc32_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1971,7 +2131,8 @@ cdef void i32_trunc_f32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc32_u32(a))
+    acc = <u32>(trunc32_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1991,7 +2152,8 @@ cdef void i32_trunc_f32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc32_u32(a))
+    acc = <u32>(trunc32_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2011,7 +2173,8 @@ cdef void i32_trunc_f64_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc64_s32(a))
+    acc = <u32>(trunc64_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2031,7 +2194,8 @@ cdef void i32_trunc_f64_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc64_s32(a))
+    acc = <u32>(trunc64_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2051,7 +2215,8 @@ cdef void i32_trunc_f64_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc64_u32(a))
+    acc = <u32>(trunc64_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2071,7 +2236,8 @@ cdef void i32_trunc_f64_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(trunc64_u32(a))
+    acc = <u32>(trunc64_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2091,7 +2257,8 @@ cdef void i64_trunc_f32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc32_s64(a))
+    acc = <u64>(trunc32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2111,7 +2278,8 @@ cdef void i64_trunc_f32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc32_s64(a))
+    acc = <u64>(trunc32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2131,7 +2299,8 @@ cdef void i64_trunc_f32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc32_u64(a))
+    acc = <u64>(trunc32_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2151,7 +2320,8 @@ cdef void i64_trunc_f32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc32_u64(a))
+    acc = <u64>(trunc32_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2171,7 +2341,8 @@ cdef void i64_trunc_f64_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc64_s64(a))
+    acc = <u64>(trunc64_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2191,7 +2362,8 @@ cdef void i64_trunc_f64_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc64_s64(a))
+    acc = <u64>(trunc64_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2211,7 +2383,8 @@ cdef void i64_trunc_f64_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc64_u64(a))
+    acc = <u64>(trunc64_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2231,7 +2404,8 @@ cdef void i64_trunc_f64_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(trunc64_u64(a))
+    acc = <u64>(trunc64_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2247,7 +2421,8 @@ cdef void i64_trunc_f64_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
 
 cdef void f32_convert_i32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = f32_to_bits(convert32_s_f32(a))
+    sacc = convert32_s_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2259,7 +2434,8 @@ cdef void f32_convert_i32_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_convert_i32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = f32_to_bits(convert32_s_f32(a))
+    sacc = convert32_s_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2271,7 +2447,8 @@ cdef void f32_convert_i32_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_convert_i32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = f32_to_bits(convert32_u_f32(a))
+    sacc = convert32_u_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2283,7 +2460,8 @@ cdef void f32_convert_i32_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_convert_i32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = f32_to_bits(convert32_u_f32(a))
+    sacc = convert32_u_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2295,7 +2473,8 @@ cdef void f32_convert_i32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_convert_i64_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = f32_to_bits(convert64_s_f32(a))
+    sacc = convert64_s_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2307,7 +2486,8 @@ cdef void f32_convert_i64_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_convert_i64_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = f32_to_bits(convert64_s_f32(a))
+    sacc = convert64_s_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2319,7 +2499,8 @@ cdef void f32_convert_i64_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_convert_i64_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = f32_to_bits(convert64_u_f32(a))
+    sacc = convert64_u_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2331,7 +2512,8 @@ cdef void f32_convert_i64_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_convert_i64_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = f32_to_bits(convert64_u_f32(a))
+    sacc = convert64_u_f32(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2343,7 +2525,8 @@ cdef void f32_convert_i64_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f32_demote_f64_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    fp[pc.d] = f32_to_bits(demote64(a))
+    sacc = demote64(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2355,7 +2538,8 @@ cdef void f32_demote_f64_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 
 cdef void f32_demote_f64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    fp[pc.d] = f32_to_bits(demote64(a))
+    sacc = demote64(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2367,7 +2551,8 @@ cdef void f32_demote_f64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 
 cdef void f64_convert_i32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    std(&fp[pc.d], convert32_s_f64(a))
+    facc = convert32_s_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2379,7 +2564,8 @@ cdef void f64_convert_i32_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_convert_i32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    std(&fp[pc.d], convert32_s_f64(a))
+    facc = convert32_s_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2391,7 +2577,8 @@ cdef void f64_convert_i32_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_convert_i32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    std(&fp[pc.d], convert32_u_f64(a))
+    facc = convert32_u_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2403,7 +2590,8 @@ cdef void f64_convert_i32_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_convert_i32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    std(&fp[pc.d], convert32_u_f64(a))
+    facc = convert32_u_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2415,7 +2603,8 @@ cdef void f64_convert_i32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_convert_i64_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    std(&fp[pc.d], convert64_s_f64(a))
+    facc = convert64_s_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2427,7 +2616,8 @@ cdef void f64_convert_i64_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_convert_i64_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    std(&fp[pc.d], convert64_s_f64(a))
+    facc = convert64_s_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2439,7 +2629,8 @@ cdef void f64_convert_i64_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_convert_i64_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    std(&fp[pc.d], convert64_u_f64(a))
+    facc = convert64_u_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2451,7 +2642,8 @@ cdef void f64_convert_i64_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_convert_i64_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    std(&fp[pc.d], convert64_u_f64(a))
+    facc = convert64_u_f64(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2463,7 +2655,8 @@ cdef void f64_convert_i64_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
 
 cdef void f64_promote_f32_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    std(&fp[pc.d], promote32(a))
+    facc = promote32(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2475,7 +2668,8 @@ cdef void f64_promote_f32_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
 
 cdef void f64_promote_f32_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    std(&fp[pc.d], promote32(a))
+    facc = promote32(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2487,7 +2681,8 @@ cdef void f64_promote_f32_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 
 
 cdef void i32_reinterpret_f32_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = <u32>(f32_to_bits(a))
+    acc = <u32>(f32_to_bits(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2499,7 +2694,8 @@ cdef void i32_reinterpret_f32_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_reinterpret_f32_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = <u32>(f32_to_bits(a))
+    acc = <u32>(f32_to_bits(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2511,7 +2707,8 @@ cdef void i32_reinterpret_f32_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_reinterpret_f64_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    fp[pc.d] = <u64>(f64_to_bits(a))
+    acc = <u64>(f64_to_bits(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2523,7 +2720,8 @@ cdef void i64_reinterpret_f64_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_reinterpret_f64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    fp[pc.d] = <u64>(f64_to_bits(a))
+    acc = <u64>(f64_to_bits(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2535,7 +2733,8 @@ cdef void i64_reinterpret_f64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void f32_reinterpret_i32_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = f32_to_bits(f32_from_bits(a))
+    sacc = f32_from_bits(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2547,7 +2746,8 @@ cdef void f32_reinterpret_i32_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void f32_reinterpret_i32_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = f32_to_bits(f32_from_bits(a))
+    sacc = f32_from_bits(a)
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2559,7 +2759,8 @@ cdef void f32_reinterpret_i32_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void f64_reinterpret_i64_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    std(&fp[pc.d], f64_from_bits(a))
+    facc = f64_from_bits(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2571,7 +2772,8 @@ cdef void f64_reinterpret_i64_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void f64_reinterpret_i64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    std(&fp[pc.d], f64_from_bits(a))
+    facc = f64_from_bits(a)
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2583,7 +2785,8 @@ cdef void f64_reinterpret_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = <u32>(trunc_sat32_s32(a))
+    acc = <u32>(trunc_sat32_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2595,7 +2798,8 @@ cdef void i32_trunc_sat_f32_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = <u32>(trunc_sat32_s32(a))
+    acc = <u32>(trunc_sat32_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2607,7 +2811,8 @@ cdef void i32_trunc_sat_f32_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = <u32>(trunc_sat32_u32(a))
+    acc = <u32>(trunc_sat32_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2619,7 +2824,8 @@ cdef void i32_trunc_sat_f32_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = <u32>(trunc_sat32_u32(a))
+    acc = <u32>(trunc_sat32_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2631,7 +2837,8 @@ cdef void i32_trunc_sat_f32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f64_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    fp[pc.d] = <u32>(trunc_sat64_s32(a))
+    acc = <u32>(trunc_sat64_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2643,7 +2850,8 @@ cdef void i32_trunc_sat_f64_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f64_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    fp[pc.d] = <u32>(trunc_sat64_s32(a))
+    acc = <u32>(trunc_sat64_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2655,7 +2863,8 @@ cdef void i32_trunc_sat_f64_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f64_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    fp[pc.d] = <u32>(trunc_sat64_u32(a))
+    acc = <u32>(trunc_sat64_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2667,7 +2876,8 @@ cdef void i32_trunc_sat_f64_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i32_trunc_sat_f64_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    fp[pc.d] = <u32>(trunc_sat64_u32(a))
+    acc = <u32>(trunc_sat64_u32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2679,7 +2889,8 @@ cdef void i32_trunc_sat_f64_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = <u64>(trunc_sat32_s64(a))
+    acc = <u64>(trunc_sat32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2691,7 +2902,8 @@ cdef void i64_trunc_sat_f32_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = <u64>(trunc_sat32_s64(a))
+    acc = <u64>(trunc_sat32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2703,7 +2915,8 @@ cdef void i64_trunc_sat_f32_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = lds(&fp[pc.a])
-    fp[pc.d] = <u64>(trunc_sat32_u64(a))
+    acc = <u64>(trunc_sat32_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2715,7 +2928,8 @@ cdef void i64_trunc_sat_f32_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float a = sacc
-    fp[pc.d] = <u64>(trunc_sat32_u64(a))
+    acc = <u64>(trunc_sat32_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2727,7 +2941,8 @@ cdef void i64_trunc_sat_f32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f64_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    fp[pc.d] = <u64>(trunc_sat64_s64(a))
+    acc = <u64>(trunc_sat64_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2739,7 +2954,8 @@ cdef void i64_trunc_sat_f64_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f64_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    fp[pc.d] = <u64>(trunc_sat64_s64(a))
+    acc = <u64>(trunc_sat64_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2751,7 +2967,8 @@ cdef void i64_trunc_sat_f64_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f64_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = ldd(&fp[pc.a])
-    fp[pc.d] = <u64>(trunc_sat64_u64(a))
+    acc = <u64>(trunc_sat64_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2763,7 +2980,8 @@ cdef void i64_trunc_sat_f64_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, 
 
 cdef void i64_trunc_sat_f64_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double a = facc
-    fp[pc.d] = <u64>(trunc_sat64_u64(a))
+    acc = <u64>(trunc_sat64_u64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 

@@ -11,7 +11,8 @@ from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
 
 cdef void i32_clz_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = <u32>(clz32(a))
+    acc = <u32>(clz32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -23,7 +24,8 @@ cdef void i32_clz_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i32_clz_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = <u32>(clz32(a))
+    acc = <u32>(clz32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -35,7 +37,8 @@ cdef void i32_clz_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i32_ctz_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = <u32>(ctz32(a))
+    acc = <u32>(ctz32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -47,7 +50,8 @@ cdef void i32_ctz_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i32_ctz_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = <u32>(ctz32(a))
+    acc = <u32>(ctz32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -59,7 +63,8 @@ cdef void i32_ctz_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i32_popcnt_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = <u32>(popcnt32(a))
+    acc = <u32>(popcnt32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -71,7 +76,8 @@ cdef void i32_popcnt_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 
 cdef void i32_popcnt_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = <u32>(popcnt32(a))
+    acc = <u32>(popcnt32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -84,7 +90,8 @@ cdef void i32_popcnt_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a + b)
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -98,7 +105,8 @@ cdef void i32_add_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a + b)
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -112,7 +120,8 @@ cdef void i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a + b)
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -126,7 +135,8 @@ cdef void i32_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a + b)
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -140,7 +150,8 @@ cdef void i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a + b)
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -154,7 +165,8 @@ cdef void i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_sub_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a - b)
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -168,7 +180,8 @@ cdef void i32_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_sub_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a - b)
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -182,7 +195,8 @@ cdef void i32_sub_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a - b)
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -196,7 +210,8 @@ cdef void i32_sub_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a - b)
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -210,7 +225,8 @@ cdef void i32_sub_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a - b)
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -224,7 +240,8 @@ cdef void i32_sub_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a * b)
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -238,7 +255,8 @@ cdef void i32_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a * b)
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -252,7 +270,8 @@ cdef void i32_mul_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a * b)
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -266,7 +285,8 @@ cdef void i32_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a * b)
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -280,7 +300,8 @@ cdef void i32_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a * b)
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -298,7 +319,8 @@ cdef void i32_div_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(div_s32(a, b))
+    acc = <u32>(div_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -320,7 +342,8 @@ cdef void i32_div_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(div_s32(a, b))
+    acc = <u32>(div_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -342,7 +365,8 @@ cdef void i32_div_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(div_s32(a, b))
+    acc = <u32>(div_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -364,7 +388,8 @@ cdef void i32_div_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(div_s32(a, b))
+    acc = <u32>(div_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -386,7 +411,8 @@ cdef void i32_div_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(div_s32(a, b))
+    acc = <u32>(div_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -408,7 +434,8 @@ cdef void i32_div_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a / b)
+    acc = <u32>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -430,7 +457,8 @@ cdef void i32_div_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a / b)
+    acc = <u32>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -452,7 +480,8 @@ cdef void i32_div_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a / b)
+    acc = <u32>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -474,7 +503,8 @@ cdef void i32_div_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a / b)
+    acc = <u32>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -496,7 +526,8 @@ cdef void i32_div_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a / b)
+    acc = <u32>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -518,7 +549,8 @@ cdef void i32_rem_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(rem_s32(a, b))
+    acc = <u32>(rem_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -540,7 +572,8 @@ cdef void i32_rem_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(rem_s32(a, b))
+    acc = <u32>(rem_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -562,7 +595,8 @@ cdef void i32_rem_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(rem_s32(a, b))
+    acc = <u32>(rem_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -584,7 +618,8 @@ cdef void i32_rem_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(rem_s32(a, b))
+    acc = <u32>(rem_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -606,7 +641,8 @@ cdef void i32_rem_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(rem_s32(a, b))
+    acc = <u32>(rem_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -628,7 +664,8 @@ cdef void i32_rem_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a % b)
+    acc = <u32>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -650,7 +687,8 @@ cdef void i32_rem_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a % b)
+    acc = <u32>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -672,7 +710,8 @@ cdef void i32_rem_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a % b)
+    acc = <u32>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -694,7 +733,8 @@ cdef void i32_rem_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a % b)
+    acc = <u32>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -716,7 +756,8 @@ cdef void i32_rem_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32>(a % b)
+    acc = <u32>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -734,7 +775,8 @@ cdef void i32_rem_u_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_and_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a & b)
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -748,7 +790,8 @@ cdef void i32_and_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a & b)
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -762,7 +805,8 @@ cdef void i32_and_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_and_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a & b)
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -776,7 +820,8 @@ cdef void i32_and_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a & b)
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -790,7 +835,8 @@ cdef void i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_and_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a & b)
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -804,7 +850,8 @@ cdef void i32_and_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_or_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a | b)
+    acc = <u32>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -818,7 +865,8 @@ cdef void i32_or_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_or_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a | b)
+    acc = <u32>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -832,7 +880,8 @@ cdef void i32_or_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_or_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a | b)
+    acc = <u32>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -846,7 +895,8 @@ cdef void i32_or_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_or_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a | b)
+    acc = <u32>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -860,7 +910,8 @@ cdef void i32_or_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_or_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a | b)
+    acc = <u32>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -874,7 +925,8 @@ cdef void i32_or_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i32_xor_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a ^ b)
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -888,7 +940,8 @@ cdef void i32_xor_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_xor_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a ^ b)
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -902,7 +955,8 @@ cdef void i32_xor_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_xor_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a ^ b)
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -916,7 +970,8 @@ cdef void i32_xor_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_xor_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a ^ b)
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -930,7 +985,8 @@ cdef void i32_xor_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_xor_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a ^ b)
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -944,7 +1000,8 @@ cdef void i32_xor_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_shl_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a << (b & 31))
+    acc = <u32>(a << (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -958,7 +1015,8 @@ cdef void i32_shl_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_shl_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a << (b & 31))
+    acc = <u32>(a << (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -972,7 +1030,8 @@ cdef void i32_shl_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_shl_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a << (b & 31))
+    acc = <u32>(a << (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -986,7 +1045,8 @@ cdef void i32_shl_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_shl_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a << (b & 31))
+    acc = <u32>(a << (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1000,7 +1060,8 @@ cdef void i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_shl_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a << (b & 31))
+    acc = <u32>(a << (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1014,7 +1075,8 @@ cdef void i32_shl_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i32_shr_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(shr_s32(a, b))
+    acc = <u32>(shr_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1028,7 +1090,8 @@ cdef void i32_shr_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(shr_s32(a, b))
+    acc = <u32>(shr_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1042,7 +1105,8 @@ cdef void i32_shr_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(shr_s32(a, b))
+    acc = <u32>(shr_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1056,7 +1120,8 @@ cdef void i32_shr_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(shr_s32(a, b))
+    acc = <u32>(shr_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1070,7 +1135,8 @@ cdef void i32_shr_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(shr_s32(a, b))
+    acc = <u32>(shr_s32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1084,7 +1150,8 @@ cdef void i32_shr_s_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a >> (b & 31))
+    acc = <u32>(a >> (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1098,7 +1165,8 @@ cdef void i32_shr_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a >> (b & 31))
+    acc = <u32>(a >> (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1112,7 +1180,8 @@ cdef void i32_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(a >> (b & 31))
+    acc = <u32>(a >> (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1126,7 +1195,8 @@ cdef void i32_shr_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(a >> (b & 31))
+    acc = <u32>(a >> (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1140,7 +1210,8 @@ cdef void i32_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_shr_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(a >> (b & 31))
+    acc = <u32>(a >> (b & 31))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1154,7 +1225,8 @@ cdef void i32_shr_u_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i32_rotl_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(rotl32(a, b))
+    acc = <u32>(rotl32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1168,7 +1240,8 @@ cdef void i32_rotl_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotl_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(rotl32(a, b))
+    acc = <u32>(rotl32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1182,7 +1255,8 @@ cdef void i32_rotl_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotl_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(rotl32(a, b))
+    acc = <u32>(rotl32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1196,7 +1270,8 @@ cdef void i32_rotl_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotl_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(rotl32(a, b))
+    acc = <u32>(rotl32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1210,7 +1285,8 @@ cdef void i32_rotl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotl_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(rotl32(a, b))
+    acc = <u32>(rotl32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1224,7 +1300,8 @@ cdef void i32_rotl_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotr_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(rotr32(a, b))
+    acc = <u32>(rotr32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1238,7 +1315,8 @@ cdef void i32_rotr_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotr_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(rotr32(a, b))
+    acc = <u32>(rotr32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1252,7 +1330,8 @@ cdef void i32_rotr_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotr_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>fp[pc.b]
-    fp[pc.d] = <u32>(rotr32(a, b))
+    acc = <u32>(rotr32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1266,7 +1345,8 @@ cdef void i32_rotr_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotr_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    fp[pc.d] = <u32>(rotr32(a, b))
+    acc = <u32>(rotr32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1280,7 +1360,8 @@ cdef void i32_rotr_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i32_rotr_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    fp[pc.d] = <u32>(rotr32(a, b))
+    acc = <u32>(rotr32(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1293,7 +1374,8 @@ cdef void i32_rotr_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 
 cdef void i64_clz_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = <u64>(clz64(a))
+    acc = <u64>(clz64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1305,7 +1387,8 @@ cdef void i64_clz_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i64_clz_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = <u64>(clz64(a))
+    acc = <u64>(clz64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1317,7 +1400,8 @@ cdef void i64_clz_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i64_ctz_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = <u64>(ctz64(a))
+    acc = <u64>(ctz64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1329,7 +1413,8 @@ cdef void i64_ctz_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i64_ctz_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = <u64>(ctz64(a))
+    acc = <u64>(ctz64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1341,7 +1426,8 @@ cdef void i64_ctz_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i64_popcnt_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = <u64>(popcnt64(a))
+    acc = <u64>(popcnt64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1353,7 +1439,8 @@ cdef void i64_popcnt_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 
 cdef void i64_popcnt_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = <u64>(popcnt64(a))
+    acc = <u64>(popcnt64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1366,7 +1453,8 @@ cdef void i64_popcnt_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a + b)
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1380,7 +1468,8 @@ cdef void i64_add_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a + b)
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1394,7 +1483,8 @@ cdef void i64_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a + b)
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1408,7 +1498,8 @@ cdef void i64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a + b)
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1422,7 +1513,8 @@ cdef void i64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a + b)
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1436,7 +1528,8 @@ cdef void i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_sub_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a - b)
+    acc = <u64>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1450,7 +1543,8 @@ cdef void i64_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_sub_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a - b)
+    acc = <u64>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1464,7 +1558,8 @@ cdef void i64_sub_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a - b)
+    acc = <u64>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1478,7 +1573,8 @@ cdef void i64_sub_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a - b)
+    acc = <u64>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1492,7 +1588,8 @@ cdef void i64_sub_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a - b)
+    acc = <u64>(a - b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1506,7 +1603,8 @@ cdef void i64_sub_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a * b)
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1520,7 +1618,8 @@ cdef void i64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a * b)
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1534,7 +1633,8 @@ cdef void i64_mul_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a * b)
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1548,7 +1648,8 @@ cdef void i64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a * b)
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1562,7 +1663,8 @@ cdef void i64_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a * b)
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1580,7 +1682,8 @@ cdef void i64_div_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(div_s64(a, b))
+    acc = <u64>(div_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1602,7 +1705,8 @@ cdef void i64_div_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(div_s64(a, b))
+    acc = <u64>(div_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1624,7 +1728,8 @@ cdef void i64_div_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(div_s64(a, b))
+    acc = <u64>(div_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1646,7 +1751,8 @@ cdef void i64_div_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(div_s64(a, b))
+    acc = <u64>(div_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1668,7 +1774,8 @@ cdef void i64_div_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(div_s64(a, b))
+    acc = <u64>(div_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1690,7 +1797,8 @@ cdef void i64_div_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a / b)
+    acc = <u64>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1712,7 +1820,8 @@ cdef void i64_div_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a / b)
+    acc = <u64>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1734,7 +1843,8 @@ cdef void i64_div_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a / b)
+    acc = <u64>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1756,7 +1866,8 @@ cdef void i64_div_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a / b)
+    acc = <u64>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1778,7 +1889,8 @@ cdef void i64_div_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a / b)
+    acc = <u64>(a / b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1800,7 +1912,8 @@ cdef void i64_rem_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(rem_s64(a, b))
+    acc = <u64>(rem_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1822,7 +1935,8 @@ cdef void i64_rem_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(rem_s64(a, b))
+    acc = <u64>(rem_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1844,7 +1958,8 @@ cdef void i64_rem_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(rem_s64(a, b))
+    acc = <u64>(rem_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1866,7 +1981,8 @@ cdef void i64_rem_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(rem_s64(a, b))
+    acc = <u64>(rem_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1888,7 +2004,8 @@ cdef void i64_rem_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(rem_s64(a, b))
+    acc = <u64>(rem_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1910,7 +2027,8 @@ cdef void i64_rem_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a % b)
+    acc = <u64>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1932,7 +2050,8 @@ cdef void i64_rem_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a % b)
+    acc = <u64>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1954,7 +2073,8 @@ cdef void i64_rem_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a % b)
+    acc = <u64>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1976,7 +2096,8 @@ cdef void i64_rem_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a % b)
+    acc = <u64>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1998,7 +2119,8 @@ cdef void i64_rem_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     if unlikely(trap != TRAP_NONE):
         ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
         return
-    fp[pc.d] = <u64>(a % b)
+    acc = <u64>(a % b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2016,7 +2138,8 @@ cdef void i64_rem_u_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_and_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a & b)
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2030,7 +2153,8 @@ cdef void i64_and_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a & b)
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2044,7 +2168,8 @@ cdef void i64_and_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_and_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a & b)
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2058,7 +2183,8 @@ cdef void i64_and_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a & b)
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2072,7 +2198,8 @@ cdef void i64_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_and_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a & b)
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2086,7 +2213,8 @@ cdef void i64_and_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_or_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a | b)
+    acc = <u64>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2100,7 +2228,8 @@ cdef void i64_or_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_or_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a | b)
+    acc = <u64>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2114,7 +2243,8 @@ cdef void i64_or_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_or_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a | b)
+    acc = <u64>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2128,7 +2258,8 @@ cdef void i64_or_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_or_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a | b)
+    acc = <u64>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2142,7 +2273,8 @@ cdef void i64_or_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_or_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a | b)
+    acc = <u64>(a | b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2156,7 +2288,8 @@ cdef void i64_or_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 cdef void i64_xor_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a ^ b)
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2170,7 +2303,8 @@ cdef void i64_xor_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_xor_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a ^ b)
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2184,7 +2318,8 @@ cdef void i64_xor_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_xor_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a ^ b)
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2198,7 +2333,8 @@ cdef void i64_xor_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_xor_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a ^ b)
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2212,7 +2348,8 @@ cdef void i64_xor_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_xor_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a ^ b)
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2226,7 +2363,8 @@ cdef void i64_xor_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_shl_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a << (b & 63))
+    acc = <u64>(a << (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2240,7 +2378,8 @@ cdef void i64_shl_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_shl_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a << (b & 63))
+    acc = <u64>(a << (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2254,7 +2393,8 @@ cdef void i64_shl_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_shl_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a << (b & 63))
+    acc = <u64>(a << (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2268,7 +2408,8 @@ cdef void i64_shl_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_shl_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a << (b & 63))
+    acc = <u64>(a << (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2282,7 +2423,8 @@ cdef void i64_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_shl_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a << (b & 63))
+    acc = <u64>(a << (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2296,7 +2438,8 @@ cdef void i64_shl_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 cdef void i64_shr_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(shr_s64(a, b))
+    acc = <u64>(shr_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2310,7 +2453,8 @@ cdef void i64_shr_s_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_s_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(shr_s64(a, b))
+    acc = <u64>(shr_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2324,7 +2468,8 @@ cdef void i64_shr_s_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_s_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(shr_s64(a, b))
+    acc = <u64>(shr_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2338,7 +2483,8 @@ cdef void i64_shr_s_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_s_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(shr_s64(a, b))
+    acc = <u64>(shr_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2352,7 +2498,8 @@ cdef void i64_shr_s_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_s_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(shr_s64(a, b))
+    acc = <u64>(shr_s64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2366,7 +2513,8 @@ cdef void i64_shr_s_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a >> (b & 63))
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2380,7 +2528,8 @@ cdef void i64_shr_u_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a >> (b & 63))
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2394,7 +2543,8 @@ cdef void i64_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_u_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(a >> (b & 63))
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2408,7 +2558,8 @@ cdef void i64_shr_u_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(a >> (b & 63))
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2422,7 +2573,8 @@ cdef void i64_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_shr_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(a >> (b & 63))
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2436,7 +2588,8 @@ cdef void i64_shr_u_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 cdef void i64_rotl_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(rotl64(a, b))
+    acc = <u64>(rotl64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2450,7 +2603,8 @@ cdef void i64_rotl_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotl_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(rotl64(a, b))
+    acc = <u64>(rotl64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2464,7 +2618,8 @@ cdef void i64_rotl_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotl_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(rotl64(a, b))
+    acc = <u64>(rotl64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2478,7 +2633,8 @@ cdef void i64_rotl_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotl_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(rotl64(a, b))
+    acc = <u64>(rotl64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2492,7 +2648,8 @@ cdef void i64_rotl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotl_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(rotl64(a, b))
+    acc = <u64>(rotl64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2506,7 +2663,8 @@ cdef void i64_rotl_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotr_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(rotr64(a, b))
+    acc = <u64>(rotr64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2520,7 +2678,8 @@ cdef void i64_rotr_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotr_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(rotr64(a, b))
+    acc = <u64>(rotr64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2534,7 +2693,8 @@ cdef void i64_rotr_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotr_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    fp[pc.d] = <u64>(rotr64(a, b))
+    acc = <u64>(rotr64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2548,7 +2708,8 @@ cdef void i64_rotr_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotr_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    fp[pc.d] = <u64>(rotr64(a, b))
+    acc = <u64>(rotr64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2562,7 +2723,8 @@ cdef void i64_rotr_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 cdef void i64_rotr_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    fp[pc.d] = <u64>(rotr64(a, b))
+    acc = <u64>(rotr64(a, b))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2575,7 +2737,8 @@ cdef void i64_rotr_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 
 cdef void i32_wrap_i64_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = <u32>(a)
+    acc = <u32>(a)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2587,7 +2750,8 @@ cdef void i32_wrap_i64_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
 
 cdef void i32_wrap_i64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = <u32>(a)
+    acc = <u32>(a)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2599,7 +2763,8 @@ cdef void i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
 
 cdef void i64_extend_i32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = <u64>(extend32_s64(a))
+    acc = <u64>(extend32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2611,7 +2776,8 @@ cdef void i64_extend_i32_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void i64_extend_i32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = <u64>(extend32_s64(a))
+    acc = <u64>(extend32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2623,7 +2789,8 @@ cdef void i64_extend_i32_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void i64_extend_i32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = <u64>(a)
+    acc = <u64>(a)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2635,7 +2802,8 @@ cdef void i64_extend_i32_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void i64_extend_i32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = <u64>(a)
+    acc = <u64>(a)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2647,7 +2815,8 @@ cdef void i64_extend_i32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void i32_extend8_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = <u32>(extend8_s32(a))
+    acc = <u32>(extend8_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2659,7 +2828,8 @@ cdef void i32_extend8_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 
 cdef void i32_extend8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = <u32>(extend8_s32(a))
+    acc = <u32>(extend8_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2671,7 +2841,8 @@ cdef void i32_extend8_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 
 cdef void i32_extend16_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    fp[pc.d] = <u32>(extend16_s32(a))
+    acc = <u32>(extend16_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2683,7 +2854,8 @@ cdef void i32_extend16_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 
 cdef void i32_extend16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    fp[pc.d] = <u32>(extend16_s32(a))
+    acc = <u32>(extend16_s32(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2695,7 +2867,8 @@ cdef void i32_extend16_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 
 cdef void i64_extend8_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = <u64>(extend8_s64(a))
+    acc = <u64>(extend8_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2707,7 +2880,8 @@ cdef void i64_extend8_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 
 cdef void i64_extend8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = <u64>(extend8_s64(a))
+    acc = <u64>(extend8_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2719,7 +2893,8 @@ cdef void i64_extend8_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
 
 cdef void i64_extend16_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = <u64>(extend16_s64(a))
+    acc = <u64>(extend16_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2731,7 +2906,8 @@ cdef void i64_extend16_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 
 cdef void i64_extend16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = <u64>(extend16_s64(a))
+    acc = <u64>(extend16_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2743,7 +2919,8 @@ cdef void i64_extend16_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 
 cdef void i64_extend32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    fp[pc.d] = <u64>(extend32_s64(a))
+    acc = <u64>(extend32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -2755,7 +2932,8 @@ cdef void i64_extend32_s_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
 
 cdef void i64_extend32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    fp[pc.d] = <u64>(extend32_s64(a))
+    acc = <u64>(extend32_s64(a))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 

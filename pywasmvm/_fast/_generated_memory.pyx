@@ -15,7 +15,8 @@ cdef void i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -35,7 +36,8 @@ cdef void i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -55,7 +57,8 @@ cdef void i32_load_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -76,7 +79,8 @@ cdef void i32_load_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(m.base + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -86,7 +90,8 @@ cdef void i64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u64 x = ld64(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -106,7 +111,8 @@ cdef void i64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u64 x = ld64(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -126,7 +132,8 @@ cdef void i64_load_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u64 x = ld64(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -147,7 +154,8 @@ cdef void i64_load_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u64 x = ld64(m.base + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -157,7 +165,8 @@ cdef void f32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef float x = ldf32(mem + ea)
-    fp[pc.d] = f32_to_bits(x)
+    sacc = x
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -177,7 +186,8 @@ cdef void f32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef float x = ldf32(mem + ea)
-    fp[pc.d] = f32_to_bits(x)
+    sacc = x
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -197,7 +207,8 @@ cdef void f32_load_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef float x = ldf32(mem + ea)
-    fp[pc.d] = f32_to_bits(x)
+    sacc = x
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -218,7 +229,8 @@ cdef void f32_load_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef float x = ldf32(m.base + ea)
-    fp[pc.d] = f32_to_bits(x)
+    sacc = x
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -228,7 +240,8 @@ cdef void f64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef double x = ldf64(mem + ea)
-    std(&fp[pc.d], x)
+    facc = x
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -248,7 +261,8 @@ cdef void f64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef double x = ldf64(mem + ea)
-    std(&fp[pc.d], x)
+    facc = x
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -268,7 +282,8 @@ cdef void f64_load_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef double x = ldf64(mem + ea)
-    std(&fp[pc.d], x)
+    facc = x
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -289,7 +304,8 @@ cdef void f64_load_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef double x = ldf64(m.base + ea)
-    std(&fp[pc.d], x)
+    facc = x
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -299,7 +315,8 @@ cdef void i32_load8_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u32>(extend8_s32(x))
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -319,7 +336,8 @@ cdef void i32_load8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u32>(extend8_s32(x))
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -339,7 +357,8 @@ cdef void i32_load8_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u32>(extend8_s32(x))
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -360,7 +379,8 @@ cdef void i32_load8_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(m.base + ea)
-    fp[pc.d] = <u32>(extend8_s32(x))
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -370,7 +390,8 @@ cdef void i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -390,7 +411,8 @@ cdef void i32_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -410,7 +432,8 @@ cdef void i32_load8_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -431,7 +454,8 @@ cdef void i32_load8_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(m.base + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -441,7 +465,8 @@ cdef void i32_load16_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u32>(extend16_s32(x))
+    acc = <u32>(extend16_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -461,7 +486,8 @@ cdef void i32_load16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u32>(extend16_s32(x))
+    acc = <u32>(extend16_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -481,7 +507,8 @@ cdef void i32_load16_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u32>(extend16_s32(x))
+    acc = <u32>(extend16_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -502,7 +529,8 @@ cdef void i32_load16_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(m.base + ea)
-    fp[pc.d] = <u32>(extend16_s32(x))
+    acc = <u32>(extend16_s32(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -512,7 +540,8 @@ cdef void i32_load16_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -532,7 +561,8 @@ cdef void i32_load16_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -552,7 +582,8 @@ cdef void i32_load16_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -573,7 +604,8 @@ cdef void i32_load16_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(m.base + ea)
-    fp[pc.d] = <u32>(x)
+    acc = <u32>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -583,7 +615,8 @@ cdef void i64_load8_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u64>(extend8_s64(x))
+    acc = <u64>(extend8_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -603,7 +636,8 @@ cdef void i64_load8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u64>(extend8_s64(x))
+    acc = <u64>(extend8_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -623,7 +657,8 @@ cdef void i64_load8_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u64>(extend8_s64(x))
+    acc = <u64>(extend8_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -644,7 +679,8 @@ cdef void i64_load8_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(m.base + ea)
-    fp[pc.d] = <u64>(extend8_s64(x))
+    acc = <u64>(extend8_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -654,7 +690,8 @@ cdef void i64_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -674,7 +711,8 @@ cdef void i64_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -694,7 +732,8 @@ cdef void i64_load8_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -715,7 +754,8 @@ cdef void i64_load8_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8 x = ld8(m.base + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -725,7 +765,8 @@ cdef void i64_load16_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u64>(extend16_s64(x))
+    acc = <u64>(extend16_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -745,7 +786,8 @@ cdef void i64_load16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u64>(extend16_s64(x))
+    acc = <u64>(extend16_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -765,7 +807,8 @@ cdef void i64_load16_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u64>(extend16_s64(x))
+    acc = <u64>(extend16_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -786,7 +829,8 @@ cdef void i64_load16_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(m.base + ea)
-    fp[pc.d] = <u64>(extend16_s64(x))
+    acc = <u64>(extend16_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -796,7 +840,8 @@ cdef void i64_load16_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -816,7 +861,8 @@ cdef void i64_load16_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -836,7 +882,8 @@ cdef void i64_load16_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -857,7 +904,8 @@ cdef void i64_load16_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u16 x = ld16(m.base + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -867,7 +915,8 @@ cdef void i64_load32_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u64>(extend32_s64(x))
+    acc = <u64>(extend32_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -887,7 +936,8 @@ cdef void i64_load32_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u64>(extend32_s64(x))
+    acc = <u64>(extend32_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -907,7 +957,8 @@ cdef void i64_load32_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u64>(extend32_s64(x))
+    acc = <u64>(extend32_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -928,7 +979,8 @@ cdef void i64_load32_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(m.base + ea)
-    fp[pc.d] = <u64>(extend32_s64(x))
+    acc = <u64>(extend32_s64(x))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -938,7 +990,8 @@ cdef void i64_load32_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -958,7 +1011,8 @@ cdef void i64_load32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -978,7 +1032,8 @@ cdef void i64_load32_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(mem + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -999,7 +1054,8 @@ cdef void i64_load32_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x = ld32(m.base + ea)
-    fp[pc.d] = <u64>(x)
+    acc = <u64>(x)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 

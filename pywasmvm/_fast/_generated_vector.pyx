@@ -156,13 +156,15 @@ cdef void f64x2_splat_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
 
 cdef void i8x16_extract_lane_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef int8_t* a_s8 = <int8_t*>(fp + pc.a)
-    fp[pc.d] = <u32>(<u32><i32>a_s8[pc.imm])
+    acc = <u32>(<u32><i32>a_s8[pc.imm])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i8x16_extract_lane_u_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u8* a_u8 = <u8*>(fp + pc.a)
-    fp[pc.d] = <u32>(a_u8[pc.imm])
+    acc = <u32>(a_u8[pc.imm])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -179,13 +181,15 @@ cdef void i8x16_replace_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void i16x8_extract_lane_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef int16_t* a_s16 = <int16_t*>(fp + pc.a)
-    fp[pc.d] = <u32>(<u32><i32>a_s16[pc.imm])
+    acc = <u32>(<u32><i32>a_s16[pc.imm])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i16x8_extract_lane_u_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u16* a_u16 = <u16*>(fp + pc.a)
-    fp[pc.d] = <u32>(a_u16[pc.imm])
+    acc = <u32>(a_u16[pc.imm])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -202,7 +206,8 @@ cdef void i16x8_replace_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void i32x4_extract_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32* a_u32 = <u32*>(fp + pc.a)
-    fp[pc.d] = <u32>(a_u32[pc.imm])
+    acc = <u32>(a_u32[pc.imm])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -219,7 +224,8 @@ cdef void i32x4_replace_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void i64x2_extract_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64* a_u64 = <u64*>(fp + pc.a)
-    fp[pc.d] = <u64>(a_u64[pc.imm])
+    acc = <u64>(a_u64[pc.imm])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -236,7 +242,8 @@ cdef void i64x2_replace_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void f32x4_extract_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef float* a_f32 = <float*>(fp + pc.a)
-    fp[pc.d] = f32_to_bits(a_f32[pc.imm])
+    sacc = a_f32[pc.imm]
+    fp[pc.d] = f32_to_bits(sacc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -253,7 +260,8 @@ cdef void f32x4_replace_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
 
 cdef void f64x2_extract_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef double* a_f64 = <double*>(fp + pc.a)
-    std(&fp[pc.d], a_f64[pc.imm])
+    facc = a_f64[pc.imm]
+    std(&fp[pc.d], facc)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -798,7 +806,8 @@ cdef void v128_bitselect_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
 
 cdef void v128_any_true_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64* a_u64 = <u64*>(fp + pc.a)
-    fp[pc.d] = <u32>((a_u64[0] | a_u64[1]) != 0)
+    acc = <u32>((a_u64[0] | a_u64[1]) != 0)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -835,13 +844,15 @@ cdef void i8x16_popcnt_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
 
 cdef void i8x16_all_true_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u8* a_u8 = <u8*>(fp + pc.a)
-    fp[pc.d] = <u32>(a_u8[0] != 0 and a_u8[1] != 0 and a_u8[2] != 0 and a_u8[3] != 0 and a_u8[4] != 0 and a_u8[5] != 0 and a_u8[6] != 0 and a_u8[7] != 0 and a_u8[8] != 0 and a_u8[9] != 0 and a_u8[10] != 0 and a_u8[11] != 0 and a_u8[12] != 0 and a_u8[13] != 0 and a_u8[14] != 0 and a_u8[15] != 0)
+    acc = <u32>(a_u8[0] != 0 and a_u8[1] != 0 and a_u8[2] != 0 and a_u8[3] != 0 and a_u8[4] != 0 and a_u8[5] != 0 and a_u8[6] != 0 and a_u8[7] != 0 and a_u8[8] != 0 and a_u8[9] != 0 and a_u8[10] != 0 and a_u8[11] != 0 and a_u8[12] != 0 and a_u8[13] != 0 and a_u8[14] != 0 and a_u8[15] != 0)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i8x16_bitmask_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef int8_t* a_s8 = <int8_t*>(fp + pc.a)
-    fp[pc.d] = <u32>((<u32>(a_s8[0] < 0) << 0) | (<u32>(a_s8[1] < 0) << 1) | (<u32>(a_s8[2] < 0) << 2) | (<u32>(a_s8[3] < 0) << 3) | (<u32>(a_s8[4] < 0) << 4) | (<u32>(a_s8[5] < 0) << 5) | (<u32>(a_s8[6] < 0) << 6) | (<u32>(a_s8[7] < 0) << 7) | (<u32>(a_s8[8] < 0) << 8) | (<u32>(a_s8[9] < 0) << 9) | (<u32>(a_s8[10] < 0) << 10) | (<u32>(a_s8[11] < 0) << 11) | (<u32>(a_s8[12] < 0) << 12) | (<u32>(a_s8[13] < 0) << 13) | (<u32>(a_s8[14] < 0) << 14) | (<u32>(a_s8[15] < 0) << 15))
+    acc = <u32>((<u32>(a_s8[0] < 0) << 0) | (<u32>(a_s8[1] < 0) << 1) | (<u32>(a_s8[2] < 0) << 2) | (<u32>(a_s8[3] < 0) << 3) | (<u32>(a_s8[4] < 0) << 4) | (<u32>(a_s8[5] < 0) << 5) | (<u32>(a_s8[6] < 0) << 6) | (<u32>(a_s8[7] < 0) << 7) | (<u32>(a_s8[8] < 0) << 8) | (<u32>(a_s8[9] < 0) << 9) | (<u32>(a_s8[10] < 0) << 10) | (<u32>(a_s8[11] < 0) << 11) | (<u32>(a_s8[12] < 0) << 12) | (<u32>(a_s8[13] < 0) << 13) | (<u32>(a_s8[14] < 0) << 14) | (<u32>(a_s8[15] < 0) << 15))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1158,13 +1169,15 @@ cdef void i16x8_neg_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i16x8_all_true_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u16* a_u16 = <u16*>(fp + pc.a)
-    fp[pc.d] = <u32>(a_u16[0] != 0 and a_u16[1] != 0 and a_u16[2] != 0 and a_u16[3] != 0 and a_u16[4] != 0 and a_u16[5] != 0 and a_u16[6] != 0 and a_u16[7] != 0)
+    acc = <u32>(a_u16[0] != 0 and a_u16[1] != 0 and a_u16[2] != 0 and a_u16[3] != 0 and a_u16[4] != 0 and a_u16[5] != 0 and a_u16[6] != 0 and a_u16[7] != 0)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i16x8_bitmask_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef int16_t* a_s16 = <int16_t*>(fp + pc.a)
-    fp[pc.d] = <u32>((<u32>(a_s16[0] < 0) << 0) | (<u32>(a_s16[1] < 0) << 1) | (<u32>(a_s16[2] < 0) << 2) | (<u32>(a_s16[3] < 0) << 3) | (<u32>(a_s16[4] < 0) << 4) | (<u32>(a_s16[5] < 0) << 5) | (<u32>(a_s16[6] < 0) << 6) | (<u32>(a_s16[7] < 0) << 7))
+    acc = <u32>((<u32>(a_s16[0] < 0) << 0) | (<u32>(a_s16[1] < 0) << 1) | (<u32>(a_s16[2] < 0) << 2) | (<u32>(a_s16[3] < 0) << 3) | (<u32>(a_s16[4] < 0) << 4) | (<u32>(a_s16[5] < 0) << 5) | (<u32>(a_s16[6] < 0) << 6) | (<u32>(a_s16[7] < 0) << 7))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1476,13 +1489,15 @@ cdef void i32x4_neg_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i32x4_all_true_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32* a_u32 = <u32*>(fp + pc.a)
-    fp[pc.d] = <u32>(a_u32[0] != 0 and a_u32[1] != 0 and a_u32[2] != 0 and a_u32[3] != 0)
+    acc = <u32>(a_u32[0] != 0 and a_u32[1] != 0 and a_u32[2] != 0 and a_u32[3] != 0)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32x4_bitmask_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef int32_t* a_s32 = <int32_t*>(fp + pc.a)
-    fp[pc.d] = <u32>((<u32>(a_s32[0] < 0) << 0) | (<u32>(a_s32[1] < 0) << 1) | (<u32>(a_s32[2] < 0) << 2) | (<u32>(a_s32[3] < 0) << 3))
+    acc = <u32>((<u32>(a_s32[0] < 0) << 0) | (<u32>(a_s32[1] < 0) << 1) | (<u32>(a_s32[2] < 0) << 2) | (<u32>(a_s32[3] < 0) << 3))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1707,13 +1722,15 @@ cdef void i64x2_neg_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void i64x2_all_true_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64* a_u64 = <u64*>(fp + pc.a)
-    fp[pc.d] = <u32>(a_u64[0] != 0 and a_u64[1] != 0)
+    acc = <u32>(a_u64[0] != 0 and a_u64[1] != 0)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64x2_bitmask_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef int64_t* a_s64 = <int64_t*>(fp + pc.a)
-    fp[pc.d] = <u32>((<u32>(a_s64[0] < 0) << 0) | (<u32>(a_s64[1] < 0) << 1))
+    acc = <u32>((<u32>(a_s64[0] < 0) << 0) | (<u32>(a_s64[1] < 0) << 1))
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 

@@ -71,6 +71,7 @@ cdef class Emitter:
     cdef u32 max_sp
     cdef u32* reads
     cdef i32 last
+    cdef i32 kept
     cdef Handler last_acc
     cdef OpInfo* last_op
     cdef int last_form

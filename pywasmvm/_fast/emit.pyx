@@ -5,7 +5,8 @@
 when the word just before wrote it, that word leaves it in the accumulator instead and this one takes it there.
 Rule 1: an entry's own slot follows from its place on the stack, so that all paths to a label agree.
 Rule 2: a local that is overwritten while it is on the stack is copied to its entry's slot first.
-Rule 3: `last` is the word whose result may still move; after a label it is forgotten.
+Rule 3: `last` is the word whose result may still move, `kept` one that wrote a local and left the value in the
+        accumulator as well; after a label both are forgotten.
 """
 
 from libc.stdlib cimport free, realloc
@@ -134,7 +135,7 @@ cdef class Emitter:
     """Words, and the symbolic stack they are made from."""
 
     def __cinit__(self):
-        self.last = -1
+        self.last = self.kept = -1
 
     def __dealloc__(self):
         free(self.code)
@@ -195,7 +196,7 @@ cdef class Emitter:
         return e
 
     cdef void forget(self) noexcept:
-        self.last = -1
+        self.last = self.kept = -1
 
     cdef u32 slot(self, Entry* e) noexcept:
         return e.local if e.where == LOCAL else e.pos
@@ -218,7 +219,7 @@ cdef class Emitter:
             before = self.code + self.n - 1
             if self.last == <i32>self.n - 1 and self.last >= 0 and before.h == H_COPY and before.d != source:
                 before.h, before.c, before.b = H_COPY_2, to, source
-                self.last = -1
+                self.forget()
                 return 0
             word = self.emit(H_COPY)
             self.last, self.last_acc, self.last_op = <i32>self.n - 1, NULL, NULL
@@ -236,7 +237,9 @@ cdef class Emitter:
         return 0
 
     cdef bint in_acc(self, Entry* e) noexcept:
-        """Take an entry over the accumulator if the word just before made it. Then its slot is not written."""
+        """Take an entry over the accumulator if the word just before made it. A temporary's slot is not written then."""
+        if e.where == LOCAL:
+            return self.kept >= 0 and self.kept == <i32>self.n - 1 and self.code[self.kept].d == e.local
         if e.where != TEMP or self.last < 0 or self.last != <i32>self.n - 1 or self.last_acc == NULL:
             return False
         if self.code[self.last].d != e.pos:
@@ -418,9 +421,12 @@ cdef class Emitter:
                 copied = True
         if e.where == TEMP and self.last >= 0 and self.last == <i32>self.n - 1 and self.code[self.last].d == e.pos:
             self.code[self.last].d = slot
+            self.kept = self.last if self.last_acc != NULL else -1
         elif e.where != LOCAL or e.local != slot:
             self.last = -1
             self.place(&e, slot)
+            if e.where != CONST and e.cls != V128 and e.cls != F32 and e.cls != F64:
+                self.kept = <i32>self.n - 1
         self.last = -1
         if keep:
             self.push(LOCAL, e.cls, slot, 0)

@@ -36,13 +36,14 @@ _PAIR = {
     "f32": "f32_from_bits(pc.b)",
     "f64": "f64_from_bits(pair(&pc.b))",
 }
+# fast: what goes to a slot stays in the accumulator, too, for a word that reads that slot next.
 _TO_SLOT = {
-    "i32": "fp[pc.d] = <u32>({0})",
-    "i64": "fp[pc.d] = <u64>({0})",
-    "f32": "fp[pc.d] = f32_to_bits({0})",
-    "f64": "std(&fp[pc.d], {0})",
+    "i32": ("acc = <u32>({0})", "fp[pc.d] = acc"),
+    "i64": ("acc = <u64>({0})", "fp[pc.d] = acc"),
+    "f32": ("sacc = {0}", "fp[pc.d] = f32_to_bits(sacc)"),
+    "f64": ("facc = {0}", "std(&fp[pc.d], facc)"),
 }
-_TO_ACC = {"i32": "acc = <u32>({0})", "i64": "acc = <u64>({0})", "f32": "sacc = {0}", "f64": "facc = {0}"}
+_TO_ACC = {t: lines[:1] for t, lines in _TO_SLOT.items()}
 _READ = {1: "ld8", 2: "ld16", 4: "ld32", 8: "ld64"}
 _WRITE = {1: "st8(p, <u8>({0}))", 2: "st16(p, <u16>({0}))", 4: "st32(p, <u32>({0}))", 8: "st64(p, {0})"}
 
@@ -133,20 +134,24 @@ def values(op: Op) -> list[tuple[str, str]]:
     return made
 
 
-def _result(op: Op, write: str) -> list[str]:
+def _write(lines: tuple[str, ...], value: str | None) -> list[str]:
+    return [line.format(value) for line in lines]
+
+
+def _result(op: Op, write: tuple[str, ...]) -> list[str]:
     """Return the lines that compute and write a result."""
     canonical = re.fullmatch(r"canon(32|64)\((.*)\)", op.c or "")
     if canonical is None:
-        return [write.format(op.c)]
+        return _write(write, op.c)
     n, value = canonical.groups()
     # fast: a branch that is never taken; as a conditional move it would stand in the way of every result.
     return [
         f"cdef {CTYPE['f' + n]} r = {value}",
         "if unlikely(r != r):",
-        f"    {write.format(_CANONICAL[n])}",
+        *(f"    {line}" for line in _write(write, _CANONICAL[n])),
         f"    {NEXT}",
         "    return",
-        write.format("r"),
+        *_write(write, "r"),
     ]
 
 
@@ -202,10 +207,10 @@ def loads(op: Op) -> list[tuple[str, str]]:
     result, made = (op.results or ("",))[0], []
     for source in ("s", "a", "i"):
         for place, write in (("s", _TO_SLOT), ("a", _TO_ACC)):
-            last = write[result].format(op.c)
-            lines = [_address(source), *_bounds(op.access), _fetch(op, "mem"), last, NEXT]
+            last = _write(write[result], op.c)
+            lines = [_address(source), *_bounds(op.access), _fetch(op, "mem"), *last, NEXT]
             made.append(handler(f"{op.ident}_{source}_{place}", lines))
-    lines = [*_bounds_x(op.access), _fetch(op, "m.base"), _TO_SLOT[result].format(op.c), NEXT]
+    lines = [*_bounds_x(op.access), _fetch(op, "m.base"), *_write(_TO_SLOT[result], op.c), NEXT]
     return [*made, handler(f"{op.ident}_x", lines)]
 
 
@@ -258,7 +263,7 @@ def lane_loop(op: Op, t: str, count: int, expression: str) -> list[tuple[str, st
 
 def lane_fold(op: Op, t: str, expression: str) -> list[tuple[str, str]]:
     """Return the handler of a vector instruction that gives a number."""
-    return [handler(f"{op.ident}_v", [*_vectors(expression), _TO_SLOT[t].format(expression), NEXT])]
+    return [handler(f"{op.ident}_v", [*_vectors(expression), *_write(_TO_SLOT[t], expression), NEXT])]
 
 
 def vector_memory(op: Op) -> list[tuple[str, str]]:

@@ -14,7 +14,8 @@ cdef u64 MOST_UNITS = <u64>1 << 32
 
 
 cdef void copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = fp[pc.a]
+    acc = fp[pc.a]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -101,7 +102,8 @@ cdef void select_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 
 cdef void global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = (<u64*>pc.imm)[0]
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
