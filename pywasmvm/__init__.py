@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from .runtime.refs import I31, ArrayRef, ExceptionRef, ExternRef, StructRef
     from .runtime.settings import Config
+    from .runtime.snapshot import Snapshot
     from .runtime.store import Store
     from .runtime.table import Table
     from .runtime.tag import Tag
@@ -98,6 +99,7 @@ __all__ = [
     "ModuleError",
     "OutOfFuel",
     "ResourceLimits",
+    "Snapshot",
     "Store",
     "StructRef",
     "Table",
@@ -140,6 +142,7 @@ _HOMES: dict[str, str] = {
     ),
     "runtime.refs": "I31 ArrayRef ExceptionRef ExternRef StructRef",
     "runtime.settings": "Config",
+    "runtime.snapshot": "Snapshot",
     "runtime.store": "Store",
     "runtime.table": "Table",
     "runtime.tag": "Tag",

@@ -127,6 +127,12 @@ cdef class Elems:
             raise IndexError("table index out of range")
         self.machine.from_raw(value, self.cls, self.c.elems + index)
 
+    def __delitem__(self, key):
+        places = range(*key.indices(self.c.size)) if isinstance(key, slice) else None
+        if places is None or places.step != 1 or places.stop != self.c.size:
+            raise ValueError("a table is only ever cut at its end")
+        self.c.size = places.start
+
     def __iter__(self):
         cdef u64 i
         for i in range(self.c.size):

@@ -57,7 +57,12 @@ class Instance:
         """
         if not isinstance(module, Module):
             raise UsageError(f"expected a Module, got {type(module).__name__}")
-        self.store: Store = check_store(store)
+        self._begin(check_store(store), module)
+        instantiate(self, imports)
+
+    def _begin(self, store: Store, module: Module) -> None:
+        """Become an instance of `module` with nothing in it yet."""
+        self.store = store
         self.module = module
         self.checked: CheckedModule = module.checked
         self.funcs: list[Func] = []
@@ -69,7 +74,6 @@ class Instance:
         self.datas: list[Any] = []
         self.code: Any = None  # the backend's own: translated functions and the like
         self._exports: InstanceExports | None = None
-        instantiate(self, imports)
 
     def exports(self, store: Storelike) -> InstanceExports:
         """Return the exports, by name and by position."""

@@ -14,19 +14,20 @@ from ..isa import BY_NAME
 from ..isa.model import TrapKind
 from ..syntax.instructions import Expr
 from ..syntax.module import Data, Elem, Mode
-from ..syntax.types import ValType
+from ..syntax.types import RefType, ValType
 from .func import Func
 from .globals import Global
 from .image import constant_address
 from .imports import check_imports
 from .memory import Memory
+from .pages import Pages
 from .table import Table
 from .tag import Tag
 
 if TYPE_CHECKING:
     from .instance import Instance
 
-__all__ = ["constant", "instantiate"]
+__all__ = ["constant", "instantiate", "instantiate_frozen"]
 
 _I32_CONST = BY_NAME["i32.const"]
 _I64_CONST = BY_NAME["i64.const"]
@@ -53,6 +54,25 @@ def instantiate(instance: Instance, imports: Sequence[Any]) -> None:
     start = instance.module.syntax.start
     if start is not None:
         instance.funcs[start].invoke()
+
+
+def instantiate_frozen(
+    instance: Instance, imports: Sequence[Any], pages: Sequence[Pages], table_sizes: Sequence[int]
+) -> None:
+    """Fill a new instance up to the values of its globals, tables and segments, which come from a snapshot."""
+    check_imports(instance.store, instance.module, imports)
+    _check_count(instance)
+    _import_items(instance, imports)
+    _alloc_sizes(instance)
+    for memory, content in zip(instance.mems, pages, strict=True):
+        memory.load_pages(content)
+    for table, size in zip(instance.tables, table_sizes, strict=True):
+        table.resize(size)
+    _alloc_funcs(instance)
+    for globaltype in instance.checked.globals[len(instance.globals) :]:
+        empty = None if isinstance(globaltype.valtype, RefType) else 0
+        instance.globals.append(Global.alloc(instance.store, globaltype, empty))
+    instance.store.instance_count += 1
 
 
 def _check_count(instance: Instance) -> None:

@@ -23,6 +23,7 @@ from .store import Store, Storelike, check_store
 
 if TYPE_CHECKING:
     from ..syntax.types import ExternType
+    from .snapshot import Snapshot
 
 __all__ = ["InstancePre", "Linker"]
 
@@ -159,6 +160,11 @@ class Linker:
         if not isinstance(module, Module):
             raise UsageError(f"expected a Module, got {type(module).__name__}")
         return Instance(owner, module, self._resolve(owner, self._find(module)))
+
+    def restore(self, store: Storelike, snapshot: Snapshot) -> Instance:
+        """Restore a snapshot with what is defined here. Raise LinkError if an import does not fit."""
+        owner = check_store(store)
+        return snapshot.restore(owner, self._resolve(owner, self._find(snapshot.module)))
 
     def instantiate_pre(self, module: Module) -> InstancePre:
         """Look the imports up now, to instantiate later."""

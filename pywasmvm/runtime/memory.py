@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LimitError, UsageError
 from ..syntax.types import Limits, MemType, NumType
+from .pages import Pages
 from .publictypes import MemoryType
 from .store import Store, Storelike, check_store
 from .vmem import VMem
@@ -33,7 +34,7 @@ class Memory:
     memtype   its type; the minimum is the current size. `declared` is the type it was made with.
     vmem      the bytes: address and size.
     buf       memoryview('B') of the current size.
-    on_grow   called without arguments after each growth, when `buf` is already the new one.
+    on_grow   called without arguments after each change of size, when `buf` is already the new one.
     """
 
     __slots__ = ("__weakref__", "buf", "declared", "memtype", "on_grow", "store", "vmem")
@@ -99,6 +100,18 @@ class Memory:
             if total > limits.store_memory_bytes:
                 return f"store_memory_bytes is {limits.store_memory_bytes}, {total} wanted"
         return ""
+
+    def load_pages(self, pages: Pages) -> None:
+        """Become a copy of `pages`, in size too. Raise LimitError, with nothing changed, at a limit."""
+        refusal = self._refuse_size(pages.nbytes, self.vmem.nbytes)
+        if refusal:
+            raise LimitError(f"memory size exceeds memory limits: {refusal}")
+        self.vmem.load(pages)
+        self.buf = self.vmem.view
+        npages = pages.nbytes // self.memtype.page_size
+        self.memtype = self.memtype._replace(limits=Limits(npages, self.memtype.limits.maximum))
+        for callback in self.on_grow:
+            callback()
 
     def may_grow(self, delta: int) -> bool:
         """Tell whether neither its maximum nor a limit forbids that many more pages."""

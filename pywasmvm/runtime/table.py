@@ -77,6 +77,17 @@ class Table:
         self.tabletype = self.tabletype._replace(limits=syntax.Limits(old + delta, maximum))
         return old
 
+    def resize(self, size: int) -> None:
+        """Become `size` elements long, new ones null. Raise LimitError if a limit forbids it."""
+        old = len(self.elems)
+        if size > old and self.grow_elems(size - old, None) < 0:
+            raise LimitError(f"failed to grow table by {size - old} from {old} elements")
+        if size < old:
+            del self.elems[size:]
+            self.tabletype = self.tabletype._replace(
+                limits=syntax.Limits(size, self.tabletype.limits.maximum)
+            )
+
     def type(self, store: Storelike) -> TableType:
         """Return the type it was made with; `size` says how large it is now."""
         check_store(store, self.store, self)

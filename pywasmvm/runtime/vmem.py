@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ._generated_system import ffi as _ffi
+from .pages import Pages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,9 @@ _SYSTEM = _open_system()
 _FAILED = _ffi.cast("void *", -1)
 _READ_WRITE = mmap.PROT_READ | mmap.PROT_WRITE if _SYSTEM is not None else 0
 _NO_ACCESS = 0
+_MAP_ANONYMOUS = getattr(mmap, "MAP_ANONYMOUS", 0)
+# why: Python's mmap has no name for it; the number is that of Linux, macOS and the BSDs.
+_MAP_FIXED = 0x10
 
 
 def _round_up(nbytes: int) -> int:
@@ -109,6 +113,21 @@ class VMem:
                 return -1
         return old_nbytes // self.page_size
 
+    def load(self, pages: Pages) -> None:
+        """Become a copy of `pages`, in size and in bytes; a page is copied when it is first written to.
+
+        The base stays where it is if the reservation is large enough; views from before stay usable but may
+        show either state. Raise MemoryError, and be empty, if there is no room.
+        """
+        fits = 0 < pages.nbytes <= self.reserved
+        if fits and self._commit(pages.nbytes) and self._map(pages):
+            return
+        most = max(self.reserved, pages.nbytes)
+        # why: a mapping that the system refused half way may have left a hole, so this place is not used again.
+        self.close()
+        self._place(pages.nbytes, most)
+        pages.copy_to(self.view)
+
     def close(self) -> None:
         """Let go of the bytes. Views that are still about keep theirs."""
         self.nbytes = self.reserved = self._usable = self.base = 0
@@ -148,6 +167,20 @@ class VMem:
         self.nbytes = nbytes
         # safe: the buffer holds the owning pointer and the memoryview the buffer, so this view cannot dangle.
         self.view = memoryview(_ffi.buffer(self._block, nbytes)).cast("B")
+        return True
+
+    def _map(self, pages: Pages) -> bool:
+        """Put `pages` in place of what is mapped. Return False if the system refuses."""
+        system, stored = _SYSTEM, _round_up(pages.stored)
+        if system is None or pages.fileno() < 0:
+            return False
+        private = mmap.MAP_PRIVATE | _MAP_FIXED
+        parts = ((0, stored, private, pages.fileno()), (stored, self._usable, private | _MAP_ANONYMOUS, -1))
+        for start, end, flags, descriptor in parts:
+            if start < end:
+                place = self._block + start
+                if system.mmap(place, end - start, _READ_WRITE, flags, descriptor, 0) == _FAILED:
+                    return False
         return True
 
     def _use_buffer(self, nbytes: int) -> None:

@@ -1,0 +1,151 @@
+"""Snapshots: the state of an instance at one moment, to go on from as often as you like.
+
+    snapshot = Snapshot.take(store, instance)
+    copy = snapshot.restore(Store(engine), imports)      # another instance, in the same state
+    snapshot.reset(instance)                             # the same instance, back in that state
+
+The state is what the module itself defines: memories, globals, tables, and which segments were dropped. Memories
+are shared page by page with the snapshot until somebody writes to a page (pages.py).
+Rule 1: what an instance imports is not part of its state. Functions, tags and immutable globals are given anew at
+        each restoring; an instance that imports anything else is refused.
+Rule 2: nothing of one copy can be seen from another one or from the snapshot. Values of the host (externref) are
+        the exception: copies hold the same Python object.
+Rule 3: fuel, limits, data and WASI belong to stores. A copy has those of the store that it is restored in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from ..syntax.module import ExternKind
+from .freezing import Freezer, Frozen, Thawer
+from .instance import Instance
+from .instantiate import instantiate_frozen
+from .module import Module
+from .pages import Pages
+from .store import Store, Storelike, check_store
+
+if TYPE_CHECKING:
+    from .instance import Extern
+
+__all__ = ["Snapshot"]
+
+
+class Snapshot:
+    """The state of an instance. Made by `Snapshot.take`; belongs to no store."""
+
+    __slots__ = ("_datas", "_elems", "_globals", "_objects", "_pages", "_tables", "module")
+
+    def __init__(self) -> None:
+        raise UsageError("a snapshot is taken: Snapshot.take(store, instance)")
+
+    @classmethod
+    def take(cls, store: Storelike, instance: Instance) -> Snapshot:
+        """Take the state of an instance whose store is not running.
+
+        Raise UsageError if something of it belongs to others: see the rules of this module.
+        """
+        _check_still(check_store(store), instance)
+        _check_imports(instance)
+        made = cls.__new__(cls)
+        made.module: Module = instance.module
+        freezer = Freezer(instance)
+        n_globals = _imported(instance, ExternKind.GLOBAL)
+        made._globals: list[Frozen] = [
+            freezer.freeze([item.raw], f"global {n_globals + i}")[0]
+            for i, item in enumerate(instance.globals[n_globals:])
+        ]
+        made._tables: list[list[Frozen]] = [
+            freezer.freeze(table.elems, f"table {i}") for i, table in enumerate(instance.tables)
+        ]
+        made._elems: list[list[Frozen] | None] = [
+            None if elem is None else freezer.freeze(elem, f"element segment {i}")
+            for i, elem in enumerate(instance.elems)
+        ]
+        made._datas: list[Any] = list(instance.datas)
+        made._objects = freezer.objects
+        made._pages: list[Pages] = [Pages(memory.buf) for memory in instance.mems]
+        return made
+
+    @property
+    def nbytes(self) -> int:
+        """Return how many bytes of its memories the snapshot really keeps: runs of zeros take no room."""
+        return sum(pages.kept for pages in self._pages)
+
+    def restore(self, store: Storelike, imports: Sequence[Extern] = ()) -> Instance:
+        """Return a new instance in the state of the snapshot, with one item per import of the module.
+
+        The start function does not run again. Raise LinkError if the imports do not fit, LimitError at a
+        limit. The store may be one of another engine.
+        """
+        owner = check_store(store)
+        instance = Instance.__new__(Instance)
+        instance._begin(owner, self.module)
+        instantiate_frozen(instance, imports, self._pages, [len(elements) for elements in self._tables])
+        self._fill(instance)
+        return instance
+
+    def reset(self, instance: Instance) -> None:
+        """Put an instance of the same module, in whichever store, into the state of the snapshot.
+
+        Faster than `restore` by far: its functions stay as they are, translated and all.
+        """
+        _check_still(instance.store, instance)
+        if instance.module.checked is not self.module.checked:
+            raise UsageError("cannot reset an instance of another module")
+        _check_imports(instance)
+        for memory, pages in zip(instance.mems, self._pages, strict=True):
+            memory.load_pages(pages)
+        for table, frozen in zip(instance.tables, self._tables, strict=True):
+            table.resize(len(frozen))
+        self._fill(instance)
+
+    def _fill(self, instance: Instance) -> None:
+        """Give globals, tables and segments their values; functions, memories and sizes are there."""
+        thaw = Thawer(instance, self._objects).thaw
+        n_globals = _imported(instance, ExternKind.GLOBAL)
+        for item, frozen in zip(instance.globals[n_globals:], self._globals, strict=True):
+            item.raw = thaw(frozen)
+        for table, elements in zip(instance.tables, self._tables, strict=True):
+            table.elems[:] = [thaw(frozen) for frozen in elements]
+        instance.elems[:] = [
+            None if elem is None else [thaw(frozen) for frozen in elem] for elem in self._elems
+        ]
+        instance.datas[:] = self._datas
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {self.module!r}, {self.nbytes} bytes>"
+
+
+def _imported(instance: Instance, kind: ExternKind) -> int:
+    return instance.module.syntax.import_count(kind)
+
+
+def _check_still(store: Store, instance: Instance) -> None:
+    """Raise UsageError unless this is an instance of the store and nothing runs there."""
+    if not isinstance(instance, Instance):
+        raise UsageError(f"expected an Instance, got {type(instance).__name__}")
+    check_store(store, instance.store, instance)
+    if store.nested_calls:
+        raise UsageError("this store is running: a snapshot needs it to be at rest")
+
+
+def _check_imports(instance: Instance) -> None:
+    """Raise UsageError if the instance imports what may change."""
+    names = instance.module.syntax.imports
+    what = None
+    for entry, imported in zip(names, instance.checked.imports, strict=True):
+        kind = type(imported).__name__
+        if kind == "MemType":
+            what = "memory"
+        elif kind == "TableType":
+            what = "table"
+        elif kind == "GlobalType" and imported.mutable:
+            what = "mutable global"
+        if what is not None:
+            raise UsageError(
+                f"a snapshot holds what a module defines itself, and this one imports "
+                f"the {what} {entry.module}.{entry.name}"
+            )
