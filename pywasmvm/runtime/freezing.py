@@ -2,7 +2,7 @@
 
 A number stays what it is. A function becomes its index, an object of the garbage-collected heap a copy of its
 fields; values of the host are the host's own and are handed on as they are.
-Rule 1: objects that refer to one another do so again in each copy, in the same way, and never to the original.
+Rule 1: objects that refer to one another do so again in each copy, and never to the original.
 Rule 2: what belongs to another instance cannot be taken out; it is refused, naming the place.
 """
 
@@ -18,7 +18,7 @@ from .refs import ArrayRef, ExceptionRef, StructRef
 if TYPE_CHECKING:
     from .instance import Instance
 
-__all__ = ["Freezer", "Frozen", "Thawer"]
+__all__ = ["Freezer", "Frozen", "FrozenObject", "Thawer"]
 
 
 class FuncAt(NamedTuple):

@@ -59,7 +59,7 @@ def instantiate(instance: Instance, imports: Sequence[Any]) -> None:
 def instantiate_frozen(
     instance: Instance, imports: Sequence[Any], pages: Sequence[Pages], table_sizes: Sequence[int]
 ) -> None:
-    """Fill a new instance up to the values of its globals, tables and segments, which come from a snapshot."""
+    """Fill a new instance but for the values of globals, tables and segments: the snapshot has those."""
     check_imports(instance.store, instance.module, imports)
     _check_count(instance)
     _import_items(instance, imports)

@@ -1,7 +1,7 @@
 """The bytes of a memory at one moment, from which any number of memories can start.
 
-They stand in a file without a name (in memory, where the system has such files), so that a memory can map them
-privately: copying is then left to the system, page by page, when a page is first written to.
+They stand in a file without a name (in memory, where the system has such files), so that a memory can map
+them privately: copying is then left to the system, page by page, when a page is first written to.
 Rule 1: nobody can change the bytes afterwards; the file is sealed where the system can do that.
 Rule 2: where there is no such file, or no room for one, the bytes are kept in Python and copied at once.
 """
@@ -66,7 +66,7 @@ def _has_bytes(chunk: memoryview) -> bool:
 
 
 def _write(view: memoryview, places: list[int]) -> IO[bytes]:
-    """Return a file without a name that holds the chunks at these places. Raise OSError if there is no room."""
+    """Return a file without a name that holds the chunks at these places. Raise OSError without room."""
     file = _open()
     try:
         for at in places:

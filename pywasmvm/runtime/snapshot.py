@@ -4,12 +4,12 @@
     copy = snapshot.restore(Store(engine), imports)      # another instance, in the same state
     snapshot.reset(instance)                             # the same instance, back in that state
 
-The state is what the module itself defines: memories, globals, tables, and which segments were dropped. Memories
-are shared page by page with the snapshot until somebody writes to a page (pages.py).
-Rule 1: what an instance imports is not part of its state. Functions, tags and immutable globals are given anew at
-        each restoring; an instance that imports anything else is refused.
-Rule 2: nothing of one copy can be seen from another one or from the snapshot. Values of the host (externref) are
-        the exception: copies hold the same Python object.
+The state is what the module itself defines: memories, globals, tables, and which segments were dropped.
+Memories are shared page by page with the snapshot until somebody writes to a page (pages.py).
+Rule 1: what an instance imports is not part of its state. Functions, tags and immutable globals are given
+        anew at each restoring; an instance that imports anything else is refused.
+Rule 2: nothing of one copy can be seen from another one or from the snapshot. Values of the host (externref)
+        are the exception: copies hold the same Python object.
 Rule 3: fuel, limits, data and WASI belong to stores. A copy has those of the store that it is restored in.
 """
 
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..syntax.module import ExternKind
-from .freezing import Freezer, Frozen, Thawer
+from ..syntax.types import GlobalType, MemType, TableType
+from .freezing import Freezer, Frozen, FrozenObject, Thawer
 from .instance import Instance
 from .instantiate import instantiate_frozen
 from .module import Module
@@ -38,6 +39,14 @@ class Snapshot:
 
     __slots__ = ("_datas", "_elems", "_globals", "_objects", "_pages", "_tables", "module")
 
+    module: Module
+    _globals: list[Frozen]
+    _tables: list[list[Frozen]]
+    _elems: list[list[Frozen] | None]
+    _datas: list[Any]
+    _objects: list[FrozenObject]
+    _pages: list[Pages]
+
     def __init__(self) -> None:
         raise UsageError("a snapshot is taken: Snapshot.take(store, instance)")
 
@@ -50,23 +59,21 @@ class Snapshot:
         _check_still(check_store(store), instance)
         _check_imports(instance)
         made = cls.__new__(cls)
-        made.module: Module = instance.module
+        made.module = instance.module
         freezer = Freezer(instance)
         n_globals = _imported(instance, ExternKind.GLOBAL)
-        made._globals: list[Frozen] = [
+        made._globals = [
             freezer.freeze([item.raw], f"global {n_globals + i}")[0]
             for i, item in enumerate(instance.globals[n_globals:])
         ]
-        made._tables: list[list[Frozen]] = [
-            freezer.freeze(table.elems, f"table {i}") for i, table in enumerate(instance.tables)
-        ]
-        made._elems: list[list[Frozen] | None] = [
+        made._tables = [freezer.freeze(table.elems, f"table {i}") for i, table in enumerate(instance.tables)]
+        made._elems = [
             None if elem is None else freezer.freeze(elem, f"element segment {i}")
             for i, elem in enumerate(instance.elems)
         ]
-        made._datas: list[Any] = list(instance.datas)
+        made._datas = list(instance.datas)
         made._objects = freezer.objects
-        made._pages: list[Pages] = [Pages(memory.buf) for memory in instance.mems]
+        made._pages = [Pages(memory.buf) for memory in instance.mems]
         return made
 
     @property
@@ -135,16 +142,15 @@ def _check_still(store: Store, instance: Instance) -> None:
 def _check_imports(instance: Instance) -> None:
     """Raise UsageError if the instance imports what may change."""
     names = instance.module.syntax.imports
-    what = None
     for entry, imported in zip(names, instance.checked.imports, strict=True):
-        kind = type(imported).__name__
-        if kind == "MemType":
+        what = ""
+        if isinstance(imported, MemType):
             what = "memory"
-        elif kind == "TableType":
+        elif isinstance(imported, TableType):
             what = "table"
-        elif kind == "GlobalType" and imported.mutable:
+        elif isinstance(imported, GlobalType) and imported.mutable:
             what = "mutable global"
-        if what is not None:
+        if what:
             raise UsageError(
                 f"a snapshot holds what a module defines itself, and this one imports "
                 f"the {what} {entry.module}.{entry.name}"

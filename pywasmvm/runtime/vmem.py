@@ -123,7 +123,7 @@ class VMem:
         if fits and self._commit(pages.nbytes) and self._map(pages):
             return
         most = max(self.reserved, pages.nbytes)
-        # why: a mapping that the system refused half way may have left a hole, so this place is not used again.
+        # why: a mapping that was refused half way may have left a hole, so this place is not used again.
         self.close()
         self._place(pages.nbytes, most)
         pages.copy_to(self.view)
