@@ -29,7 +29,7 @@ def module() -> Module:
 def test_source_compiles_and_says_where_it_came_from(module: Module) -> None:
     text = source_of(module, 0)
     compile(text, "dump", "exec")
-    assert "W0[" in text
+    assert "W0o8[" in text
     assert "# end" in text
     assert text.startswith("def f0(D, l0):")
 

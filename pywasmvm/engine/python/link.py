@@ -20,13 +20,13 @@ from ...runtime.refs import I31, ExceptionRef
 from . import numeric, support
 from .edge import Depth, make_adapter, make_edge, make_frame_guard, make_trampoline
 from .lower import letter
-from .lower_memory import VIEWS
 from .modulecode import FuncCode, ModuleCode
 from .numeric_names import expression_names
+from .views import FORMATS, window
 
 __all__ = ["InstanceCode", "StoreState", "helper_names"]
 
-_NAME = re.compile(r"(TT|MM|FN|[A-Zfg])(\d+)")
+_NAME = re.compile(r"(TT|MM|FN|[A-Zfg])(\d+)(?:o(\d+))?")
 # Frames up to this size are covered by the limit on call depth; larger ones count against value_stack_bytes.
 PLAIN_FRAME_BYTES = 4096
 # About a tenth of a second's worth.
@@ -88,7 +88,7 @@ class InstanceCode:
         self.module = module
         self.state = StoreState.of(instance.store)
         self.globals: dict[str, Any] = {"__builtins__": builtins, "S": instance.store.meter}
-        self.viewed: set[int] = set()
+        self.windows: dict[int, list[tuple[str, str, int]]] = {}
 
     # -- functions ----------------------------------------------------------------------------------
 
@@ -166,8 +166,8 @@ class InstanceCode:
             found = _NAME.fullmatch(name)
             if found is not None:
                 kind, index = found[1], int(found[2])
-                if kind in VIEWS or kind in ("M", "MM"):
-                    self._view_memory(index)
+                if kind in FORMATS:
+                    self._open_window(name, kind, index, int(found[3] or 0))
                 else:
                     self.globals[name] = self._item(kind, index)
 
@@ -181,7 +181,7 @@ class InstanceCode:
         if kind == "T":
             return instance.tables[index].elems
         spaces = {"G": instance.globals, "TT": instance.tables, "X": instance.tags, "FN": instance.funcs}
-        spaces["Y"] = instance.checked.types
+        spaces |= {"Y": instance.checked.types, "MM": instance.mems}
         if kind not in spaces:
             raise InternalError(f"the translator used an unknown name: {kind}{index}")
         return spaces[kind][index]
@@ -196,34 +196,26 @@ class InstanceCode:
 
     # -- memories -----------------------------------------------------------------------------------
 
-    def _view_memory(self, memidx: int) -> None:
-        """Make the views of a memory, and make them again after each growth."""
-        if memidx in self.viewed:
-            return
-        self.viewed.add(memidx)
+    def _open_window(self, name: str, kind: str, memidx: int, offset: int) -> None:
+        """Make a window of a memory, and make it again after each growth."""
         memory = self.instance.mems[memidx]
-        names = self.globals
-        names[f"MM{memidx}"] = memory
-        for letter_, (_, width) in VIEWS.items():
-            names[f"{letter_}{memidx}"] = [None] * width
-        fill_views(names, memidx, memory)
-        this = weakref.ref(self)
-
-        def grown() -> None:
-            code = this()
-            if code is not None:
-                fill_views(code.globals, memidx, memory)
-
-        memory.on_grow.append(grown)
+        windows = self.windows.get(memidx)
+        if windows is None:
+            windows = self.windows[memidx] = [("M", f"M{memidx}", 0)]
+            self.globals[f"M{memidx}"] = memory.buf
+            memory.on_grow.append(_renewal(weakref.ref(self), memidx, memory))
+        if name not in self.globals:
+            windows.append((kind, name, offset))
+            self.globals[name] = window(memory.buf, memory.vmem.base, *FORMATS[kind], offset)
 
 
-def fill_views(names: dict[str, Any], memidx: int, memory: Any) -> None:
-    """Point the views at the current bytes. The lists stay the same objects."""
-    buf = memory.buf
-    nbytes = len(buf)
-    names[f"M{memidx}"] = buf
-    for letter_, (fmt, width) in VIEWS.items():
-        views = names[f"{letter_}{memidx}"]
-        for shift in range(width):
-            end = shift + max(nbytes - shift, 0) // width * width
-            views[shift] = buf[shift:end].cast(fmt)
+def _renewal(this: weakref.ref[InstanceCode], memidx: int, memory: Any) -> Callable[[], None]:
+    """Return what makes an instance's windows of a memory again."""
+
+    def renew() -> None:
+        code = this()
+        if code is not None:
+            for kind, name, offset in code.windows[memidx]:
+                code.globals[name] = window(memory.buf, memory.vmem.base, *FORMATS[kind], offset)
+
+    return renew

@@ -141,8 +141,6 @@ class Lowering:
         self.local_vals: list[Val] = []
         self.base_vals: list[Val] = []
         self.narrowed: set[int] = set()
-        # Locals whose view and index are at hand: name -> views (lower_memory.py).
-        self.kept_bases: dict[str, set[str]] = {}
         self.dirty_locals: set[int] = set()
         self.uses_jump = False
         self.has_tail_calls = False
@@ -223,7 +221,6 @@ class Lowering:
         for localidx in self.narrowed:
             self.local_vals[localidx] = self.base_vals[localidx]
         self.narrowed.clear()
-        self.kept_bases.clear()
 
     def before_assign(self, name: str, skip: int = -1) -> None:
         """Spill what still reads `name`, which is about to change."""

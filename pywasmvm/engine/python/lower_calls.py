@@ -36,7 +36,6 @@ def _call(f: Lowering, callee: str, params: Letters, results: Letters) -> None:
     target = f"{', '.join(names)} = " if names else ""
     f.w.put(f"{target}{callee}(D - 1{arguments})")
     f.reload = f.module.metered
-    f.kept_bases.clear()
 
 
 def _tail_call(f: Lowering, callee: str, params: Letters) -> None:

@@ -60,7 +60,6 @@ def _assign_local(f: Lowering, localidx: int) -> None:
     name = f"l{localidx}"
     if val.text == name:
         return
-    f.kept_bases.pop(name, None)
     if val.flags & TRAP:
         f.before_branch()
     if val.flags & DIRTY:

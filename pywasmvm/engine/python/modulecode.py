@@ -27,6 +27,8 @@ from .lower_variables import __name__ as _variables  # noqa: F401
 __all__ = ["FuncCode", "ModuleCode", "find_module"]
 
 Letters = tuple[str, ...]
+# Each is made again when the memory grows.
+MOST_WINDOWS = 256
 
 _serial = count(1)
 _modules: weakref.WeakValueDictionary[str, ModuleCode] = weakref.WeakValueDictionary()
@@ -65,6 +67,7 @@ class ModuleCode:
         self.imported = self.module.import_count(ExternKind.FUNC)
         self.filename = f"<wasm module {next(_serial)}>"
         self.funcs: dict[int, FuncCode] = {}
+        self._windows: set[tuple[int, int]] = set()
         self._blocktypes: dict[Any, tuple[Letters, Letters]] = {}
         self._functypes: dict[int, tuple[Letters, Letters]] = {}
         _modules[self.filename] = self
@@ -102,6 +105,12 @@ class ModuleCode:
         """Return the type of a memory."""
         memtype: MemType = self.checked.mems[memidx]
         return memtype
+
+    def has_window(self, memidx: int, offset: int) -> bool:
+        """Tell whether windows of a memory may have this offset built in, which uses up one of few."""
+        if len(self._windows) < MOST_WINDOWS:
+            self._windows.add((memidx, offset))
+        return (memidx, offset) in self._windows
 
     def address_letter(self, memtype: MemType) -> str:
         """Return the letter of a memory's addresses."""
