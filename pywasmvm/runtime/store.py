@@ -90,6 +90,10 @@ class Meter:
         self.fuel = total if self.portion is None else min(total, max(self.portion, least))
         self.reserve = total - self.fuel
 
+    def gather(self, need: int) -> None:
+        """Bring `need` units to hand, or all there are. Nobody is charged, nothing is refilled."""
+        self._share(need)
+
     def interrupt(self) -> None:
         """Make the next block stop. May be called from another thread or a signal handler.
 

@@ -30,8 +30,8 @@ __all__ = ["CodeCache", "Entry", "cache_dir_from_environment", "open_cache"]
 VARIABLE = "PYWASMVM_CODE_CACHE"
 _DIGEST_BYTES = 32
 
-# marshalled code, instruction positions per line, whether it makes tail calls
-Entry = tuple[bytes, bytes, bool]
+# marshalled code, instruction position and debt per line, whether it makes tail calls
+Entry = tuple[bytes, bytes, bytes, bool]
 
 _unsaved: set[CodeCache] = set()
 
@@ -69,19 +69,20 @@ class CodeCache:
         self.path = path
         self.entries: dict[int, Entry] = _read(path)
 
-    def get(self, funcidx: int, filename: str) -> tuple[CodeType, array[int], bool] | None:
-        """Return a function's code under this file name, its lines and whether it makes tail calls."""
+    def get(self, funcidx: int, filename: str) -> tuple[CodeType, array[int], array[int], bool] | None:
+        """Return a function's code under this file name, its lines, debts and whether it makes tail calls."""
         entry = self.entries.get(funcidx)
         if entry is None:
             return None
         code: CodeType = marshal.loads(entry[0])  # noqa: S302 - rule 3
-        lines = array("i")
-        lines.frombytes(entry[1])
-        return code.replace(co_filename=filename), lines, entry[2]
+        lines, debts = array("i", entry[1]), array("i", entry[2])
+        return code.replace(co_filename=filename), lines, debts, entry[3]
 
-    def put(self, funcidx: int, code: CodeType, lines: array[int], has_tail_calls: bool) -> None:
+    def put(
+        self, funcidx: int, code: CodeType, lines: array[int], debts: array[int], has_tail_calls: bool
+    ) -> None:
         """Remember a function; `save` writes it, at the latest when Python ends."""
-        self.entries[funcidx] = (marshal.dumps(code), lines.tobytes(), has_tail_calls)
+        self.entries[funcidx] = (marshal.dumps(code), lines.tobytes(), debts.tobytes(), has_tail_calls)
         _unsaved.add(self)
 
     def save(self) -> None:

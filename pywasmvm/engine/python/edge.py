@@ -16,7 +16,7 @@ from ...isa import BY_NAME
 from ...isa.model import INDEXED_TRAPS, Op, TrapKind
 from . import numeric
 from .modulecode import ModuleCode, find_module
-from .support import Tail, empty
+from .support import Tail, empty, more
 
 __all__ = [
     "Depth",
@@ -61,13 +61,17 @@ class Depth:
 
 
 class _Place:
-    """The instruction a generated frame was at."""
+    """The instruction a generated frame was at, and the fuel that was owed there."""
 
-    __slots__ = ("funcidx", "module", "pos", "special")
+    __slots__ = ("debt", "funcidx", "module", "pos", "resumed", "special")
 
-    def __init__(self, module: ModuleCode, funcidx: int, entry: int) -> None:
+    def __init__(self, module: ModuleCode, code: CodeType, line: int) -> None:
         self.module = module
-        self.funcidx = funcidx
+        self.funcidx = int(code.co_name[1:])
+        self.resumed = code.co_name[0] == "x"
+        found = (module.resuming if self.resumed else module.funcs)[self.funcidx]
+        entry = found.lines[line - 1]
+        self.debt = found.debts[line - 1]
         self.special = entry < 0
         self.pos = ~entry if entry < 0 else entry
 
@@ -88,11 +92,9 @@ def _place(tb: TracebackType) -> _Place | None:
     if not code.co_filename.startswith("<wasm module"):
         return None
     module = find_module(code.co_filename)
-    if module is None or not code.co_name[1:].isdigit() or code.co_name[0] != "f":
+    if module is None or code.co_name == "e0":
         return None
-    funcidx = int(code.co_name[1:])
-    found = module.funcs.get(funcidx)
-    return None if found is None else _Place(module, funcidx, found.lines[tb.tb_lineno - 1])
+    return _Place(module, code, tb.tb_lineno)
 
 
 def frames_of(exc: BaseException) -> tuple[Frame, ...]:
@@ -102,6 +104,8 @@ def frames_of(exc: BaseException) -> tuple[Frame, ...]:
     while tb is not None:
         place = _place(tb)
         if place is not None:
+            if place.resumed:
+                places.pop()
             places.append(place)
         tb = tb.tb_next
     return tuple(place.frame() for place in places[: -MOST_FRAMES - 1 : -1])
@@ -115,7 +119,7 @@ def _is_callee(code: CodeType) -> bool:
 def _passed_empty(tb: TracebackType | None) -> bool:
     """Tell whether the tank itself raised: it has put back what could not be paid, the frame has not."""
     while tb is not None:
-        if tb.tb_frame.f_code is empty.__code__:
+        if tb.tb_frame.f_code in (empty.__code__, more.__code__):
             return True
         tb = tb.tb_next
     return False
@@ -139,7 +143,7 @@ def translate(exc: BaseException, meter: Any) -> BaseException:
     if inner is None or not (_is_callee(inner.tb_frame.f_code) or _passed_empty(inner)):
         fuel = last.tb_frame.f_locals.get("F")
         if fuel is not None:
-            meter.fuel = fuel
+            meter.fuel = fuel - place.debt
     if inner is not None:
         return exc
     kind = _kind_of(exc, place)

@@ -6,6 +6,7 @@ out sets J and breaks; behind each loop that it leaves, J is looked at again.
 
 from __future__ import annotations
 
+from .charges import arrive, save_fuel
 from .lower import Frame, Loop, Lowering
 from .values import DIRTY, Val
 
@@ -34,7 +35,7 @@ def _assign(f: Lowering, name: str, val: Val) -> None:
 
 def emit_return(f: Lowering) -> None:
     """Write the return of the function with the operands on top."""
-    f.save_fuel()
+    save_fuel(f)
     count = len(f.results)
     if not count:
         f.w.put("return")
@@ -97,6 +98,7 @@ def branch(f: Lowering, depth: int) -> None:
         return
     deliver(f, target)
     if node.kind == "loop":
+        arrive(f, None)
         if node.flat:
             jump_flat(f, target, node.start + 1)
         else:
@@ -104,9 +106,11 @@ def branch(f: Lowering, depth: int) -> None:
         return
     if _falls_to_same_place(f, target):
         f.loops[-1].frame.reached = True
+        arrive(f, f.loops[-1].frame)
         f.w.put("break")
         return
     target.reached = True
+    arrive(f, target)
     if node.guard:
         return
     if node.flat:

@@ -26,7 +26,7 @@ from .views import FORMATS, window
 
 __all__ = ["InstanceCode", "StoreState", "helper_names"]
 
-_NAME = re.compile(r"(TT|MM|FN|[A-Zfg])(\d+)(?:o(\d+))?")
+_NAME = re.compile(r"(TT|MM|FN|[A-Zfgx])(\d+)(?:o(\d+))?")
 # Frames up to this size are covered by the limit on call depth; larger ones count against value_stack_bytes.
 PLAIN_FRAME_BYTES = 4096
 # About a tenth of a second's worth.
@@ -36,6 +36,7 @@ FUEL_PORTION = 1 << 22
 def helper_names() -> dict[str, Any]:
     """Return what generated code sees as builtins: the helpers, and of Python's own only what it uses."""
     names: dict[str, Any] = {"__name__": "builtins", "len": len, "abs": abs, "float": float}
+    names |= {"locals": locals, "map": map}
     names |= {"INF": numeric.INF, "NAN": numeric.NAN}
     names |= expression_names()
     names |= {name: value for name, value in vars(support).items() if not name.startswith("_")}
@@ -176,6 +177,8 @@ class InstanceCode:
         instance = self.instance
         if kind in "fg":
             return self._callee(kind, index)
+        if kind == "x":
+            return self._second_form(index)
         if kind == "Z":
             return support.make_type_test(instance.checked.types[index])
         if kind == "T":
@@ -193,6 +196,15 @@ class InstanceCode:
             # fast: a function of another instance is bound once, so it must not be a stub.
             home.code.install(func.funcidx)
         return tail_of(func) if kind == "g" else entry_of(func)
+
+    def _second_form(self, funcidx: int) -> Callable[..., Any]:
+        """Return what translates a function's second form (charges.py) and puts that in its own place."""
+
+        def stub(pos: int, depth: int, variables: dict[str, Any]) -> Any:
+            made = self.globals[f"x{funcidx}"] = self.function(self.module.resuming_code(funcidx).code)
+            return made(pos, depth, variables)
+
+        return stub
 
     # -- memories -----------------------------------------------------------------------------------
 

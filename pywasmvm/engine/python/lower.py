@@ -7,8 +7,8 @@ h is kept
         in the Python local `s<h>`, wasm local i in `l<i>`.
 Rule 2: a pending text at height h reads only `s` variables of height h or more, and locals.
 Rule 3: nothing from the module but numbers enters the source.
-Names in the source: D frames left, F fuel left, S the store's meter, J a branch on its way out of several
-loops, B<n> a dispatcher's position, E the flat try_table we are in; others are set up by link.py.
+Names in the source: D frames left, F fuel left (charges.py), S the store's meter, J a branch on its way out
+of several loops, B<n> a dispatcher's position, E the flat try_table we are in; others are set up by link.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 from ...errors import InternalError
 from ...syntax.instructions import Instr
 from ...syntax.types import NumType, RefType
-from ..fuel import MOST_UNITS, segment_costs
+from ..fuel import segment_costs
+from .charges import charge, find_needs, pays_per_unit
 from .plan import Node, Plan, make_plan
 from .values import ATOM, DIRTY, MEM, TRAP, Val, name_of, reduced
 from .writer import Writer
@@ -60,13 +61,14 @@ def body(*ops: Any) -> Callable[[Body], Body]:
 
 
 class Source:
-    """The result: text, the position per line, and what the caller must know."""
+    """The result: text, per line the position and the fuel owed, and what the caller must know."""
 
-    __slots__ = ("has_tail_calls", "lines", "text")
+    __slots__ = ("debts", "has_tail_calls", "lines", "text")
 
-    def __init__(self, text: str, lines: array[int], has_tail_calls: bool) -> None:
+    def __init__(self, text: str, lines: array[int], debts: array[int], has_tail_calls: bool) -> None:
         self.text = text
         self.lines = lines
+        self.debts = debts
         self.has_tail_calls = has_tail_calls
 
 
@@ -86,14 +88,19 @@ class Frame:
     base      operand height below its parameters.
     level     index of its Python loop in `loops`, -1 if it has none (or is flat: then its region's).
     reached   whether its end is reached by some way other than falling into it.
+    debt      fuel that is owed at its end, None as long as nothing has got there (charges.py).
+    owed      fuel that was owed at an `if`.
+    guards    per `if not` that is open for it: the fuel to be charged where that does not hold.
     """
 
     __slots__ = (
         "base",
         "clauses",
+        "debt",
         "guards",
         "level",
         "node",
+        "owed",
         "params",
         "reached",
         "region",
@@ -108,7 +115,9 @@ class Frame:
         self.params = params
         self.results = results
         self.level = -1
-        self.guards = 0
+        self.guards: list[int] = []
+        self.debt: int | None = None
+        self.owed = 0
         self.reached = False
         self.region: Any = None
         self.saved: list[Val] = []
@@ -125,10 +134,16 @@ class Lowering:
     """One function on its way."""
 
     def __init__(
-        self, module: Any, params: tuple[str, ...], results: tuple[str, ...], locals_: list[Any]
+        self,
+        module: Any,
+        params: tuple[str, ...],
+        results: tuple[str, ...],
+        locals_: list[Any],
+        funcidx: int = 0,
     ) -> None:
         """`module` is a ModuleCode; `locals_` are the closed types of the locals, parameters first."""
         self.module = module
+        self.funcidx = funcidx
         self.params = params
         self.results = results
         self.local_types = locals_
@@ -145,7 +160,8 @@ class Lowering:
         self.uses_jump = False
         self.has_tail_calls = False
         self.live = True
-        self.reload = False
+        self.reload = self.due = self.resumes = False
+        self.exact = True
         self.region_count = 0
         self.temps = 0
         # flat try_tables: (value of E, frames around it, clauses)
@@ -153,6 +169,7 @@ class Lowering:
         self.instrs: list[Instr] = []
         self.plan: Plan
         self.costs: dict[int, int] = {}
+        self.needs: dict[int, int] = {}
 
     # -- the operand stack -------------------------------------------------------------------------
 
@@ -301,56 +318,20 @@ class Lowering:
         self.w.put(f"{name} = {val.text}")
         return Val(name, val.t, val.lo, val.hi, ATOM | val.flags & DIRTY, frozenset((name,)))
 
-    # -- fuel ----------------------------------------------------------------------------------------
-
-    def charge(self, pos: int) -> None:
-        """Write the charge of the segment that starts at `pos`."""
-        cost = self.costs.get(pos, 0)
-        w = self.w
-        if self.reload:
-            self.reload = False
-            if not cost:
-                w.put("F = S.fuel")
-                return
-            w.put(f"F = S.fuel - {cost}")
-        elif cost:
-            w.put(f"F -= {cost}")
-        if cost:
-            w.put(f"if F < 0: F = empty(S, F, {cost})")
-
-    def charge_units(self, count: Val) -> None:
-        """Write the charge of a PER_UNIT instruction for `count` units, a name or constant."""
-        if not self.module.metered:
-            return
-        text = count.text
-        if count.hi > MOST_UNITS:
-            self.w.put(f"t = {text} if {text} < {MOST_UNITS} else {MOST_UNITS}")
-            text = "t"
-        self.w.put(f"F -= {text}")
-        self.w.put(f"if F < 0: F = empty(S, F, {text})")
-
-    def charge_growth(self, grown: str, delta: Val) -> None:
-        """Write the charge for growing a memory or table by `delta`, a name or constant."""
-        if self.module.metered:
-            self.w.put(f"t = {grown}.growth_units({delta.text})")
-            self.w.put("F -= t")
-            self.w.put("if F < 0: F = empty(S, F, t)")
-
-    def save_fuel(self) -> None:
-        """Write fuel back before something else may look at it."""
-        if self.module.metered:
-            self.w.put("S.fuel = F")
-
     # -- the main loop -------------------------------------------------------------------------------
 
-    def lower(self, instrs: list[Instr], name: str) -> Source:
-        """Translate a body, its final `end` included."""
-        from .lower_control import close_function, open_function, skip_dead
+    def lower(self, instrs: list[Instr], resumes: bool = False) -> Source:
+        """Translate a body, its final `end` included. `resumes`: to the form that goes on at a checkpoint."""
+        from .lower_control import begin_chunk, close_function, open_function, skip_dead
 
         self.instrs = instrs
-        self.plan = make_plan(instrs)
+        self.resumes = resumes
+        self.plan = make_plan(instrs, resumes)
+        self.exact = resumes or not self.module.metered or self.plan.has_try
         if self.module.metered:
             self.costs = segment_costs(instrs)
+        if not self.exact:
+            self.needs = find_needs(self.plan, self.costs)
         open_function(self)
         bodies, w, costs = BODIES, self.w, self.costs
         pos, end = 0, len(instrs)
@@ -360,13 +341,17 @@ class Lowering:
             if not self.live:
                 pos = skip_dead(self, pos)
                 continue
-            if pos in costs or self.reload:
-                self.charge(pos)
+            if self.due and resumes:
+                self.due = False
+                self.spill_all()
+                begin_chunk(self, pos)
+            if self.due or self.reload or pos in costs:
+                charge(self, pos)
             if not self.stack:
                 self.temps = 0
             bodies[instr[0]](self, instr)
+            if pays_per_unit(instr):
+                self.due = resumes or not self.exact
             pos += 1
-        close_function(self)
-        arguments = "".join(f", l{i}" for i in range(len(self.params)))
-        text, lines = w.finish(f"def {name}(D{arguments}):")
-        return Source(text, lines, self.has_tail_calls)
+        text, lines, debts = close_function(self)
+        return Source(text, lines, debts, self.has_tail_calls)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ...isa import BY_NAME
 from ...syntax.instructions import Instr
+from .charges import called, save_fuel
 from .lower import Lowering, body
 from .values import TRAP
 
@@ -32,16 +33,16 @@ def _call(f: Lowering, callee: str, params: Letters, results: Letters) -> None:
     arguments = _arguments(f, len(params))
     f.before_effect()
     names = [f.push_name(t) for t in results]
-    f.save_fuel()
+    save_fuel(f)
     target = f"{', '.join(names)} = " if names else ""
     f.w.put(f"{target}{callee}(D - 1{arguments})")
-    f.reload = f.module.metered
+    called(f)
 
 
 def _tail_call(f: Lowering, callee: str, params: Letters) -> None:
     arguments = _arguments(f, len(params))
     f.has_tail_calls = True
-    f.save_fuel()
+    save_fuel(f)
     f.w.put(f"return Tail({callee}{arguments})")
     f.live = False
 

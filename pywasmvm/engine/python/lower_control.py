@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from array import array
+from collections.abc import Iterator
 from typing import Any
 
 from ...isa import BY_NAME
 from ...syntax.instructions import Instr
+from .charges import arrive, arrive_unless, charge, checkpoint, pay
 from .jumps import branch, close_loop, deliver, emit_return, jump, jump_flat, open_loop
 from .lower import Frame, Lowering, body
 from .lower_variables import local_values
@@ -15,6 +19,7 @@ __all__ = ["close_function", "conditional_branch", "open_function", "skip_dead"]
 
 ZERO_OF = {"i32": "0", "i64": "0", "v128": "0", "f32": "0.0", "f64": "0.0", "ref": "None"}
 NAMES_PER_LINE = 200
+_VARIABLE = re.compile(r"\b[ls]\d+\b")
 
 
 class RegionInfo:
@@ -53,22 +58,27 @@ def _open_region(f: Lowering, frame: Frame, pos: int) -> None:
 
 def open_function(f: Lowering) -> None:
     """Write the prologue."""
+    frame = Frame(f.plan.function, 0, (), f.results)
+    f.frames.append(frame)
+    if f.resumes:
+        local_values(f)
+        _open_region(f, frame, 0)
+        return
     f.w.put("if D < 1: exhausted()")
     _declare_locals(f)
     f.reload = f.module.metered
-    frame = Frame(f.plan.function, 0, (), f.results)
-    f.frames.append(frame)
+    f.due = not f.exact
     if f.plan.function.flat:
         if f.reload:
-            f.charge(0)
+            charge(f, 0)
             f.costs.pop(0, None)
         _open_region(f, frame, 0)
 
 
-def close_function(f: Lowering) -> None:
-    """Write what stands behind the last instruction and declare J if it was used."""
+def close_function(f: Lowering) -> tuple[str, array[int], array[int]]:
+    """Write what stands behind the last instruction and return the whole, see `Writer.finish`."""
     if f.plan.function.flat:
-        f.w.close_region(None, declare=not f.plan.has_flat_try)
+        f.w.close_region(None, declare=not f.plan.has_flat_try and not f.resumes)
         if f.plan.has_flat_try:
             from .lower_exceptions import close_flat_tries
 
@@ -77,7 +87,21 @@ def close_function(f: Lowering) -> None:
             f.w.close()
         f.loops.pop()
     if f.uses_jump:
-        f.w.lines.insert(0, (1, "J = 0", 0))
+        f.w.lines.insert(0, (1, "J = 0", 0, 0))
+    if f.resumes:
+        f.w.lines[:0] = [(1, text, 0, 0) for text in _restored(f)]
+        return f.w.finish(f"def x{f.funcidx}(B1, D, L):")
+    arguments = "".join(f", l{i}" for i in range(len(f.params)))
+    return f.w.finish(f"def f{f.funcidx}(D{arguments}):")
+
+
+def _restored(f: Lowering) -> Iterator[str]:
+    """Return the lines that take over the variables of the other form, L; those not there become None."""
+    names = sorted({name for _, text, _, _ in f.w.lines for name in _VARIABLE.findall(text)})
+    for i in range(0, len(names), NAMES_PER_LINE):
+        some = names[i : i + NAMES_PER_LINE]
+        yield f"{', '.join(some)}, = map(L.get, {(*some,)!r})"
+    yield "F = S.fuel"
 
 
 def skip_dead(f: Lowering, pos: int) -> int:
@@ -147,6 +171,8 @@ def loop(f: Lowering, instr: Instr) -> None:
     frame = open_frame(f, instr[1])
     _force_params(f, frame)
     f.forget_ranges()
+    if node.targeted:
+        pay(f)
     if node.root:
         _open_region(f, frame, node.start + 1)
     elif node.flat:
@@ -154,6 +180,8 @@ def loop(f: Lowering, instr: Instr) -> None:
     else:
         f.w.open("while True:")
         open_loop(f, frame)
+    if node.targeted:
+        checkpoint(f, node.start + 1)
 
 
 @body(BY_NAME["if"])
@@ -164,7 +192,9 @@ def if_(f: Lowering, instr: Instr) -> None:
     f.spill_all()
     frame = open_frame(f, instr[1])
     node = frame.node
+    frame.owed = f.w.debt
     if node.otherwise < 0:
+        frame.debt = frame.owed
         _force_params(f, frame)
     frame.saved = f.stack[frame.base :]
     if node.flat:
@@ -186,6 +216,8 @@ def else_(f: Lowering, instr: Instr) -> None:
     frame.then_live = f.live
     if f.live:
         deliver(f, frame)
+        arrive(f, frame)
+    f.w.debt = frame.owed
     if frame.node.flat:
         if f.live:
             frame.reached = True
@@ -215,6 +247,7 @@ def end(f: Lowering, instr: Instr) -> None:
     if f.live:
         for i in range(len(frame.results)):
             _deliver_in_place(f, frame.base + i)
+        arrive(f, frame)
     if node.kind == "try":
         from .lower_exceptions import end_try
 
@@ -226,6 +259,8 @@ def end(f: Lowering, instr: Instr) -> None:
         _end_flat(f, frame)
     else:
         _end_structured(f, frame)
+    if frame.debt is not None:
+        f.w.debt = frame.debt
     f.stack[frame.base :] = [name_of(f"s{frame.base + i}", t) for i, t in enumerate(frame.results)]
 
 
@@ -253,8 +288,10 @@ def _end_flat(f: Lowering, frame: Frame) -> None:
 def _end_structured(f: Lowering, frame: Frame) -> None:
     node = frame.node
     if node.guard:
-        for _ in range(frame.guards):
+        for more in reversed(frame.guards):
             f.w.close()
+            if more:
+                f.w.put(f"else: F -= {more}")
         f.live = f.live or frame.reached
         return
     if node.kind == "if":
@@ -316,12 +353,15 @@ def conditional_branch(f: Lowering, test: str, inverse: str, depth: int) -> None
         w.close()
         return
     target.reached = True
-    target.guards += 1
+    more = arrive_unless(f, target)
     if not target.label:
         w.open(f"if {inverse}:")
+        target.guards.append(more)
         return
+    target.guards.append(0)
     w.open(f"if {test}:")
     deliver(f, target)
+    arrive(f, target)
     w.close()
     w.open("else:")
 
@@ -357,15 +397,25 @@ def _in_region_of(first: Frame, target: Frame) -> bool:
 
 
 def _flat_switch(f: Lowering, name: str, targets: list[Frame]) -> None:
-    places = []
+    places, charges = [], []
     for target in targets:
         forward = target.node.kind != "loop"
         target.reached = target.reached or forward
         places.append((target.node.end if forward else target.node.start) + 1)
+        charges.append(arrive_unless(f, target) if forward else f.w.debt)
     var = targets[0].region.var
-    table = ", ".join(map(str, places[:-1]))
-    f.w.put(f"{var} = ({table},)[{name}] if {name} < {len(places) - 1} else {places[-1]}")
+    if len(set(charges)) > 1:
+        f.w.put(f"F -= {_chosen(name, charges)}")
+    elif charges[0]:
+        f.w.put(f"F -= {charges[0]}")
+    f.w.put(f"{var} = {_chosen(name, places)}")
     jump_to_region(f, targets[0])
+
+
+def _chosen(name: str, numbers: list[int]) -> str:
+    """Return the text of the number that an index chooses, the last one for all that are too large."""
+    *table, last = numbers
+    return f"({', '.join(map(str, table))},)[{name}] if {name} < {len(table)} else {last}"
 
 
 def jump_to_region(f: Lowering, target: Frame) -> None:

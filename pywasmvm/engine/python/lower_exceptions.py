@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...isa import BY_NAME
 from ...syntax.instructions import Catch, CatchKind, Instr
+from .charges import save_fuel
 from .jumps import branch, close_loop, open_loop
 from .lower import Frame, Lowering, body
 from .lower_control import begin_chunk, open_frame
@@ -121,7 +122,7 @@ def throw(f: Lowering, instr: Instr) -> None:
     count = len(f.module.tag_letters(instr[1]))
     f.before_branch()
     texts = [f.raw(val) for val in f.stack[len(f.stack) - count :]] if count else []
-    f.save_fuel()
+    save_fuel(f)
     f.w.put(f"raise WasmException(X{instr[1]}, ({''.join(text + ', ' for text in texts)}))")
     f.live = False
 
@@ -131,6 +132,6 @@ def throw_ref(f: Lowering, instr: Instr) -> None:
     """Throw an exception by reference."""
     reference = f.pop()
     f.before_branch()
-    f.save_fuel()
+    save_fuel(f)
     f.w.put(f"rethrow({reference.text})")
     f.live = False

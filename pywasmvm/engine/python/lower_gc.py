@@ -11,6 +11,7 @@ from typing import Any
 from ...isa import BY_NAME
 from ...syntax.instructions import Instr
 from ...syntax.types import PackedType
+from .charges import charge_units
 from .lower import Lowering, body
 from .lower_refs import operands
 from .values import ATOM, MEM, TRAP, Val, reduced
@@ -55,7 +56,7 @@ def _push_field(f: Lowering, storage: Any, text: str, signed: bool) -> None:
 def _pop_units(f: Lowering) -> Val:
     """Pop a count into a name and charge for it."""
     count = f.named(reduced(f.pop()))
-    f.charge_units(count)
+    charge_units(f, count)
     return count
 
 

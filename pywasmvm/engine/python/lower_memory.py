@@ -12,6 +12,7 @@ from __future__ import annotations
 from ...isa import BY_NAME, OPS
 from ...isa.model import Kind, Op, TrapKind
 from ...syntax.instructions import Instr, MemArg
+from .charges import charge_growth, charge_units
 from .lower import Lowering, body
 from .lower_numeric import template_of
 from .values import ATOM, DIRTY, MAX_OF, MEM, TRAP, Val, constant, reduced
@@ -281,7 +282,7 @@ def memory_grow(f: Lowering, instr: Instr) -> None:
     delta = f.pop_int()
     f.before_effect()
     delta = f.named(delta)
-    f.charge_growth(f"MM{instr[1]}", delta)
+    charge_growth(f, f"MM{instr[1]}", delta)
     f.w.put(f"{f.push_name(t)} = MM{instr[1]}.grow_pages({delta.text}) & {MAX_OF[t]}")
 
 
@@ -291,7 +292,7 @@ def bulk(f: Lowering, helper: str, count: int) -> None:
     operands = [f.settled(val) for val in f.stack[len(f.stack) - count :]]
     del f.stack[len(f.stack) - count :]
     operands[-1] = f.named(operands[-1])
-    f.charge_units(operands[-1])
+    charge_units(f, operands[-1])
     f.w.put(f"{helper}, {', '.join(val.text for val in operands)})")
 
 

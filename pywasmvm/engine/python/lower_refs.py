@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...isa import BY_NAME
 from ...syntax.instructions import Instr
 from ...syntax.types import AbsHeapType, Exact, HeapType, RefType
+from .charges import charge_growth
 from .lower import Lowering, body
 from .lower_control import conditional_branch
 from .lower_memory import bulk
@@ -218,7 +219,7 @@ def table_grow(f: Lowering, instr: Instr) -> None:
     t = f.module.table_letter(instr[1])
     value, delta = operands(f, 2)
     delta = f.named(delta)
-    f.charge_growth(f"TT{instr[1]}", delta)
+    charge_growth(f, f"TT{instr[1]}", delta)
     f.w.put(f"{f.push_name(t)} = TT{instr[1]}.grow_elems({delta.text}, {value.text}) & {MAX_OF[t]}")
 
 

@@ -35,13 +35,14 @@ _modules: weakref.WeakValueDictionary[str, ModuleCode] = weakref.WeakValueDictio
 
 
 class FuncCode:
-    """One translated function. `lines[n - 1]` is the instruction position of source line n, see writer.py."""
+    """One translated function. `lines` and `debts` are per source line, see writer.py."""
 
-    __slots__ = ("code", "has_tail_calls", "lines")
+    __slots__ = ("code", "debts", "has_tail_calls", "lines")
 
-    def __init__(self, code: CodeType, lines: array[int], has_tail_calls: bool) -> None:
+    def __init__(self, code: CodeType, lines: array[int], debts: array[int], has_tail_calls: bool) -> None:
         self.code = code
         self.lines = lines
+        self.debts = debts
         self.has_tail_calls = has_tail_calls
 
 
@@ -67,6 +68,7 @@ class ModuleCode:
         self.imported = self.module.import_count(ExternKind.FUNC)
         self.filename = f"<wasm module {next(_serial)}>"
         self.funcs: dict[int, FuncCode] = {}
+        self.resuming: dict[int, FuncCode] = {}
         self._windows: set[tuple[int, int]] = set()
         self._blocktypes: dict[Any, tuple[Letters, Letters]] = {}
         self._functypes: dict[int, tuple[Letters, Letters]] = {}
@@ -144,12 +146,12 @@ class ModuleCode:
         """Return the syntax of a defined function."""
         return self.module.funcs[funcidx - self.imported]
 
-    def lower(self, funcidx: int) -> Source:
-        """Translate a defined function to source."""
+    def lower(self, funcidx: int, resumes: bool = False) -> Source:
+        """Translate a defined function to source. `resumes`: its second form (charges.py)."""
         func = self.definition(funcidx)
         params, results = self.func_letters(funcidx)
-        lowering = Lowering(self, params, results, self.checked.local_types(func))
-        return lowering.lower(func.body.instrs(), f"f{funcidx}")
+        lowering = Lowering(self, params, results, self.checked.local_types(func), funcidx)
+        return lowering.lower(func.body.instrs(), resumes)
 
     def func_code(self, funcidx: int) -> FuncCode:
         """Return the compiled translation of a defined function."""
@@ -162,16 +164,27 @@ class ModuleCode:
 
     def _translate(self, funcidx: int) -> FuncCode:
         source = self.lower(funcidx)
-        made = FuncCode(compiled(source.text, self.filename), source.lines, source.has_tail_calls)
+        made = self._compiled(source)
         if self.cache is not None:
-            self.cache.put(funcidx, made.code, made.lines, made.has_tail_calls)
+            self.cache.put(funcidx, made.code, made.lines, made.debts, made.has_tail_calls)
         return made
+
+    def _compiled(self, source: Source) -> FuncCode:
+        code = compiled(source.text, self.filename)
+        return FuncCode(code, source.lines, source.debts, source.has_tail_calls)
+
+    def resuming_code(self, funcidx: int) -> FuncCode:
+        """Return the compiled second form of a defined function."""
+        found = self.resuming.get(funcidx)
+        if found is None:
+            found = self.resuming[funcidx] = self._compiled(self.lower(funcidx, True))
+        return found
 
     def expression_code(self, expr: Expr, result: str) -> CodeType:
         """Return the compiled translation of a constant expression, as a function of D."""
         quiet = _Unmetered(self)
         lowering = Lowering(quiet, (), (result,), [])
-        return compiled(lowering.lower(expr.instrs(), "e0").text, self.filename)
+        return compiled(lowering.lower(expr.instrs()).text.replace("def f0", "def e0", 1), self.filename)
 
 
 class _Unmetered:

@@ -80,7 +80,7 @@ class Node:
 class Plan:
     """The nodes by opening position, and where falling out of each position leads."""
 
-    __slots__ = ("function", "has_flat_try", "instrs", "nodes")
+    __slots__ = ("function", "has_flat_try", "has_try", "instrs", "nodes")
 
     def __init__(
         self, instrs: Sequence[Instr], function: Node, nodes: dict[int, Node], has_flat_try: bool
@@ -89,6 +89,7 @@ class Plan:
         self.function = function
         self.nodes = nodes
         self.has_flat_try = has_flat_try
+        self.has_try = any(node.kind == "try" for node in nodes.values())
 
     def landing(self, node: Node) -> int:
         """Return the position that runs next after `node` has ended: the first that is no `end`."""
@@ -200,9 +201,12 @@ def _settle(nodes: list[Node]) -> bool:
     return has_flat_try
 
 
-def make_plan(instrs: Sequence[Instr]) -> Plan:
-    """Return the plan of a validated body, its final `end` included."""
+def make_plan(instrs: Sequence[Instr], flat: bool = False) -> Plan:
+    """Return the plan of a validated body, its final `end` included. `flat`: make everything flat."""
     function, nodes = _scan(instrs)
+    if flat:
+        for node in nodes:
+            node.flat, node.root = True, False
     _measure(nodes)
     has_flat_try = _settle(nodes)
     return Plan(instrs, function, {node.start: node for node in nodes}, has_flat_try)

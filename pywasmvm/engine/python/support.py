@@ -42,6 +42,16 @@ def empty(meter: Any, fuel: int, cost: int) -> int:
     return left
 
 
+def more(meter: Any, fuel: int, need: int) -> int:
+    """Bring `need` units to hand if there are so many, or deal with an interrupt. Return what is at hand."""
+    meter.fuel = fuel
+    if meter.interrupted:
+        meter.empty(0)
+    meter.gather(need)
+    left: int = meter.fuel
+    return left
+
+
 # -- traps ------------------------------------------------------------------------------------------
 
 

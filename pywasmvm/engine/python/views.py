@@ -87,10 +87,11 @@ class SlowWindow:
 
 
 def window(buf: memoryview, base: int, fmt: str, width: int, offset: int = 0) -> Any:
-    """Return the numbers of `width` bytes at `offset` and every following byte of `buf`, which lies at `base`."""
+    """Return the numbers of `width` bytes at `offset` and each later byte of `buf`, which lies at `base`."""
     count = max(len(buf) - offset - width + 1, 0)
     if width == 1:
-        return buf[len(buf) - count :].cast(fmt)
+        bytes_: Any = buf[len(buf) - count :]
+        return bytes_.cast(fmt)
     if _make is None:
         return SlowWindow(buf, fmt, offset)
     shape, stride = ctypes.c_ssize_t(count), ctypes.c_ssize_t(1)

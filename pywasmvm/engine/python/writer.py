@@ -1,6 +1,6 @@
 """Collects the lines of one Python function and puts dispatcher regions together.
 
-A line is (indent, text, pos): `pos` is the position of the wasm instruction it belongs to, or its
+A line is (indent, text, pos, debt): `pos` is the position of the wasm instruction it belongs to, or its
 complement (~pos) on a line where a Python error means that instruction's own trap. Inside a region lines go
 to chunks, one per place that can be jumped to; closing the region writes them under a binary decision tree
 over a variable
@@ -19,7 +19,7 @@ from array import array
 
 __all__ = ["Line", "Region", "Writer"]
 
-Line = tuple[int, str, int]
+Line = tuple[int, str, int, int]
 
 
 class Region:
@@ -41,25 +41,26 @@ class Writer:
         self.lines: list[Line] = []
         self.indent = 1
         self.pos = 0
+        self.debt = 0
         self.regions: list[Region] = []
 
     def put(self, text: str) -> None:
         """Append one line."""
-        self.lines.append((self.indent, text, self.pos))
+        self.lines.append((self.indent, text, self.pos, self.debt))
 
     def put_special(self, text: str) -> None:
         """Append a line on which IndexError and AttributeError mean the instruction's own traps (edge.py)."""
-        self.lines.append((self.indent, text, ~self.pos))
+        self.lines.append((self.indent, text, ~self.pos, self.debt))
 
     def open(self, text: str) -> None:
         """Append a line that ends with a colon and indent what follows."""
-        self.lines.append((self.indent, text, self.pos))
+        self.lines.append((self.indent, text, self.pos, self.debt))
         self.indent += 1
 
     def close(self) -> None:
         """End what `open` began; an empty suite gets a `pass`."""
         if not self.lines or self.lines[-1][1][-1] == ":" and self.lines[-1][0] == self.indent - 1:
-            self.lines.append((self.indent, "pass", self.pos))
+            self.lines.append((self.indent, "pass", self.pos, self.debt))
         self.indent -= 1
 
     def open_region(self, var: str, pos: int) -> Region:
@@ -108,11 +109,12 @@ class Writer:
         lines = chunks[first][1]
         if not lines:
             self.put("pass")
-        self.lines.extend([(base + indent, text, pos) for indent, text, pos in lines])
+        self.lines.extend([(base + indent, text, pos, debt) for indent, text, pos, debt in lines])
 
-    def finish(self, header: str) -> tuple[str, array[int]]:
-        """Return the source under `header`, and the instruction's position per line, from the header on."""
-        table = array("i", [0])
-        table.extend([pos for _, _, pos in self.lines])
-        body = "\n".join([" " * indent + text for indent, text, _ in self.lines])
-        return f"{header}\n{body}\n", table
+    def finish(self, header: str) -> tuple[str, array[int], array[int]]:
+        """Return the source under `header`, and per line, from the header on, the position and the debt."""
+        table, debts = array("i", [0]), array("i", [0])
+        table.extend([pos for _, _, pos, _ in self.lines])
+        debts.extend([debt for _, _, _, debt in self.lines])
+        body = "\n".join([" " * indent + text for indent, text, _, _ in self.lines])
+        return f"{header}\n{body}\n", table, debts
