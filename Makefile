@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 BUILD_FILES := setup.py pyproject.toml $(wildcard pywasmvm/_fast/*.pyx pywasmvm/_fast/*.pxd)
 PYTEST_ARGS ?=
 
-.PHONY: run test lint format dist clean
+.PHONY: run test bench lint format dist clean
 
 # One request through a filter written in Rust: what it changed, what it logged, what each callback cost.
 run: $(VENV)/.installed-run
@@ -16,6 +16,11 @@ run: $(VENV)/.installed-run
 
 test: $(VENV)/.installed-test
 	$(BIN)/pytest --timeout=900 $(PYTEST_ARGS)
+
+# Everyone side by side. BENCH_ARGS='--quick' takes two minutes, --help tells the rest.
+BENCH_ARGS ?= --out build/bench
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m bench $(BENCH_ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -46,4 +51,13 @@ $(VENV)/.installed-run: $(BUILD_FILES) | $(BIN)/python
 $(VENV)/.installed-test: $(BUILD_FILES) | $(BIN)/python
 	@echo "setting up $(VENV) with everything the tests need (once)"
 	$(PIP) install -q -e '.[test]'
+	@touch $@
+
+# why the flag: the alignment of functions alone moves a C interpreter's figures by 20 %, so pywasm3 gets what ours has.
+# A peer that cannot be installed here is reported by the bench, not fatal.
+$(VENV)/.installed-bench: $(BUILD_FILES) | $(BIN)/python
+	@echo "setting up $(VENV) with the engines to compare with (once)"
+	$(PIP) install -q -e '.[cli]'
+	CFLAGS=-falign-functions=64 $(PIP) install -q --no-binary pywasm3 -e '.[bench]' || \
+	  echo "some of the engines could not be installed: measuring the others"
 	@touch $@

@@ -26,7 +26,10 @@ M64 = (1 << 64) - 1
 class Engine:
     """One engine: `package` is what must be importable, `distribution` what it is called on PyPI.
 
-    `slow` engines get a smaller time budget per measurement.
+    slow      the engine takes part with a smaller time budget per measurement.
+    parallel  it may run guests in several threads at once.
+    process   every run is a process of its own.
+    backend   which of our engines it is, by the name that Config.engine knows.
     """
 
     name: str
@@ -34,6 +37,9 @@ class Engine:
     distribution: str
     load: Callable[[bytes], Run]
     slow: bool = False
+    parallel: bool = False
+    process: bool = False
+    backend: str = ""
 
     def version(self) -> str:
         """Return the installed version, "" where it cannot be told."""
@@ -132,16 +138,25 @@ def _command_line(template: str) -> Callable[[bytes], Run]:
     return load
 
 
+def _ours(name: str, backend: str, metered: bool) -> Engine:
+    package = "pywasmvm._fast.core" if backend == "cython" else "pywasmvm"
+    load = _load_ours(backend, metered)
+    return Engine(name, package, "pywasmvm", load, slow=backend == "python", parallel=True, backend=backend)
+
+
+def _wasmtime(name: str, **settings: Any) -> Engine:
+    return Engine(name, "wasmtime", "wasmtime", _load_wasmtime(**settings), parallel=True)
+
+
 ENGINES = [
-    Engine("pywasmvm fast", "pywasmvm._fast.core", "pywasmvm", _load_ours("cython", metered=True)),
-    Engine("pywasmvm fast, no fuel", "pywasmvm._fast.core", "pywasmvm", _load_ours("cython", metered=False)),
-    Engine("pywasmvm python", "pywasmvm", "pywasmvm", _load_ours("python", metered=True), slow=True),
-    Engine(
-        "pywasmvm python, no fuel", "pywasmvm", "pywasmvm", _load_ours("python", metered=False), slow=True
-    ),
-    Engine("pywasm3", "wasm3", "pywasm3", _load_pywasm3),
-    Engine("wasmtime", "wasmtime", "wasmtime", _load_wasmtime()),
-    Engine("wasmtime, fuel", "wasmtime", "wasmtime", _load_wasmtime(consume_fuel=True)),
+    _ours("pywasmvm fast", "cython", metered=True),
+    _ours("pywasmvm fast, no fuel", "cython", metered=False),
+    _ours("pywasmvm python", "python", metered=True),
+    _ours("pywasmvm python, no fuel", "python", metered=False),
+    Engine("pywasm3", "wasm3", "pywasm3", _load_pywasm3, parallel=True),
+    _wasmtime("wasmtime"),
+    _wasmtime("wasmtime, fuel", consume_fuel=True),
+    _wasmtime("wasmtime, Pulley", target="pulley64"),
     Engine("pwasm, compiled, fuel", "pwasm", "pwasm", _load_pwasm, slow=True),
     Engine("pywasm", "pywasm", "pywasm", _load_pywasm, slow=True),
 ]
@@ -157,5 +172,5 @@ def read_command_engines(path: Path) -> list[Engine]:
         name, separator, command = text.partition("=")
         if not separator or "{wasm}" not in command or "{n}" not in command:
             raise ValueError(f"{path}, line {number}: want `name = command with {{wasm}} and {{n}}`")
-        engines.append(Engine(name.strip(), "", name.strip(), _command_line(command.strip())))
+        engines.append(Engine(name.strip(), "", name.strip(), _command_line(command.strip()), process=True))
     return engines

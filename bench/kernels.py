@@ -43,8 +43,15 @@ class Kernel:
 
 
 def find_kernels(names: tuple[str, ...] = ()) -> list[Kernel]:
-    """Return the kernels called `names` (all when empty), sorted. Raise ValueError naming an unknown one."""
+    """Return the kernels called `names`, all of ours when empty.
+
+    A name that ends in .wasm is a file of the user's, with the same export. Raise ValueError naming one that
+    there is not.
+    """
     found = {path.stem: Kernel(path.stem, path) for path in sorted(FOLDER.glob("*.wasm"))}
+    for name in names:
+        if name.endswith(".wasm") and Path(name).is_file():
+            found[name] = Kernel(Path(name).stem, Path(name))
     unknown = [name for name in names if name not in found]
     if unknown:
         raise ValueError(f"no kernel called {', '.join(unknown)}; there are {', '.join(found)}")

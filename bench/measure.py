@@ -2,20 +2,22 @@
 
 Rule 1: what is compared is CPU time per guest instruction, counted by metered runs, because a slow engine
         cannot run the n of a fast one.
+        The start of a process (command-line engines) is taken off: its smallest run is measured beside it.
 Rule 2: rounds are interleaved (every engine once per round), so a change of the machine's speed hits all.
 """
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .engines import Engine, Run
 from .kernels import Kernel
+from .series import cpu_seconds
 
 Progress = Callable[[str], None]
+MOST = (1 << 31) - 1  # the kernels' n is an i32
 
 
 @dataclass
@@ -45,20 +47,25 @@ class Cell:
 
 
 def _timed(run: Run, n: int) -> tuple[int, float]:
-    begin = time.process_time()
+    begin = cpu_seconds()
     result = run(n)
-    return result, time.process_time() - begin
+    return result, cpu_seconds() - begin
 
 
 def calibrate(run: Run, kernel: Kernel, seconds: float) -> int:
-    """Return an n that keeps `run` busy for about `seconds`, or the smallest if that takes longer."""
+    """Return an n that keeps `run` busy for about `seconds`, or the smallest if that takes longer.
+
+    Raises RuntimeError when no n does: `run` then does not do the work.
+    """
     n = kernel.smallest
     run(n)  # why: the first call pays for lazy translation
     while True:
         _, took = _timed(run, n)
         if took >= seconds / 2:
             return n
-        n = kernel.grow(n, min(seconds / max(took, 1e-6), 10.0))
+        if n >= MOST:
+            raise RuntimeError(f"run({n}) took {took:.6f} s, and run({kernel.smallest}) did too")
+        n = min(kernel.grow(n, min(seconds / max(took, 1e-6), 10.0)), MOST)
 
 
 class Judge:
@@ -91,6 +98,15 @@ class Judge:
             self._known[key] = (result, budget - store.get_fuel())
         return self._known[key]
 
+    def objection(self, run: Run, kernel: Kernel, n: int) -> str:
+        """Return "" if `run` gives the right answer for n, else what is wrong."""
+        result, expected = run(n), self.ask(kernel, n)[0]
+        return (
+            ""
+            if result == expected
+            else f"wrong answer: run({n}) = {result:#x}, {self.name} says {expected:#x}"
+        )
+
 
 def measure(
     engines: Iterable[Engine], kernels: list[Kernel], rounds: int, seconds: float, progress: Progress
@@ -99,25 +115,28 @@ def measure(
     judge = Judge()
     cells: list[Cell] = []
     for kernel in kernels:
-        runs: list[tuple[Cell, Run]] = []
+        runs: list[tuple[Engine, Cell, Run]] = []
         for engine in engines:
             cell = Cell(engine.name, kernel.name)
             cells.append(cell)
             progress(f"{kernel.name}: {engine.name}")
             try:
                 run = engine.load(kernel.code)
-                cell.n = calibrate(run, kernel, seconds)
-                result = run(cell.n)
+                cell.error = judge.objection(run, kernel, kernel.smallest)
+                if not cell.error:
+                    cell.n = calibrate(run, kernel, seconds)
+                    cell.error = judge.objection(run, kernel, cell.n)
             except Exception as error:  # noqa: BLE001 - why: somebody else's engine may raise anything; it is reported
                 cell.error = f"{type(error).__name__}: {error}".splitlines()[0]
+            if cell.error:
                 continue
-            expected, cell.instructions = judge.ask(kernel, cell.n)
-            if result != expected:
-                cell.error = f"wrong answer: run({cell.n}) = {result:#x}, {judge.name} says {expected:#x}"
-                continue
-            runs.append((cell, run))
+            cell.instructions = judge.ask(kernel, cell.n)[1]
+            if engine.process:
+                cell.instructions -= judge.ask(kernel, kernel.smallest)[1]
+            runs.append((engine, cell, run))
         for number in range(rounds):
             progress(f"{kernel.name}: round {number + 1} of {rounds}")
-            for cell, run in runs:
-                cell.seconds.append(_timed(run, cell.n)[1])
+            for engine, cell, run in runs:
+                start = _timed(run, kernel.smallest)[1] if engine.process else 0.0
+                cell.seconds.append(_timed(run, cell.n)[1] - start)
     return cells

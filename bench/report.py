@@ -1,18 +1,20 @@
-"""What the bench shows: a table of ratios to a base engine, Markdown, JSON, a plot."""
+"""What the bench shows: tables in Markdown, and everything as JSON."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
 import platform
+import statistics
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from .engines import Engine
 from .measure import Cell
+from .series import Series
 
 
 def machine(engines: list[Engine]) -> dict[str, Any]:
@@ -25,6 +27,7 @@ def machine(engines: list[Engine]) -> dict[str, Any]:
     return {
         "processor": model or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
+        "date": time.strftime("%Y-%m-%d"),
         "system": platform.platform(),
         "python": sys.version.split()[0],
         "versions": {engine.name: engine.version() for engine in engines},
@@ -61,49 +64,91 @@ def _text(value: float | None) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
-def markdown(cells: list[Cell], base: str) -> str:
-    """Return the table in Markdown: one row per engine, fastest first, time relative to `base`."""
+def kernel_table(cells: list[Cell], base: str) -> str:
+    """Return the table in Markdown: one row per engine, fastest first, time relative to `base`.
+
+    The spread is the median over the kernels of (maximum - minimum) / median of an engine's rounds.
+    """
     table = ratios(cells, base)
     kernels = [name for name in next(iter(table.values())) if name != "geo"]
     lines = [
-        f"| time relative to {base} | geo | " + " | ".join(kernels) + " |",
-        "|---" * (len(kernels) + 2) + "|",
+        f"| time relative to {base} | geo | " + " | ".join(kernels) + " | spread |",
+        "|---" * (len(kernels) + 3) + "|",
     ]
     for engine, row in sorted(table.items(), key=lambda item: item[1]["geo"] or math.inf):
-        lines.append(
-            f"| {engine} | **{_text(row['geo'])}** | " + " | ".join(_text(row[k]) for k in kernels) + " |"
-        )
+        spreads = [cell.spread for cell in cells if cell.engine == engine and cell.spread is not None]
+        spread = f"{statistics.median(spreads):.0%}" if spreads else "-"
+        figures = " | ".join(ratio_text(row[kernel]) for kernel in kernels)
+        lines.append(f"| {engine} | **{ratio_text(row['geo'])}** | {figures} | {spread} |")
     errors = [f"* {cell.engine}, {cell.kernel}: {cell.error}" for cell in cells if cell.error]
     return "\n".join(lines + ([""] + errors if errors else [])) + "\n"
 
 
-def as_json(cells: list[Cell], base: str, about: dict[str, Any]) -> str:
+def ratio_text(value: float | None) -> str:
+    """Return a ratio as the tables show it."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def _figure(value: float | None) -> str:
+    """Return a measured value with three significant digits."""
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def by_part(series: list[Series]) -> dict[str, list[Series]]:
+    """Return the series of each part, in the order of measuring."""
+    parts: dict[str, list[Series]] = {}
+    for item in series:
+        parts.setdefault(item.part, []).append(item)
+    return parts
+
+
+def part_table(series: list[Series]) -> str:
+    """Return one part's table in Markdown: a row per contender, a column per point, medians."""
+    labels = {point.x: point.label for item in series for point in item.points}
+    first = series[0]
+    lines = [
+        f"| {first.part}, {first.unit} by {first.x_unit} | "
+        + " | ".join(labels[x] for x in sorted(labels))
+        + " | spread |",
+        "|---" * (len(labels) + 2) + "|",
+    ]
+    errors = []
+    for item in series:
+        known = {point.x: point for point in item.points}
+        figures = " | ".join(_figure(known[x].median if x in known else None) for x in sorted(labels))
+        spreads = [point.spread for point in item.points if point.spread is not None]
+        spread = f"{statistics.median(spreads):.0%}" if spreads else "-"
+        lines.append(f"| {item.name} | {figures} | {spread} |")
+        errors += [f"* {item.name}, {point.label}: {point.error}" for point in item.points if point.error]
+    return "\n".join(lines + ([""] + errors if errors else [])) + "\n"
+
+
+def markdown(cells: list[Cell], series: list[Series], base: str, about: dict[str, Any]) -> str:
+    """Return the whole report in Markdown: the machine, the kernels, one table per part."""
+    versions = ", ".join(f"{name} {version}".strip() for name, version in about["versions"].items())
+    blocks = [
+        f"{about['processor']}, {about['cores']} processors, {about['system']}, CPython {about['python']}, "
+        f"{about['date']}; {versions}\n"
+    ]
+    blocks += [kernel_table(cells, base)] if cells else []
+    blocks += [part_table(items) for items in by_part(series).values()]
+    return "\n".join(blocks)
+
+
+def as_json(cells: list[Cell], series: list[Series], base: str, about: dict[str, Any]) -> str:
     """Return everything measured as JSON text."""
     records = [
         {**vars(cell), "ns_per_instruction": cell.nanoseconds, "spread": cell.spread} for cell in cells
     ]
+    lines = [
+        {**vars(item), "points": [{**vars(p), "median": p.median, "spread": p.spread} for p in item.points]}
+        for item in series
+    ]
+    table = ratios(cells, base) if cells else {}
     return json.dumps(
-        {"machine": about, "base": base, "ratios": ratios(cells, base), "cells": records}, indent=1
+        {"machine": about, "base": base, "ratios": table, "cells": records, "series": lines}, indent=1
     )
-
-
-def plot(cells: list[Cell], base: str, path: Path) -> str:
-    """Write a bar chart of the geometric means as PNG. Return "" or why there is none."""
-    if importlib.util.find_spec("matplotlib") is None:
-        return "no plot: pip install matplotlib"
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    means = {engine: row["geo"] for engine, row in ratios(cells, base).items() if row["geo"]}
-    order = sorted(means, key=lambda engine: means[engine] or 0.0, reverse=True)
-    figure, axes = pyplot.subplots(figsize=(8, 0.5 * len(order) + 1.2))
-    axes.barh(order, [means[engine] for engine in order], color="#4878a8")
-    axes.set_xscale("log")
-    axes.set_xlabel(f"time relative to {base} (geometric mean, lower is faster)")
-    for index, engine in enumerate(order):
-        axes.text(means[engine] or 0.0, index, f" {_text(means[engine])}", va="center", fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    return ""

