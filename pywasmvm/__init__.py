@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .runtime import wiring
 
 if TYPE_CHECKING:
-    from .config import Features
+    from .config import Features, LimitRow, limit_field
     from .config import Limits as ResourceLimits
     from .errors import (
         CallStackExhausted,
@@ -90,6 +90,7 @@ __all__ = [
     "InstancePre",
     "InternalError",
     "LimitError",
+    "LimitRow",
     "Limits",
     "LinkError",
     "Linker",
@@ -117,13 +118,14 @@ __all__ = [
     "WasmError",
     "WasmException",
     "WasmtimeError",
+    "limit_field",
     "wat2wasm",
 ]
 
 # module -> the public names it has; "old=new" where the public name is another one. The same as the imports
 # above and as `__all__`; a test compares them.
 _HOMES: dict[str, str] = {
-    "config": "Features Limits=ResourceLimits",
+    "config": "Features LimitRow Limits=ResourceLimits limit_field",
     "errors": (
         "CallStackExhausted DecodeError ExhaustionError Frame InternalError LimitError LinkError "
         "ModuleError OutOfFuel Trap UnsupportedError UsageError ValidationError WasmError WasmException"

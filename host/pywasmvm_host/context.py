@@ -40,6 +40,7 @@ class Context:
         self.plugin = plugin
         self.id = context_id
         self.last_buffer: Buffer = EMPTY
+        self.spent = 0  # fuel, of all its callbacks
 
     @property
     def root(self) -> Any:
@@ -132,6 +133,8 @@ class VmContext(Context):
         self.status: tuple[int, bytes] = (0, b"")
         self.http_calls: dict[int, Any] = {}
         self.grpc_calls: dict[int, Any] = {}
+        self.redis_calls: dict[int, Any] = {}
+        self.lookups = 0
 
     def callout_map(self, kind: int) -> HeaderMap | None:
         return None
@@ -152,6 +155,7 @@ class RootContext(Context):
         self.grpc_calls: dict[int, Any] = {}
         self.redis: dict[bytes, Any] = {}
         self.redis_calls: dict[int, Any] = {}
+        self.lookups = 0
         self.redis_reply: bytes | None = None
         self.call_data = b""
         self.logged: Any = None

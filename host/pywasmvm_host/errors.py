@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from .backend import WasmError
 
-__all__ = ["AbiError", "BadMemory", "BadPairs", "ConfigError", "HostError", "PluginFailed", "RestrictedCall"]
+__all__ = [
+    "AbiError",
+    "BadMemory",
+    "BadPairs",
+    "ConfigError",
+    "HostError",
+    "OverLimit",
+    "PluginFailed",
+    "RestrictedCall",
+]
 
 
 class HostError(WasmError):
@@ -63,6 +72,14 @@ class BadMemory(Exception):
 
 class BadPairs(Exception):
     """A header list is malformed, and the profile minds. Never leaves the host call machinery."""
+
+
+class OverLimit(Exception):
+    """A host call would pass the limit `name`. Never leaves the host call machinery."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class RestrictedCall(Exception):

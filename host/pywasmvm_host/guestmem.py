@@ -8,6 +8,7 @@ which the host call machinery turns into a status; it never traps the guest.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from .errors import BadMemory
@@ -16,11 +17,12 @@ __all__ = ["GuestMemory"]
 
 
 class GuestMemory:
-    """One exported memory together with the store it lives in."""
+    """One exported memory together with the store it lives in. `count` is told of every byte copied."""
 
-    def __init__(self, memory: Any, store: Any) -> None:
+    def __init__(self, memory: Any, store: Any, count: Callable[[int], None]) -> None:
         self.memory = memory
         self.store = store
+        self.count = count
 
     @property
     def nbytes(self) -> int:
@@ -32,12 +34,14 @@ class GuestMemory:
         size &= 0xFFFFFFFF
         if addr + size > self.nbytes:
             raise BadMemory(f"{addr:#x}+{size:#x}")
+        self.count(size)
         return bytes(self.memory.read(self.store, addr, addr + size)) if size else b""
 
     def write(self, addr: int, data: bytes) -> None:
         addr &= 0xFFFFFFFF
         if addr + len(data) > self.nbytes:
             raise BadMemory(f"{addr:#x}+{len(data):#x}")
+        self.count(len(data))
         if data:
             self.memory.write(self.store, data, addr)
 

@@ -117,7 +117,7 @@ class Host:
             profile, self.profile_reason = choose_profile([*self.plugins, *self.services])
         self.profile = get_profile(profile)
         self.limits = limits or Limits()
-        self.engine = engine or make_engine()
+        self.engine = engine or make_engine(self.limits)
         self.copies = copies
         self.loader = Loader(self.engine, self.profile, progress)
         self.proxy = Proxy(self.world)
@@ -247,10 +247,11 @@ class Host:
         return [vm for pool in self.pools.values() for vm in pool.vms.values()]
 
 
-def make_engine() -> Any:
-    """Return an engine that counts fuel."""
+def make_engine(limits: Limits) -> Any:
+    """Return an engine that counts fuel and loads what the limits allow."""
     config = backend.Config()
     config.consume_fuel = True
+    config.limits = limits
     return backend.Engine(config)
 
 

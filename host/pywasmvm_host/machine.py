@@ -16,7 +16,7 @@ from .abi.model import HostCall, Param
 from .abi.pairs import decode_pairs, pairs_problem
 from .abi.wasi import WasiCall
 from .calls import BODIES, WASI_BODIES
-from .errors import BadMemory, BadPairs, RestrictedCall
+from .errors import BadMemory, BadPairs, OverLimit, RestrictedCall
 
 if TYPE_CHECKING:
     from .context import Context
@@ -148,6 +148,9 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
             status = Status.INVALID_MEMORY_ACCESS
         except BadPairs:
             status = Status.BAD_ARGUMENT
+        except OverLimit as e:
+            vm.refuse(e.name, row.name)
+            status = Status.INTERNAL_FAILURE
         if row.no_result:
             return vm.leave_host_call(row, words, None)
         return vm.leave_host_call(row, words, int(status))
@@ -190,6 +193,9 @@ def wasi_function(vm: Vm, row: WasiCall) -> Callable[..., Any]:
                 answer = row.fixed
         except BadMemory:
             answer = Errno.FAULT
+        except OverLimit as e:
+            vm.refuse(e.name, row.name)
+            answer = Errno.INVAL
         return None if row.no_result else int(answer)
 
     return function

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, HostError
+from .limits import Limits
 
 __all__ = ["FailurePolicy", "Plugin", "config_bytes"]
 
@@ -54,6 +55,7 @@ class Plugin:
     capabilities  names of host calls and callbacks it may use; empty means all.
     environment   what WASI shows it as environment.
     kind          "http", "network", "access_log" (told of every finished stream) or "service" (no traffic).
+    limits        what it may use, instead of the host's; plugins that share a VM must agree.
     patch_abi     accept a Higress marker (0.2.100) as 0.2.1.
     """
 
@@ -70,6 +72,7 @@ class Plugin:
     allow_on_headers_stop_iteration: bool = False
     kind: str = "http"
     patch_abi: bool = False
+    limits: Limits | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("http", "network", "service", "access_log"):

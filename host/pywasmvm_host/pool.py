@@ -67,14 +67,20 @@ class VmPool:
         """Return the plugin's VM, started; create it if no plugin has before."""
         loaded = self.loader.load(plugin)
         key = plugin.vm_key(loaded.code)
+        limits = plugin.limits or self.limits
         vm = self.vms.get(key)
+        if vm is not None and vm.limits != limits:
+            raise ConfigError(
+                f"plugin {plugin.name}: it shares a VM with another plugin whose limits differ",
+                advice="Give both the same limits, or another vm_id",
+            )
         if vm is None or vm.failed or vm.rebuild:
             vm = Vm(
                 self.world,
                 loaded,
                 self.loader.engine,
                 self.loader.profile,
-                self.limits,
+                limits,
                 vm_id=plugin.vm_id,
                 vm_configuration=plugin.vm_configuration_bytes,
                 environment=dict(plugin.environment),

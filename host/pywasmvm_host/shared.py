@@ -6,7 +6,7 @@ Scopes follow Envoy: data belongs to a vm_id, the compare-and-swap counter to th
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,10 @@ from .abi.enums import MetricType, Status
 
 __all__ = ["Metrics", "Queue", "Queues", "SharedData", "VmMetricIds"]
 
+# What an entry weighs besides its bytes, so that many empty ones cannot pass a limit.
+ENTRY_BYTES = 64
+# Samples kept of a histogram: the newest; what falls out is gone, as in a proxy that only keeps sums.
+KEPT_SAMPLES = 100_000
 MASK64 = 0xFFFFFFFFFFFFFFFF
 
 
@@ -22,16 +26,23 @@ class SharedData:
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, bytes], tuple[bytes, int]] = {}
+        self.nbytes: defaultdict[str, int] = defaultdict(int)
         self.last_cas = 0
 
     def get(self, vm_id: str, key: bytes) -> tuple[bytes, int] | None:
         return self.values.get((vm_id, key))
+
+    def grown(self, vm_id: str, key: bytes, value: bytes) -> int:
+        """Return by how many bytes setting this value makes the data of the vm_id larger."""
+        old = self.values.get((vm_id, key))
+        return len(value) - len(old[0]) if old is not None else len(key) + len(value) + ENTRY_BYTES
 
     def set(self, vm_id: str, key: bytes, value: bytes, cas: int) -> Status:
         """Store a value; `cas` 0 means always, and an absent key takes any."""
         old = self.values.get((vm_id, key))
         if cas and old is not None and old[1] != cas:
             return Status.CAS_MISMATCH
+        self.nbytes[vm_id] += self.grown(vm_id, key, value)
         self.last_cas = self.last_cas % 0xFFFFFFFF + 1
         self.values[vm_id, key] = (value, self.last_cas)
         return Status.OK
@@ -46,6 +57,18 @@ class Queue:
     name: bytes
     items: deque[bytes] = field(default_factory=deque)
     owner: Any = None
+    nbytes: int = 0
+
+    def put(self, item: bytes) -> None:
+        """Add an item at the end."""
+        self.items.append(item)
+        self.nbytes += len(item) + ENTRY_BYTES
+
+    def take(self) -> bytes:
+        """Remove the first item and return it."""
+        item = self.items.popleft()
+        self.nbytes -= len(item) + ENTRY_BYTES
+        return item
 
 
 class Queues:
@@ -54,15 +77,21 @@ class Queues:
     def __init__(self) -> None:
         self.by_name: dict[tuple[str, bytes], Queue] = {}
         self.by_token: dict[int, Queue] = {}
+        self.counts: defaultdict[str, int] = defaultdict(int)
 
     def register(self, vm_id: str, name: bytes, owner: Any) -> int:
         """Create a queue or take over an existing one, and return its token."""
         queue = self.by_name.get((vm_id, name))
         if queue is None:
             queue = Queue(len(self.by_token) + 1, vm_id, name)
+            self.counts[vm_id] += 1
             self.by_name[vm_id, name] = self.by_token[queue.token] = queue
         queue.owner = owner
         return queue.token
+
+    def count(self, vm_id: str) -> int:
+        """Return how many queues a vm_id has."""
+        return self.counts[vm_id]
 
     def resolve(self, vm_id: str, name: bytes) -> int:
         """Return a queue's token, or 0."""
@@ -127,7 +156,10 @@ class VmMetricIds:
             return Status.NOT_FOUND
         value &= MASK64
         if kind == MetricType.HISTOGRAM:
-            self.metrics.samples[name].append(value)
+            samples = self.metrics.samples[name]
+            samples.append(value)
+            if len(samples) > 2 * KEPT_SAMPLES:
+                del samples[:KEPT_SAMPLES]
         elif kind == MetricType.GAUGE:
             self.metrics.values[kind, name] = value
         else:  # measured: recording on a counter adds

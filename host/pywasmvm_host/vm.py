@@ -14,6 +14,7 @@ from . import backend
 from .abi.callbacks import ALLOCATORS, START, callbacks_of
 from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature
 from .abi.wasi import WasiCall
+from .budget import Budget, within
 from .errors import AbiError, BadMemory, HostError, PluginFailed
 from .guestmem import GuestMemory
 from .limits import Limits
@@ -85,6 +86,10 @@ class Vm:
         self._next_context = 0
         self._stack: list[Context | None] = []
         self._effective = 0
+        self._bound = ""
+        self.budget = Budget(limits)
+        self.spent = 0
+        self._instant = (-1, 0)  # the moment of the last callback, and how many there were at it
         self._restricted = ""
         self._deferred: list[Callable[[], None]] = []
         self._active: list[CallRecord] = []
@@ -101,11 +106,9 @@ class Vm:
         self._initialize()
 
     def _instantiate(self) -> None:
-        self.store = backend.Store(self.engine)
-        self.metered = hasattr(self.store, "set_fuel")
-        self._refuel(None)
-        if hasattr(self.store, "set_limits"):
-            self.store.set_limits(memory_size=self.limits.memory_bytes)
+        self.store = backend.Store(self.engine, limits=self.limits)
+        self.budget.start("its start section")
+        self.store.set_fuel(FULL if self.limits.fuel_start is None else self.limits.fuel_start)
         linker = backend.Linker(self.engine)
         for (module, name), row in self.loaded.rows.items():
             ft = backend.FuncType(
@@ -132,7 +135,8 @@ class Vm:
                 reason="Wasm module is missing its memory",
                 advice="Export its memory under the name memory",
             )
-        self.memory = GuestMemory(exports["memory" if "memory" in memories else memories[0]], self.store)
+        memory = exports["memory" if "memory" in memories else memories[0]]
+        self.memory = GuestMemory(memory, self.store, self.budget.copy)
         self._exports = exports
 
     def _function_for(self, row: HostCall | WasiCall) -> Callable[..., Any]:
@@ -231,15 +235,23 @@ class Vm:
     def has(self, name: str) -> bool:
         return name in self.functions
 
-    def _refuel(self, amount: int | None) -> None:
-        if self.metered:
-            try:
-                self.store.set_fuel(FULL if amount is None else amount)
-            except backend.WasmError:
-                self.metered = False
+    def _allowance(self, context: Context | None, starting: bool) -> tuple[int, str]:
+        """Return the fuel for a call from the host, and the name of the limit that it comes from."""
+        limits = self.limits
+        of_start = starting or context is None
+        bounds = [(limits.fuel_start, "fuel_start") if of_start else (limits.fuel, "fuel")]
+        if context is not None and limits.fuel_stream is not None and context is not context.root:
+            bounds.append((limits.fuel_stream - context.spent, "fuel_stream"))
+        if limits.fuel_vm is not None:
+            bounds.append((limits.fuel_vm - self.spent, "fuel_vm"))
+        return min((max(fuel, 0), name) for fuel, name in [*bounds, (FULL, "")] if fuel is not None)
 
-    def _fuel(self) -> int:
-        return int(self.store.get_fuel()) if self.metered else 0
+    def _too_many(self) -> bool:
+        """Count a call from the host; tell whether there were too many without time passing."""
+        now, count = self.world.now_ns, self._instant[1]
+        count = count + 1 if self._instant[0] == now else 1
+        self._instant = (now, count)
+        return self.limits.callbacks_at_once is not None and count > self.limits.callbacks_at_once
 
     def call(self, context: Context | None, name: str, *args: int, starting: bool = False) -> Any:
         """Call an export; return its result, None when it is absent or has none, FAILED after a trap."""
@@ -260,13 +272,14 @@ class Vm:
             nested=not outer,
         )
         if outer:
-            limit = (
-                (self.limits.fuel_start or self.limits.fuel)
-                if starting or context is None
-                else self.limits.fuel
-            )
-            self._refuel(limit)
-        before_fuel, before_bytes = self._fuel(), self.memory.nbytes
+            if self._too_many():
+                text = self.limits.reached("callbacks_at_once", f"by {name}")
+                self._fail(name, backend.LimitError(text), record)
+                return FAILED
+            fuel, self._bound = self._allowance(context, starting)
+            self.store.set_fuel(fuel)
+            self.budget.start(name)
+        before_fuel, before_bytes = self.store.get_fuel(), self.memory.nbytes
         self.world.records.append(record)
         self._trace(f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})")
         self._stack.append(context)
@@ -285,10 +298,13 @@ class Vm:
             self._active.pop()
             self._stack.pop()
             self._effective = saved
-            record.fuel = before_fuel - self._fuel() if self.metered else None
+            record.fuel = before_fuel - self.store.get_fuel()
             record.memory_bytes = self.memory.nbytes
             record.grew_bytes = record.memory_bytes - before_bytes
         if outer:
+            self.spent += record.fuel
+            if context is not None:
+                context.spent += record.fuel
             self._run_deferred()
         return result
 
@@ -306,7 +322,9 @@ class Vm:
         lines = [f"Function: {name} failed: Uncaught {reason}", *_backtrace(error)]
         self.failure = record.failed = lines[0] if len(lines) == 1 else "\n".join(lines)
         if backend.is_out_of_fuel(error):
-            self.failure = record.failed = f"Function: {name} failed: out of fuel (limit {self.limits.fuel})"
+            where = f"in {name}"
+            reached = self.limits.reached(self._bound, where) if self._bound else where
+            self.failure = record.failed = f"Function: {name} failed: out of fuel ({reached})"
         self.world.note("error", self.failure, self.thread)
 
     def defer(self, action: Callable[[], None]) -> None:
@@ -319,6 +337,7 @@ class Vm:
             self._restricted == "allocator" and not in_allocator
         ):
             raise forbid(name)
+        self.budget.host_call(name)
         if self._active:
             self._active[-1].host_calls.append(name)
 
@@ -343,7 +362,17 @@ class Vm:
         return int(addr)
 
     def log(self, level: int, message: bytes, prefix: str) -> None:
+        self.budget.log(len(message))
         self.world.logs.append(LogLine(LEVELS[level], prefix, message, self.thread, self.world.phase))
+
+    def check_callouts(self, root: Any) -> None:
+        """Raise OverLimit if a root context may not have one more call under way."""
+        under_way = len(root.http_calls) + len(root.grpc_calls) + len(root.redis_calls) + root.lookups
+        within("callouts", self.limits.callouts, under_way + 1)
+
+    def refuse(self, limit: str, by: str) -> None:
+        """Note, once per limit, that a host call was refused because of it."""
+        self.say_once(self.limits.reached(limit, f"by {by}, which is refused"))
 
     def hazard(self, text: str) -> None:
         """Note a guest mistake that Envoy passes over in silence."""

@@ -22,6 +22,7 @@ __all__ = ["Timer", "World"]
 
 EPOCH_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
+TIDY_FROM = 1_000
 
 
 class Timer:
@@ -69,14 +70,23 @@ class World:
         self.phase = ""
         self._agenda: list[Timer] = []
         self._seq = 0
+        self._tidy_at = TIDY_FROM
 
     # ---- time
     def after(self, delay_ms: float, action: Callable[[], None]) -> Timer:
         """Enter an action into the agenda."""
         self._seq += 1
+        if len(self._agenda) > self._tidy_at:
+            self._tidy()
         timer = Timer(self.now_ns + int(delay_ms * MS), self._seq, action)
         heapq.heappush(self._agenda, timer)
         return timer
+
+    def _tidy(self) -> None:
+        """Drop cancelled entries, which else stay until their time: a plugin may set its tick endlessly."""
+        self._agenda = [timer for timer in self._agenda if timer.action is not None]
+        heapq.heapify(self._agenda)
+        self._tidy_at = max(TIDY_FROM, 2 * len(self._agenda))
 
     def soon(self, action: Callable[[], None]) -> Timer:
         """Enter an action to run at this instant, after what is running now."""

@@ -21,7 +21,7 @@ from .machine cimport *
 from .modinfo cimport ModInfo, Sig, class_of
 from .translate cimport Translator
 
-from ..errors import CallStackExhausted, Trap, UsageError, WasmError, WasmException
+from ..errors import Trap, UsageError, WasmError, WasmException
 from ..isa.model import TrapKind
 from .emit import HANDLERS
 
@@ -189,7 +189,7 @@ cdef class Machine(Heap):
         return self.take(fp, handle.results)
 
     cdef object exhausted(self):
-        return CallStackExhausted(f"call stack exhausted: more than {self.ctx.max_depth} calls are nested")
+        return self.store.exhausted()
 
     cdef int execute(self, FuncC* func, u64* fp) except -1:
         """Run a function whose arguments stand at `fp`; its results will stand there."""

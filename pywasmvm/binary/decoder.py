@@ -127,6 +127,8 @@ class Decoder:
         count = reader.read_u32()
         if section.name == "function":
             self._check_func_count(count)
+        elif section.name != "code":
+            self._check_entries(count)
         tick = self._ticker.tick
         for self._entry in range(count):
             read(self, reader)
@@ -138,6 +140,12 @@ class Decoder:
         allowed = self.limits.functions
         if allowed is not None and count > allowed:
             raise self._reader.over_limit("functions of a module", count, allowed)
+
+    def _check_entries(self, count: int) -> None:
+        allowed = self.limits.entries
+        # why: a count that the bytes cannot hold is a malformed module, whatever the limit.
+        if allowed is not None and allowed < count <= len(self.data):
+            raise self._reader.over_limit("entries of a section", count, allowed)
 
     def _read_custom(self, end: int, after: int) -> None:
         reader = self._reader

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CallStackExhausted, UsageError
+from ..errors import UsageError
 from ..syntax.types import DefType
 from .caller import Caller
 from .hostfunc import wrap_python, wrap_raw
@@ -148,9 +148,7 @@ class Func(FuncRef):
         except RecursionError:
             pass
         # why: outside of the handler, so that thousands of dead frames do not hang on the exception.
-        raise CallStackExhausted(
-            f"call stack exhausted: more than {store.limits.call_depth} calls are nested"
-        )
+        raise store.exhausted()
 
     def __repr__(self) -> str:
         where = "host" if self.instance is None else f"function {self.funcidx}"

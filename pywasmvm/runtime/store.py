@@ -22,6 +22,7 @@ from .refs import GcHeap
 if TYPE_CHECKING:
     from .caller import Caller
     from .memory import Memory
+    from .table import Table
 
 __all__ = ["UNLIMITED_FUEL", "Meter", "Store", "Storelike", "check_store"]
 
@@ -155,13 +156,16 @@ class Activity:
 class Store:
     """Everything a set of instances share. Not to be used from two threads at once."""
 
-    def __init__(self, engine: Engine | None = None, data: Any = None) -> None:
+    def __init__(
+        self, engine: Engine | None = None, data: Any = None, *, limits: Limits | None = None
+    ) -> None:
+        """Make an empty store. `limits` replace those of the engine for what is made and run here."""
         if engine is None:
             engine = Engine()
         elif not isinstance(engine, Engine):
             raise UsageError(f"expected an Engine, got {type(engine).__name__}")
         self.engine = engine
-        self.limits: Limits = engine.limits
+        self.limits: Limits = limits or engine.limits
         self.meter = Meter()
         self.heap = GcHeap(self.limits.gc_heap_bytes)
         self.wasi: Any = None
@@ -172,6 +176,7 @@ class Store:
         self.table_count = 0
         self.memory_count = 0
         self.memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+        self.tables: weakref.WeakSet[Table] = weakref.WeakSet()
         self.nested_calls = 0
         self.activity = Activity(self)
         self.epoch_deadline: int | None = None
@@ -249,6 +254,14 @@ class Store:
             self.most_tables = tables
         if memories >= 0:
             self.most_memories = memories
+
+    def exhausted(self) -> CallStackExhausted:
+        """Return the error for a guest whose calls nest too deeply or hold too much."""
+        depth, nbytes = self.limits.call_depth, self.limits.value_stack_bytes
+        return CallStackExhausted(
+            f"call stack exhausted: more than {depth} calls are nested (call_depth), "
+            f"or they hold more than {nbytes} bytes (value_stack_bytes)"
+        )
 
     def set_wasi(self, wasi: Any) -> None:
         """Give the guests of this store a WASI world; it starts when the first WASI call needs it."""

@@ -18,6 +18,15 @@ __all__ = ["Table"]
 _MOST_ELEMENTS = {syntax.NumType.I32: (1 << 32) - 1, syntax.NumType.I64: (1 << 64) - 1}
 
 
+def _refuse_total(store: Store, more: int) -> str:
+    """Return why the tables of a store may not have that many more elements, an empty text if they may."""
+    most = store.limits.store_table_elements
+    if most is None or not more:
+        return ""
+    total = more + sum(len(table.elems) for table in store.tables)
+    return f"store_table_elements is {most}, {total} wanted" if total > most else ""
+
+
 class Table:
     """A table. `elems` holds raw references and grows in place; `tabletype`'s minimum is the current
     size; `declared` is the type it was made with."""
@@ -47,12 +56,16 @@ class Table:
         if store.most_tables is not None and store.table_count >= store.most_tables:
             count, limit = store.table_count + 1, store.most_tables
             raise LimitError(f"resource limit exceeded: table count too high at {count}, limit {limit}")
+        refusal = _refuse_total(store, minimum)
+        if refusal:
+            raise LimitError(f"table minimum size of {minimum} elements exceeds table limits: {refusal}")
         self.store = store
         self.tabletype = self.declared = tabletype
         # A backend of compiled code brings storage of its own, which works like a list that never shrinks.
         make = getattr(store.engine.backend, "make_elems", None)
         self.elems: Any = make(store, tabletype.reftype, init, minimum) if make else [init] * minimum
         store.table_count += 1
+        store.tables.add(self)
 
     def may_grow(self, delta: int) -> bool:
         """Tell whether neither its type nor a limit forbids that many more elements."""
@@ -61,7 +74,8 @@ class Table:
             self.tabletype.limits.maximum,
             self.store.limits.table_elements,
         )
-        return all(most is None or len(self.elems) + delta <= most for most in bounds)
+        fits = all(most is None or len(self.elems) + delta <= most for most in bounds)
+        return fits and not _refuse_total(self.store, delta)
 
     def growth_units(self, delta: int) -> int:
         """Return the units of fuel that growing by `delta` elements costs: nothing if it is forbidden."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..abi.enums import Status
+from ..budget import within
 from . import body
 
 
@@ -35,6 +36,7 @@ def proxy_set_buffer_bytes(call: Any, kind: int, start: int, size: int, value: A
     if not buffer.writable:
         return Status.BAD_ARGUMENT
     held = buffer.data
+    within("http_body_bytes", call.vm.limits.http_body_bytes, len(held) + len(data))
     if start == 0:
         held[: min(size, len(held))] = data
     elif start >= len(held):

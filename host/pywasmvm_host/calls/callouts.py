@@ -150,6 +150,7 @@ def proxy_http_call(
     if trailer_pairs:
         # measured: Envoy 1.40 ends the request with its body and never sends the trailers
         call.vm.hazard("trailers of proxy_http_call: Envoy 1.40 does not send them")
+    call.vm.check_callouts(call.root)
     token = call.vm.new_token(HTTP)
     callout = HttpCallout(call.root, token, cluster)
     call.root.http_calls[token] = callout

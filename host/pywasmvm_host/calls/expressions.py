@@ -13,6 +13,7 @@ from typing import Any
 from ..abi.enums import Status
 from ..abi.pairs import encode_pairs
 from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
+from ..budget import within
 from . import Optional
 
 celpy = Optional("celpy")
@@ -191,6 +192,8 @@ def expr_create(call: Any, data: bytes) -> Any:
     """Compile an expression and return its token."""
     if _absent(call):
         return Status.UNIMPLEMENTED
+    within("name_bytes", call.vm.limits.name_bytes, len(data))
+    within("definitions", call.vm.limits.definitions, len(_store(call).programs) + 1)
     environment = celpy.Environment()
     try:
         tree = environment.compile(data.decode("utf-8"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import protobuf
 from ..abi.enums import Status
+from ..budget import within
 from . import body
 from .expressions import EXPRESSIONS
 from .higress import HIGRESS_FOREIGN
@@ -55,6 +56,8 @@ def _declare_property(call: Any, data: bytes) -> Any:
     name = fields.get(1, b"").decode("latin-1")
     if name in declared:
         return Status.BAD_ARGUMENT
+    within("name_bytes", call.vm.limits.name_bytes, len(name))
+    within("definitions", call.vm.limits.definitions, len(declared) + 1)
     declared[name] = {"readonly": bool(fields.get(2)), "type": fields.get(3, 0), "span": fields.get(5, 0)}
     if owner is not owner.root:
         call.vm.hazard("declare_property from a stream callback is accepted and ignored")
@@ -113,12 +116,15 @@ def proxy_call_foreign_function(call: Any, name: bytes, arguments: bytes) -> Any
 def envoy_resolve_dns(call: Any, address: bytes) -> Any:
     """Look a name up in the world's own table; the answer comes later, on the root context."""
     root, world = call.root, call.world
+    call.vm.check_callouts(root)
+    root.lookups += 1
     token = call.vm.new_dns_token()
     found = world.names.get(address.decode("utf-8", "replace"), [])
     reply = struct.pack(f"<{len(found) + 1}I", len(found), *[DNS_TTL] * len(found))
     reply += b"".join(a.encode() + b"\0" for a in found)
 
     def deliver() -> None:
+        root.lookups -= 1
         if root.gone:
             return
         root.call_data = reply

@@ -239,6 +239,7 @@ def _open(
     status, cluster = find_cluster(call.world, upstream)
     if status == Status.PARSE_FAILURE:
         return status, None
+    call.vm.check_callouts(call.root)
     token = call.vm.new_token(kind)
     root = call.root
     if cluster is None:

@@ -7,7 +7,16 @@ from typing import Any
 from ..abi.enums import Status
 from ..abi.model import V0_1
 from ..abi.pairs import encode_pairs
+from ..budget import within
+from ..headers import HeaderMap
 from . import body
+
+
+def _check_room(call: Any, headers: HeaderMap, more: list[tuple[bytes, bytes]]) -> None:
+    """Raise OverLimit if the map may not have these entries, too."""
+    limits = call.vm.limits
+    within("headers", limits.headers, len(headers) + len(more))
+    within("header_bytes", limits.header_bytes, headers.byte_size() + sum(len(k) + len(v) for k, v in more))
 
 
 @body
@@ -33,6 +42,7 @@ def proxy_set_header_map_pairs(call: Any, kind: int, pairs: list[tuple[bytes, by
     headers = call.context.write_map(kind)
     if headers is None:
         return Status.BAD_ARGUMENT
+    _check_room(call, HeaderMap(headers.kind), pairs)
     headers.clear()
     for key, value in pairs:
         headers.add(key, value)
@@ -56,6 +66,7 @@ def proxy_add_header_map_value(call: Any, kind: int, key: bytes, value: bytes) -
     headers = call.context.write_map(kind)
     if headers is None:
         return Status.BAD_ARGUMENT
+    _check_room(call, headers, [(key, value)])
     headers.add(key, value)
     call.context.map_changed(kind)
     return Status.OK
@@ -66,6 +77,7 @@ def proxy_replace_header_map_value(call: Any, kind: int, key: bytes, value: byte
     headers = call.context.write_map(kind)
     if headers is None:
         return Status.BAD_ARGUMENT
+    _check_room(call, headers, [(key, value)])
     headers.replace(key, value)
     call.context.map_changed(kind)
     return Status.OK

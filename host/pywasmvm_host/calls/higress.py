@@ -76,6 +76,7 @@ def proxy_redis_call(call: Any, service: bytes, command: bytes) -> Any:
     server = call.root.redis.get(service)
     if server is None:
         return Status.BAD_ARGUMENT
+    call.vm.check_callouts(call.root)
     token = call.vm.new_token(REDIS)
     call.root.redis_calls[token] = RedisCallout(call.root, token, server, command)
     return Status.OK, token

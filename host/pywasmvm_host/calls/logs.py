@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..abi.enums import Status
+from ..budget import within
 from . import body
 
 
@@ -27,6 +28,8 @@ def proxy_get_current_time_nanoseconds(call: Any) -> tuple[int, int]:
 @body
 def proxy_set_tick_period_milliseconds(call: Any, period: int) -> int:
     if hasattr(call.root, "set_tick"):
+        ticking = sum(root.tick_ms > 0 for root in call.vm.roots.values() if root is not call.root)
+        within("timers", call.vm.limits.timers, ticking + (period > 0))
         call.root.set_tick(period)
     return Status.OK
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..attributes import answer
+from ..budget import within
 from . import body
 
 
@@ -15,4 +16,8 @@ def proxy_get_property(call: Any, path: bytes) -> Any:
 
 @body
 def proxy_set_property(call: Any, path: bytes, value: bytes) -> int:
+    limits, stream = call.vm.limits, call.context.stream
+    within("name_bytes", limits.name_bytes, len(path))
+    held = sum(len(k) + len(v) for k, v in stream.states.items()) if stream is not None else 0
+    within("property_bytes", limits.property_bytes, held + len(path) + len(value))
     return int(call.context.set_property(path, value))

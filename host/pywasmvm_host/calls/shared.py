@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..abi.enums import MetricType, Status
+from ..budget import within
+from ..shared import ENTRY_BYTES
 from . import body
 
 
@@ -16,12 +18,20 @@ def proxy_get_shared_data(call: Any, key: bytes) -> Any:
 
 @body
 def proxy_set_shared_data(call: Any, key: bytes, value: bytes, cas: int) -> int:
-    return int(call.world.shared.set(call.vm.vm_id, key, value, cas))
+    limits, shared, vm_id = call.vm.limits, call.world.shared, call.vm.vm_id
+    within("name_bytes", limits.name_bytes, len(key))
+    grown = shared.grown(vm_id, key, value)
+    within("shared_data_bytes", limits.shared_data_bytes, shared.nbytes[vm_id] + max(grown, 0))
+    return int(shared.set(vm_id, key, value, cas))
 
 
 @body
 def proxy_register_shared_queue(call: Any, name: bytes) -> tuple[int, int]:
-    return Status.OK, call.world.queues.register(call.vm.vm_id, name, call.root)
+    limits, queues = call.vm.limits, call.world.queues
+    within("name_bytes", limits.name_bytes, len(name))
+    if not queues.resolve(call.vm.vm_id, name):
+        within("queues", limits.queues, queues.count(call.vm.vm_id) + 1)
+    return Status.OK, queues.register(call.vm.vm_id, name, call.root)
 
 
 @body
@@ -35,7 +45,8 @@ def proxy_enqueue_shared_queue(call: Any, token: int, value: bytes) -> int:
     queue = call.world.queues.by_token.get(token)
     if queue is None:
         return Status.NOT_FOUND
-    queue.items.append(value)
+    within("queue_bytes", call.vm.limits.queue_bytes, queue.nbytes + len(value) + ENTRY_BYTES)
+    queue.put(value)
     owner = queue.owner
 
     def ready() -> None:
@@ -51,12 +62,15 @@ def proxy_dequeue_shared_queue(call: Any, token: int) -> Any:
     queue = call.world.queues.by_token.get(token)
     if queue is None:
         return Status.NOT_FOUND
-    return (Status.OK, queue.items.popleft()) if queue.items else Status.EMPTY
+    return (Status.OK, queue.take()) if queue.items else Status.EMPTY
 
 
 @body
 def proxy_define_metric(call: Any, kind: int, name: bytes) -> tuple[int, int]:
-    return Status.OK, call.vm.metric_ids.define(MetricType(kind), name)
+    limits, known = call.vm.limits, call.vm.metric_ids
+    within("name_bytes", limits.name_bytes, len(name))
+    within("metrics", limits.metrics, len(known.ids) + 1)
+    return Status.OK, known.define(MetricType(kind), name)
 
 
 @body

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..abi.enums import Status
+from ..budget import within
 from . import body
 
 
@@ -39,5 +40,6 @@ def proxy_clear_route_cache(call: Any) -> int:
 def proxy_send_local_response(
     call: Any, code: int, details: bytes, text: bytes, headers: list[tuple[bytes, bytes]], grpc_status: int
 ) -> int:
+    within("http_body_bytes", call.vm.limits.http_body_bytes, len(text))
     call.context.send_local_response(code, details, text, headers, grpc_status)
     return Status.OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from ..backend import Config, Engine
+from ..limits import LIMITS, Limits, read_limits
 
-__all__ = ["header", "loading", "make_engine", "note", "text_or_file"]
+__all__ = ["given_limits", "header", "limit_options", "loading", "make_engine", "note", "text_or_file"]
 
 
 def note(text: str) -> None:
@@ -44,13 +45,45 @@ def header(text: str) -> tuple[str, str]:
     return text[:at].strip(), text[at + 1 :].strip()
 
 
-def make_engine(which: str | None) -> Any:
+def make_engine(which: str | None, limits: Limits | None = None) -> Any:
     """Return an engine that counts fuel; `which` is python, cython or None for the faster one there is."""
     config = Config()
     config.consume_fuel = True
+    config.limits = limits or Limits()
     if which is not None:
         config.engine = which
     return Engine(config)
+
+
+# Options of their own for the limits people ask for most: option -> (limit, example).
+SHORT = {
+    "fuel": ("fuel", "5M"),
+    "memory": ("memory_bytes", "64MiB"),
+}
+
+
+def limit_options(command: Any) -> Any:
+    """Add --fuel, --memory and --limit to a command; `given_limits` reads them."""
+    names = ", ".join(LIMITS)
+    for option, (name, example) in reversed(SHORT.items()):
+        text = f"Limit {name}: {LIMITS[name].says}, e.g. {example}."
+        command = click.option(f"--{option}", metavar="N", help=text)(command)
+    text = f"Any limit of docs/limits.md; 'none' lifts it: {names}."
+    return click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help=text)(command)
+
+
+def given_limits(options: Mapping[str, Any], base: Limits | None = None) -> Limits:
+    """Return `base` changed by the options of `limit_options`."""
+    given = {name: options[option] for option, (name, _) in SHORT.items() if options[option] is not None}
+    for item in options["limits"]:
+        name, mark, value = item.partition("=")
+        if not mark:
+            raise click.UsageError(f"--limit is written NAME=VALUE, not {item!r}")
+        given[name.strip()] = value
+    try:
+        return read_limits(given, base)
+    except ValueError as e:
+        raise click.UsageError(str(e)) from e
 
 
 @contextmanager

@@ -18,11 +18,10 @@ import click
 from pywasmvm.cli.errors import EXIT_TRAP, CommandError
 
 from ..host import Exchange, Host, HttpRequest
-from ..limits import Limits, parse_size
 from ..plugin import FailurePolicy, Plugin
 from ..profile import AUTO, PROFILES
 from ..upstream import UpstreamResponse
-from .common import header, loading, make_engine, note, text_or_file
+from .common import given_limits, header, limit_options, loading, make_engine, note, text_or_file
 
 __all__ = ["run"]
 
@@ -69,8 +68,7 @@ CONFIGURATIONS = (".yaml", ".yml", ".json")
     show_default=True,
     help="Which host to imitate; auto takes higress for filters with its ABI, else envoy-1.40.",
 )
-@click.option("--fuel", type=int, help="Fuel a callback may spend.")
-@click.option("--memory", metavar="SIZE", help="Most linear memory of a plugin, e.g. 64M.")
+@limit_options
 @click.option("--engine", type=click.Choice(["python", "cython"]), help="Which engine runs the guest.")
 @click.option("--name", default="", help="Plugin name.")
 @click.option("--root-id", default="")
@@ -92,7 +90,7 @@ CONFIGURATIONS = (".yaml", ".yml", ".json")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def run(**options: Any) -> None:
     """Send one request through one filter, or through several as a chain."""
-    limits = _limits(options)
+    limits = given_limits(options)
     plugins = _plugins(options)
     request, upstream = _request(options), _upstream(options)
     names = [p.name for p in options["filters"]]
@@ -101,7 +99,7 @@ def run(**options: Any) -> None:
             plugins,
             profile=options["profile"],
             limits=limits,
-            engine=make_engine(options["engine"]),
+            engine=make_engine(options["engine"], limits),
             progress=progress,
         )
         _add_clusters(host, options["clusters"])
@@ -135,22 +133,12 @@ def _failure_line(x: Exchange, plugins: list[Plugin]) -> str:
         return f"{where}: it failed the stream. Its log above says more"
     first = x.failure.splitlines()[0]
     if "out of fuel" in first:
-        return f"{where}: {first}. Raise --fuel, or look for the loop in it"
+        return f"{where}: {first}. Raise that limit (--limit), or look for the loop in it"
     advice = "The functions it was in are listed above" if "\n" in x.failure else "Its log above says more"
     return f"{where}: {first}. {advice}"
 
 
 # ---- options
-def _limits(options: dict[str, Any]) -> Limits:
-    memory = 1 << 30
-    if options["memory"]:
-        try:
-            memory = parse_size(options["memory"])
-        except ValueError as e:
-            raise click.UsageError(str(e)) from e
-    return Limits(fuel=options["fuel"], memory_bytes=memory)
-
-
 def _plugins(options: dict[str, Any]) -> list[Plugin]:
     configs, filters = options["configs"], options["filters"]
     if len(configs) not in (0, 1, len(filters)):
@@ -168,7 +156,11 @@ def _plugins(options: dict[str, Any]) -> list[Plugin]:
         if path.suffix.lower() in CONFIGURATIONS:
             from ..config import load_plugins  # noqa: PLC0415
 
-            out += load_plugins(path, environment={**os.environ, **environment})
+            loaded = load_plugins(path, environment={**os.environ, **environment})
+            out += [
+                dataclasses.replace(p, limits=given_limits(options, p.limits)) if p.limits else p
+                for p in loaded
+            ]
             continue
         config = configs[i] if len(configs) > 1 else configs[0] if configs else None
         out.append(

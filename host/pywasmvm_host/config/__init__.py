@@ -10,6 +10,7 @@ file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..errors import ConfigError
 from ..plugin import Plugin
 from .envoy import Located, find_plugins, looks_like_plugin, read_plugin
 from .kubernetes import is_wasm_plugin, read_wasm_plugins
+from .limits import find_limits, limits_of
 from .sources import Grants
 from .text import read_documents
 from .unpack import unpack_bytes, unpack_path
@@ -54,7 +56,7 @@ def load_located(
     grants = Grants(Path(base) if base is not None else folder, dict(remote or {}), dict(environment or {}))
     documents = read_documents(text, what)
     try:
-        found = _plugins(documents, grants)
+        found = _limited(_plugins(documents, grants), documents)
     except ConfigError as e:
         raise ConfigError(f"{what}: {e}", reason=e.reason) from e
     except RecursionError as e:
@@ -76,6 +78,16 @@ def _read(source: str | Path) -> tuple[str, str, Path]:
         raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
     except ValueError as e:
         raise ConfigError(f"{source!r} is no file name: {e}") from e
+
+
+def _limited(found: list[Located], documents: list[Any]) -> list[Located]:
+    """Give the plugins the limits that stand beside them."""
+    given = [entry for document in documents for entry in find_limits(document)]
+    limits = limits_of(given, {x.plugin.name for x in found})
+    return [
+        replace(x, plugin=replace(x.plugin, limits=limits[x.plugin.name])) if x.plugin.name in limits else x
+        for x in found
+    ]
 
 
 def _plugins(documents: list[Any], grants: Grants) -> list[Located]:

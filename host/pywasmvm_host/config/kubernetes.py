@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..limits import Limits
 from ..plugin import FailurePolicy, Plugin
 from .checked import bad, join, read_message
 from .envoy import Located
+from .limits import ANNOTATION, read_annotation
 from .sources import Grants, check_sha256, istio_code
 
 __all__ = ["is_wasm_plugin", "read_wasm_plugins"]
@@ -87,8 +89,17 @@ def _read(document: dict[str, Any], path: str, grants: Grants) -> Located | None
         environment=_environment(spec.get("vmConfig") or {}, grants, where),
         kind="network" if spec.get("type") == "NETWORK" else "http",
         patch_abi=False,
+        limits=_limits(meta, join(path, "metadata")),
     )
     return Located(plugin, where)
+
+
+def _limits(meta: dict[str, Any], path: str) -> Limits | None:
+    annotations = meta.get("annotations") or {}
+    if not isinstance(annotations, dict):
+        raise bad(join(path, "annotations"), "want an object")
+    text = annotations.get(ANNOTATION)
+    return None if text is None else read_annotation(text, f"{path}.annotations.{ANNOTATION}")
 
 
 def _json_text(value: Any) -> str:

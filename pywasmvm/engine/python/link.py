@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -89,6 +90,7 @@ class InstanceCode:
         self.module = module
         self.state = StoreState.of(instance.store)
         self.globals: dict[str, Any] = {"__builtins__": builtins, "S": instance.store.meter}
+        self.globals["exhausted"] = partial(support.exhausted, instance.store)
         self.windows: dict[int, list[tuple[str, str, int]]] = {}
 
     # -- functions ----------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ class InstanceCode:
         if nbytes <= PLAIN_FRAME_BYTES:
             return made
         params = len(self.module.func_letters(funcidx)[0])
-        return make_frame_guard(params)(made, self.state.stack, nbytes, support.exhausted)
+        return make_frame_guard(params)(made, self.state.stack, nbytes, self.globals["exhausted"])
 
     def function(self, code: CodeType) -> FunctionType:
         """Return a code object as a function of this instance, with the names it uses resolved."""

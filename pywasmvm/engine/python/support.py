@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ...errors import CallStackExhausted, Trap, WasmException
+from ...errors import Trap, WasmException
 from ...isa.model import TrapKind
 from ...runtime.refs import I31, ArrayRef, ExceptionRef, StructRef
 from ...syntax.types import ArrayType, DefType, NumType, PackedType
@@ -22,9 +22,9 @@ ARRAY_OUT_OF_BOUNDS = TrapKind.ARRAY_OUT_OF_BOUNDS
 # -- limits -----------------------------------------------------------------------------------------
 
 
-def exhausted() -> NoReturn:
+def exhausted(store: Any) -> NoReturn:
     """Refuse a call that nests too deeply."""
-    raise CallStackExhausted("call stack exhausted")
+    raise store.exhausted()
 
 
 def empty(meter: Any, fuel: int, cost: int) -> int:
