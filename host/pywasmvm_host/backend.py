@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pywasmvm
 from pywasmvm import (
+    CallStackExhausted,
     Config,
     Engine,
     FuncType,
@@ -28,6 +29,7 @@ from pywasmvm import (
 )
 
 __all__ = [
+    "CallStackExhausted",
     "Config",
     "Engine",
     "FuncType",

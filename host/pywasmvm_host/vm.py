@@ -319,7 +319,8 @@ class Vm:
         reason = backend.trap_reason(error)
         self.failed = True
         self.failure_error = error
-        lines = [f"Function: {name} failed: Uncaught {reason}", *_backtrace(error)]
+        limit = f" ({error})" if isinstance(error, backend.CallStackExhausted) else ""
+        lines = [f"Function: {name} failed: Uncaught {reason}{limit}", *_backtrace(error)]
         self.failure = record.failed = lines[0] if len(lines) == 1 else "\n".join(lines)
         if backend.is_out_of_fuel(error):
             where = f"in {name}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ..host import Exchange, Host, HttpRequest
 from ..plugin import FailurePolicy, Plugin
 from ..profile import AUTO, PROFILES
 from ..upstream import UpstreamResponse
-from .common import given_limits, header, limit_options, loading, make_engine, note, text_or_file
+from .common import SHORT, given_limits, header, limit_options, loading, make_engine, note, text_or_file
 
 __all__ = ["run"]
 
@@ -132,8 +133,11 @@ def _failure_line(x: Exchange, plugins: list[Plugin]) -> str:
     if not x.failure:
         return f"{where}: it failed the stream. Its log above says more"
     first = x.failure.splitlines()[0]
-    if "out of fuel" in first:
-        return f"{where}: {first}. Raise that limit (--limit), or look for the loop in it"
+    reached = re.search(r"limit (\w+) = ", first)
+    if reached:
+        option = next((f"--{o}" for o, (name, _) in SHORT.items() if name == reached[1]), "")
+        raised = option or f"it with --limit {reached[1]}=N"
+        return f"{where}: {first}. Raise {raised}, or look for the loop in it"
     advice = "The functions it was in are listed above" if "\n" in x.failure else "Its log above says more"
     return f"{where}: {first}. {advice}"
 
