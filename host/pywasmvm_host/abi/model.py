@@ -19,6 +19,7 @@ __all__ = [
     "V_HIGRESS",
     "Callback",
     "HostCall",
+    "Importable",
     "Param",
     "signature",
 ]
@@ -64,8 +65,31 @@ def signature(params: tuple[str, ...], results: tuple[str, ...]) -> str:
     return f"{' '.join(params) or 'void'} -> {' '.join(results) or 'void'}"
 
 
+class Importable:
+    """What is derived from a row whose parameters are the text "name:kind name:kind"."""
+
+    text: str
+    no_result: bool
+    params: tuple[Param, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", parse_params(self.text))
+
+    @property
+    def wasm_params(self) -> tuple[str, ...]:
+        return tuple(word for p in self.params for word in p.words)
+
+    @property
+    def wasm_results(self) -> tuple[str, ...]:
+        return () if self.no_result else ("i32",)
+
+    @property
+    def signature(self) -> str:
+        return signature(self.wasm_params, self.wasm_results)
+
+
 @dataclass(frozen=True)
-class HostCall:
+class HostCall(Importable):
     """One function the host offers to a plugin.
 
     lets       what importing it lets the filter do, for people.
@@ -89,21 +113,6 @@ class HostCall:
     group: str = ""
     no_result: bool = False
     params: tuple[Param, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "params", parse_params(self.text))
-
-    @property
-    def wasm_params(self) -> tuple[str, ...]:
-        return tuple(word for p in self.params for word in p.words)
-
-    @property
-    def wasm_results(self) -> tuple[str, ...]:
-        return () if self.no_result else ("i32",)
-
-    @property
-    def signature(self) -> str:
-        return signature(self.wasm_params, self.wasm_results)
 
 
 @dataclass(frozen=True)

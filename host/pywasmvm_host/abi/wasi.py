@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .enums import Errno
-from .model import Param, parse_params, signature
+from .model import Importable, Param
 
 __all__ = ["MODULES", "WASI_CALLS", "WasiCall"]
 
@@ -22,7 +22,7 @@ MODULES = ("wasi_snapshot_preview1", "wasi_unstable")
 
 
 @dataclass(frozen=True)
-class WasiCall:
+class WasiCall(Importable):
     """One WASI function. `anytime`: allowed while the VM initializes. `allocator`: also inside the
     allocator.
     """
@@ -38,21 +38,6 @@ class WasiCall:
     in_allocator: bool = False
     no_result: bool = False
     params: tuple[Param, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "params", parse_params(self.text))
-
-    @property
-    def wasm_params(self) -> tuple[str, ...]:
-        return tuple(word for p in self.params for word in p.words)
-
-    @property
-    def wasm_results(self) -> tuple[str, ...]:
-        return () if self.no_result else ("i32",)
-
-    @property
-    def signature(self) -> str:
-        return signature(self.wasm_params, self.wasm_results)
 
 
 _NO = "nothing: there is no file system"
