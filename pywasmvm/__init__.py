@@ -164,6 +164,7 @@ wiring.BACKENDS.update(
         "python": f"{__name__}.engine.python.backend:make_backend",
     }
 )
+wiring.BULKS["cython"] = f"{__name__}.engine.fast_load:make_bulk"
 wiring.HOST_MODULES["wasi"] = f"{__name__}.wasi.functions:define_wasi"
 
 

@@ -5,6 +5,7 @@ Spec: chapter 5.
 
 from __future__ import annotations
 
+from .bulk import Bulk, DataItems, FuncItems
 from .decoder import decode_module
 from .encoder import encode_module
 from .lazy import LazyExpr
@@ -13,6 +14,9 @@ from .progress import Progress, Ticker
 from .read_code import prove_bodies
 
 __all__ = [
+    "Bulk",
+    "DataItems",
+    "FuncItems",
     "LazyExpr",
     "Progress",
     "Ticker",

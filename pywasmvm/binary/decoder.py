@@ -7,23 +7,28 @@ Rule 1: the official suite's wording comes first in every message.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
+from typing import cast
 
 from ..config import Features, Limits
 from ..errors import LimitError, ModuleError
-from ..syntax.module import CustomSection, ExternKind, Func, Module
+from ..syntax.module import CustomSection, Data, ExternKind, Func, Module
+from .bulk import Bulk, CodeItems, DataItems, FuncItems
 from .lazy import LazyExpr, uses_data
 from .names import find_names
 from .places import located, place_in_func
 from .progress import Progress, Ticker
 from .read_code import Code, read_code
-from .read_sections import CODE_SECTION, CUSTOM_SECTION, SECTIONS, Section
+from .read_sections import CODE_SECTION, CUSTOM_SECTION, SECTIONS, Section, read_data
 from .reader import Reader
 
 __all__ = ["Decoder", "decode_module"]
 
 MAGIC = b"\0asm"
 VERSION = b"\1\0\0\0"
+# A Bulk's numbers have 32 bits.
+MOST_IN_BULK = 0xFFFF_FFFF
 
 
 def decode_module(
@@ -32,16 +37,17 @@ def decode_module(
     limits: Limits | None = None,
     *,
     bodies: bool = True,
+    bulk: Bulk | None = None,
     progress: Progress | None = None,
 ) -> Module:
     """Decode a binary module.
 
     With `bodies` every body is decoded once to prove that it is well-formed; without it that is left to
-    validation. Either way a body keeps its bytes and is decoded on demand. Raise DecodeError if the module is
-    malformed, UnsupportedError if it needs a feature that is off, LimitError if it is larger than `limits`
-    allows.
+    validation. With a `bulk` made for the same features and limits it reads the large sections. Either way a
+    body keeps its bytes and is decoded on demand. Raise DecodeError if the module is malformed,
+    UnsupportedError if it needs a feature that is off, LimitError if it is larger than `limits` allows.
     """
-    decoder = Decoder(bytes(data), features or Features(), limits or Limits(), bodies, progress)
+    decoder = Decoder(bytes(data), features or Features(), limits or Limits(), bodies, bulk, progress)
     try:
         return decoder.decode()
     except (ModuleError, LimitError) as error:
@@ -53,16 +59,23 @@ class Decoder:
     """One run over a binary. `functypes` and `codes` become Funcs at the end."""
 
     def __init__(
-        self, data: bytes, features: Features, limits: Limits, bodies: bool, progress: Progress | None
+        self,
+        data: bytes,
+        features: Features,
+        limits: Limits,
+        bodies: bool,
+        bulk: Bulk | None,
+        progress: Progress | None,
     ) -> None:
         self.data = data
         self.view = memoryview(data)
         self.limits = limits
         self.module = Module(binary=data)
         self.functypes: list[int] = []
-        self.codes: list[Code] = []
+        self.codes: list[Code] | CodeItems = []
         self._reader = Reader(data, 0, features)
         self._bodies = bodies
+        self._bulk = None if bodies or len(data) > MOST_IN_BULK else bulk
         self._ticker = Ticker(progress, len(data), "decoding")
         self._section: Section | None = None
         self._entry = -1
@@ -130,10 +143,66 @@ class Decoder:
         elif section.name != "code":
             self._check_entries(count)
         tick = self._ticker.tick
+        in_bulk = _IN_BULK.get(section.name)
+        if self._bulk is not None and in_bulk is not None and in_bulk(self, self._bulk, count):
+            tick(reader.pos)
+            return
         for self._entry in range(count):
             read(self, reader)
             tick(reader.pos)
         self._entry = -1
+
+    # Sections read in bulk. Each method returns False, and leaves everything as it was, if the section has to
+    # be read entry by entry after all.
+
+    def _bulk_functypes(self, bulk: Bulk, count: int) -> bool:
+        reader, start = self._reader, self._reader.pos
+        found, reader.pos = bulk.indices(self.data, start, count)
+        if len(found) < count:
+            self._entry = len(found)
+            reader.read_u32()
+            reader.pos = start
+            return False
+        self.functypes[:] = found
+        return True
+
+    def _bulk_codes(self, bulk: Bulk, count: int) -> bool:
+        reader, start = self._reader, self._reader.pos
+        data, features, limits = self.data, reader.features, self.limits
+        found, reader.pos = bulk.codes(data, start, count)
+        self.codes = CodeItems(
+            lambda _, start: read_code(Reader(data, start, features), limits), found, data, bulk
+        )
+        if len(found) < count:
+            self._entry, self._body = len(found), None
+            read_code(reader, limits)
+            reader.pos, self.codes = start, []
+            return False
+        return True
+
+    def _bulk_datas(self, bulk: Bulk, count: int) -> bool:
+        reader, start = self._reader, self._reader.pos
+        data, features, limits = self.data, reader.features, self.limits
+        found, reader.pos = bulk.datas(data, start, count)
+        if len(found[0]) < count:
+            self._entry = len(found[0])
+            read_data(reader, limits)
+            reader.pos = start
+            return False
+        datas = DataItems(
+            lambda _, start: read_data(Reader(data, start, features), limits), found, data, bulk
+        )
+        self.module.datas = cast("list[Data]", datas)
+        return True
+
+    def read_indices(self) -> list[int]:
+        """Read a vector of indices."""
+        reader = self._reader
+        count = reader.read_u32()
+        if self._bulk is None:
+            return [reader.read_u32() for _ in range(count)]
+        found, reader.pos = self._bulk.indices(self.data, reader.pos, count)
+        return [*found, *(reader.read_u32() for _ in range(count - len(found)))]
 
     def _check_func_count(self, count: int) -> None:
         count += self.module.import_count(ExternKind.FUNC)
@@ -167,7 +236,8 @@ class Decoder:
                 and uses_data(code.body, instrs)
             ):
                 self._wants_data_count = code.offset
-        self.codes.append(code)
+        if isinstance(self.codes, list):
+            self.codes.append(code)
 
     def _check_agreement(self) -> None:
         """Check what the reference interpreter checks when all sections are read, in its order."""
@@ -189,6 +259,10 @@ class Decoder:
             raise self._reader.fail("data count section required", self._wants_data_count)
 
     def _make_funcs(self) -> None:
+        if isinstance(self.codes, CodeItems):
+            funcs = FuncItems(array("I", self.functypes), self.codes)
+            self.module.funcs = cast("list[Func]", funcs)
+            return
         self.module.funcs = [
             Func(typeidx, code.locals, code.body, code.offset, code.size)
             for typeidx, code in zip(self.functypes, self.codes, strict=True)
@@ -199,7 +273,10 @@ class Decoder:
 
         The first fault in the module is then reported whether bodies are decoded at once or later.
         """
-        for index, code in enumerate([] if self._bodies else self.codes):
+        codes = self.codes
+        suspects = codes.suspects() if isinstance(codes, CodeItems) else range(len(codes))
+        for index in [] if self._bodies else suspects:
+            code = codes[index]
             try:
                 code.body.prove(self.limits.nesting)
             except (ModuleError, LimitError) as error:
@@ -216,3 +293,10 @@ class Decoder:
             return place_in_func(self.module, self._entry, self._body, offset)
         entry = f", entry {self._entry}" if self._entry >= 0 else ""
         return f"{self._section.name} section{entry}"
+
+
+_IN_BULK: dict[str, Callable[[Decoder, Bulk, int], bool]] = {
+    "function": Decoder._bulk_functypes,
+    "code": Decoder._bulk_codes,
+    "data": Decoder._bulk_datas,
+}

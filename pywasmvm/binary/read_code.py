@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from ..config import Limits
 from ..errors import DecodeError, InternalError, LimitError, ModuleError
+from ..syntax.instructions import Instr
 from ..syntax.module import Module
 from ..syntax.types import ValType
+from .bulk import FuncItems
 from .lazy import LazyExpr, uses_data
 from .places import located, place_in_func
 from .read_types import read_valtype
@@ -54,22 +56,40 @@ def read_code(reader: Reader, limits: Limits) -> Code:
     return Code(groups, body, start, size)
 
 
-def prove_bodies(module: Module, limits: Limits, first: int = 0) -> None:
-    """Raise DecodeError if a body from the `first` defined function on is malformed.
+def prove_bodies(module: Module, limits: Limits) -> None:
+    """Raise DecodeError if a body is malformed.
 
     Bodies that are proven already are not looked at again. A missing data count section is reported last, as
     it is a property of the whole module.
     """
+    if isinstance(module.funcs, FuncItems):
+        _prove_in_bulk(module, module.funcs, limits)
+        return
     wants_data_count: int | None = None
-    for index, func in enumerate(module.funcs[first:], first):
+    for index, func in enumerate(module.funcs):
         body = func.body
         if not isinstance(body, LazyExpr) or body.is_proven:
             continue
-        try:
-            instrs = body.prove(limits.nesting)
-        except (ModuleError, LimitError) as error:
-            raise located(error, place_in_func(module, index, body, error.offset)) from None
+        instrs = _prove_body(module, index, body, limits)
         if wants_data_count is None and module.data_count is None and uses_data(body, instrs):
             wants_data_count = func.offset
     if wants_data_count is not None:
         raise DecodeError("data count section required", offset=wants_data_count)
+
+
+def _prove_body(module: Module, index: int, body: LazyExpr, limits: Limits) -> list[Instr]:
+    try:
+        return body.prove(limits.nesting)
+    except (ModuleError, LimitError) as error:
+        raise located(error, place_in_func(module, index, body, error.offset)) from None
+
+
+def _prove_in_bulk(module: Module, funcs: FuncItems, limits: Limits) -> None:
+    for index in funcs.codes.suspects():
+        _prove_body(module, index, funcs.codes[index].body, limits)
+    if module.data_count is not None:
+        return
+    for index in funcs.codes.suspects(data_too=True):
+        code = funcs.codes[index]
+        if uses_data(code.body, code.body.instrs()):
+            raise DecodeError("data count section required", offset=code.offset)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..config import Limits
 from ..isa import Feature
 from ..syntax.module import Data, Elem, Export, ExternKind, Global, Import, Mode, Table
 from ..syntax.types import FUNCREF, AbsHeapType, RefType
@@ -26,7 +27,7 @@ from .reader import Reader
 if TYPE_CHECKING:
     from .decoder import Decoder
 
-__all__ = ["CODE_SECTION", "CUSTOM_SECTION", "SECTIONS", "Section"]
+__all__ = ["CODE_SECTION", "CUSTOM_SECTION", "SECTIONS", "Section", "read_data"]
 
 CUSTOM_SECTION, CODE_SECTION = 0, 10
 # A table with an initialiser starts with these bytes instead of its type.
@@ -114,11 +115,16 @@ def _read_elem(decoder: Decoder, reader: Reader) -> None:
     if has_exprs:
         elem.init = [_read_init(decoder, reader) for _ in range(reader.read_u32())]
     else:
-        elem.funcidxs = reader.read_vec(Reader.read_u32)
+        elem.funcidxs = decoder.read_indices()
     decoder.module.elems.append(elem)
 
 
 def _read_data(decoder: Decoder, reader: Reader) -> None:
+    decoder.module.datas.append(read_data(reader, decoder.limits))
+
+
+def read_data(reader: Reader, limits: Limits) -> Data:
+    """Read one data segment."""
     start = reader.pos
     flags = reader.read_u32()
     if flags > 2:
@@ -127,13 +133,14 @@ def _read_data(decoder: Decoder, reader: Reader) -> None:
         reader.need(Feature.BULK_MEMORY, "a data segment of this kind", start)
     mode = Mode.PASSIVE if flags == 1 else Mode.ACTIVE
     memidx = reader.read_u32() if flags == 2 else 0
-    offset = None if flags == 1 else _read_init(decoder, reader)
+    offset = None if flags == 1 else read_const_expr(reader, limits.nesting)
     size = reader.read_u32()
     end = reader.pos + size
     if end > len(reader.data):
         raise reader.ended()
-    decoder.module.datas.append(Data(decoder.view[reader.pos : end], mode, memidx, offset))
+    init = memoryview(reader.data)[reader.pos : end]
     reader.pos = end
+    return Data(init, mode, memidx, offset)
 
 
 class Section(NamedTuple):

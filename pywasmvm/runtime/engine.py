@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import UnsupportedError, UsageError
@@ -11,6 +12,7 @@ from . import wiring
 from .settings import Config
 
 if TYPE_CHECKING:
+    from ..binary import Bulk
     from ..config import Features, Limits
     from ..syntax.instructions import Expr
     from ..syntax.types import ValType
@@ -70,6 +72,19 @@ class Engine:
         if self._backend is None:
             self._backend = self._load_backend(self.config.engine)
         return self._backend
+
+    @cached_property
+    def bulk(self) -> Bulk | None:
+        """Return what reads and validates large modules, None if Python does that alone."""
+        names = _PREFERENCE if self.config.engine == "auto" else (self.config.engine,)
+        for name in names:
+            if name in wiring.BULKS:
+                try:
+                    bulk: Bulk = wiring.load(wiring.BULKS, name)(self)
+                except UnsupportedError:
+                    continue
+                return bulk
+        return None
 
     @property
     def loaded_backend(self) -> Backend | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..binary import LazyExpr
+from ..binary import DataItems, LazyExpr
 from ..isa import BY_NAME
 from ..syntax.instructions import Expr
 from ..syntax.module import ExternKind, Mode, Module
@@ -69,6 +69,8 @@ def _read_address(spelling: bytes) -> int | None:
 
 def make_image(module: Module) -> Image | None:
     """Return the image of a valid module, None if it is not worth it or its segments are not that simple."""
+    if isinstance(module.datas, DataItems):
+        return None  # they are copied at the speed of C as they are
     active = [data for data in module.datas if data.mode is Mode.ACTIVE]
     if len(active) < FEWEST_SEGMENTS or module.import_count(ExternKind.MEMORY):
         return None

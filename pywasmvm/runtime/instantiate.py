@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..binary import DataItems
 from ..errors import LimitError, Trap
 from ..isa import BY_NAME
 from ..isa.model import TrapKind
@@ -128,7 +129,17 @@ def _alloc_values(instance: Instance) -> None:
             table.elems[:] = [raw] * len(table.elems)
     for elem, reftype in zip(module.elems, checked.elems, strict=True):
         instance.elems.append(_segment(instance, elem, reftype))
-    instance.datas = [data.init for data in module.datas]
+    instance.datas = _inits(module.datas)
+
+
+def _inits(datas: Sequence[Data]) -> list[Any]:
+    """Return the bytes of the data segments; those that `_run_datas` drops in any case need none."""
+    if not isinstance(datas, DataItems):
+        return [data.init for data in datas]
+    inits: list[Any] = [b""] * len(datas)
+    for i in datas.others:
+        inits[i] = datas[i].init
+    return inits
 
 
 def _segment(instance: Instance, elem: Elem, reftype: ValType) -> list[Any]:
@@ -180,19 +191,37 @@ def _run_datas(instance: Instance) -> None:
         instance.mems[0].buf[image.addr : image.end] = image.block
         instance.datas = list(image.datas)
         return
-    datas = instance.datas
-    for i, data in enumerate(instance.module.syntax.datas):
-        if data.mode is not Mode.ACTIVE:
-            continue
-        memory = instance.mems[data.memidx]
-        addr = _offset(instance, data, memory.memtype.addrtype)
-        buf, init = memory.buf, data.init
-        end = addr + len(init)
-        if end > len(buf):
-            detail = f"data segment {i} of {len(init)} bytes at {addr} in a memory of {len(buf)}"
-            raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS, detail)
-        buf[addr:end] = init
-        datas[i] = b""
+    datas = instance.module.syntax.datas
+    if isinstance(datas, DataItems):
+        _run_in_bulk(instance, datas)
+        return
+    for i, data in enumerate(datas):
+        _run_data(instance, i, data)
+
+
+def _run_in_bulk(instance: Instance, datas: DataItems) -> None:
+    """Run the segments in their order, those at constant addresses in one go."""
+    index = 0
+    for other in (*datas.others, len(datas)):
+        if index < other:
+            index = datas.place(index, other, instance.mems[0].buf)
+        if index < len(datas):
+            _run_data(instance, index, datas[index])
+        index = other + 1
+
+
+def _run_data(instance: Instance, i: int, data: Data) -> None:
+    if data.mode is not Mode.ACTIVE:
+        return
+    memory = instance.mems[data.memidx]
+    addr = _offset(instance, data, memory.memtype.addrtype)
+    buf, init = memory.buf, data.init
+    end = addr + len(init)
+    if end > len(buf):
+        detail = f"data segment {i} of {len(init)} bytes at {addr} in a memory of {len(buf)}"
+        raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS, detail)
+    buf[addr:end] = init
+    instance.datas[i] = b""
 
 
 def _offset(instance: Instance, segment: Data | Elem, addrtype: ValType) -> int:

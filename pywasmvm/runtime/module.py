@@ -131,7 +131,8 @@ def _read(engine: Engine, wasm: Source, progress: Progress | None) -> syntax.Mod
         except UnicodeDecodeError:
             raise DecodeError("magic header not detected", offset=0) from None
         return _parse(engine, text)
-    return decode_module(data, engine.features, engine.limits, bodies=False, progress=progress)
+    features, limits, bulk = engine.features, engine.limits, engine.bulk
+    return decode_module(data, features, limits, bodies=False, bulk=bulk, progress=progress)
 
 
 def _parse(engine: Engine, text: str) -> syntax.Module:

@@ -12,10 +12,13 @@ from typing import Any
 
 from ..errors import UnsupportedError
 
-__all__ = ["BACKENDS", "HOST_MODULES", "load"]
+__all__ = ["BACKENDS", "BULKS", "HOST_MODULES", "load"]
 
 # name of an engine -> make_backend(engine) -> Backend
 BACKENDS: dict[str, str] = {}
+
+# name of an engine -> make_bulk(engine) -> Bulk; an engine without one reads modules with Python alone
+BULKS: dict[str, str] = {}
 
 # name -> define(linker) -> None; "wasi" is what Linker.define_wasi uses
 HOST_MODULES: dict[str, str] = {}

@@ -168,6 +168,8 @@ class Names:
 class Module:
     """A module. `tags`, `mems` hold the types of defined tags and memories.
 
+    funcs, datas of a large binary may be sequences that read an entry when it is asked for: only whoever made
+                 the module itself may change them.
     data_count   the data count section's value, None if absent.
     binary       the bytes it was decoded from (None for text).
     names        filled by whoever knows names: the decoder on demand, the text parser always.

@@ -5,6 +5,9 @@ Spec: chapters 3.2 and 3.5. Index spaces are filled in the order in which later 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..binary import DataItems, FuncItems
 from ..config import Features, Limits
 from ..errors import LimitError, ValidationError
 from ..isa import Feature
@@ -20,6 +23,7 @@ from ..syntax.types import (
     GlobalType,
     HeapType,
     MemType,
+    NumType,
     RefType,
     StructType,
     TableType,
@@ -55,9 +59,7 @@ class Definitions:
         """Run all checks."""
         self._types()
         self._imports()
-        for func in self.module.funcs:
-            self._at = ("function", len(self.checked.funcs))
-            self.checked.funcs.append(self._func(func.typeidx))
+        self._funcs()
         for tagtype in self.module.tags:
             self._at = ("tag", len(self.checked.tags))
             self.checked.tags.append(self._tag(tagtype.type))
@@ -110,6 +112,18 @@ class Definitions:
     def _need(self, feature: Feature, complaint: str) -> None:
         if feature not in self._features:
             raise self._fail(f"{complaint}: needs the feature {feature.value}")
+
+    def _funcs(self) -> None:
+        found = self.module.funcs
+        funcs = self.checked.funcs
+        typeidxs = found.typeidxs if isinstance(found, FuncItems) else [func.typeidx for func in found]
+        known: dict[int, DefType] = {}
+        for typeidx in typeidxs:
+            deftype = known.get(typeidx)
+            if deftype is None:
+                self._at = ("function", len(funcs))
+                deftype = known[typeidx] = self._func(typeidx)
+            funcs.append(deftype)
 
     def _func(self, typeidx: HeapType) -> DefType:
         """Return the type of a function."""
@@ -210,9 +224,18 @@ class Definitions:
         for index, elem in enumerate(self.module.elems):
             self._at = ("element segment", index)
             self.checked.elems.append(self._elem(elem))
-        for index, data in enumerate(self.module.datas):
+        datas = self.module.datas
+        for index in self._datas_to_check(datas):
             self._at = ("data segment", index)
-            self._data(data)
+            self._data(datas[index])
+
+    def _datas_to_check(self, datas: Sequence[Data]) -> Sequence[int]:
+        """Return the indices of the segments that need a look."""
+        mems = self.checked.mems
+        # safe: all others start with a constant i32 and go to this very memory.
+        if isinstance(datas, DataItems) and mems and mems[0].addrtype is NumType.I32:
+            return datas.others
+        return range(len(datas))
 
     def _elem(self, elem: Elem) -> RefType:
         reftype = self._scope.reftype(elem.type)

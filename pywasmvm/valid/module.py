@@ -7,7 +7,7 @@ Rule 1: a ValidationError is reported only if no body is malformed, so a malform
 
 from __future__ import annotations
 
-from ..binary import LazyExpr, Progress, Ticker, prove_bodies
+from ..binary import FuncItems, LazyExpr, Progress, Ticker, prove_bodies
 from ..binary.lazy import is_closed, uses_data
 from ..binary.places import located, place_in_func
 from ..config import Features, Limits
@@ -61,20 +61,39 @@ class _Bodies:
     def validate(self, progress: Progress | None) -> None:
         """Validate all bodies."""
         funcs = self._checked.module.funcs
+        if isinstance(funcs, FuncItems):
+            self._validate_in_bulk(funcs, progress)
+            return
         ticker = Ticker(progress, sum(func.size for func in funcs), "validating")
         done = 0
         for index, func in enumerate(funcs):
-            validator = BodyValidator(self._checked, self._features)
-            validator.most_operands = self._limits.value_stack_bytes // OPERAND_BYTES
-            try:
-                self._validate_func(validator, func)
-            except (ModuleError, LimitError) as error:
-                raise self._locate(error, index, func, validator) from None
+            self._validate_func(index, func)
             done += func.size
             ticker.tick(done)
         ticker.finish()
 
-    def _validate_func(self, validator: BodyValidator, func: Func) -> None:
+    def _validate_in_bulk(self, funcs: FuncItems, progress: Progress | None) -> None:
+        """Validate bodies with a compiled checker; those it refuses pass or fail by the rules here."""
+        checker = funcs.checker(self._checked, self._limits.value_stack_bytes // OPERAND_BYTES)
+        ticker = Ticker(progress, len(funcs), "validating")
+        index = 0
+        while index < len(funcs):
+            index, is_refused = checker.accepted(index)
+            if is_refused:
+                self._validate_func(index, funcs[index])
+                index += 1
+            ticker.tick(index)
+        ticker.finish()
+
+    def _validate_func(self, index: int, func: Func) -> None:
+        validator = BodyValidator(self._checked, self._features)
+        validator.most_operands = self._limits.value_stack_bytes // OPERAND_BYTES
+        try:
+            self._type(validator, func)
+        except (ModuleError, LimitError) as error:
+            raise self._locate(error, index, func, validator) from None
+
+    def _type(self, validator: BodyValidator, func: Func) -> None:
         functype = self._checked.functype(self._checked.types[func.typeidx])
         self._check_local_count(functype, func)
         instrs = self._instrs(func.body)
