@@ -19,8 +19,12 @@ from . import (
     _generated_compare,
     _generated_float,
     _generated_flow,
+    _generated_fused_flow,
+    _generated_fused_memory,
+    _generated_fused_value,
     _generated_integer,
     _generated_memory,
+    _generated_move,
     _generated_vector,
     control,
     moves,
@@ -29,7 +33,8 @@ from . import (
 HANDLERS: dict[str, int] = {}
 for _unit in (
     _generated_integer, _generated_compare, _generated_float, _generated_memory, _generated_vector,
-    _generated_flow, control, moves,
+    _generated_flow, _generated_move, _generated_fused_flow, _generated_fused_memory, _generated_fused_value,
+    control, moves,
 ):
     HANDLERS.update(_unit.handlers())
 
@@ -127,8 +132,8 @@ cdef Handler H_CONST_A = <Handler><size_t>HANDLERS["const_a"]
 cdef Handler H_CONST_F32_A = <Handler><size_t>HANDLERS["const_f32_a"]
 cdef Handler H_CONST_F64_A = <Handler><size_t>HANDLERS["const_f64_a"]
 cdef Handler H_SELECT_V128 = <Handler><size_t>HANDLERS["select_v128"]
-cdef Handler[6] H_SELECT
-fill(H_SELECT, "select", ("ss_s", "ss_a", "si_s", "si_a", "is_s", "is_a"))
+cdef Handler[12] H_SELECT
+fill(H_SELECT, "select", [f"{form}_{place}{to}" for form in ("ss", "si", "is") for place in "sa" for to in ("", "_a")])
 
 
 cdef class Emitter:
@@ -335,13 +340,13 @@ cdef class Emitter:
         if a.cls == V128:
             word = self.emit(H_SELECT_V128)
         else:
-            form = 4 if a.where == CONST else (2 if b.where == CONST else 0)
+            form = 8 if a.where == CONST else (4 if b.where == CONST else 0)
             if self.in_acc(&c):
-                form += 1
+                form += 2
             word = self.emit(H_SELECT[form])
         word.a, word.b, word.c = self.slot(&a), self.slot(&b), self.slot(&c)
         word.imm = a.bits if a.where == CONST else b.bits
-        return self.made(a.cls, NULL)
+        return self.made(a.cls, NULL if a.cls == V128 or a.cls == F32 or a.cls == F64 else H_SELECT[form + 1])
 
     cdef int vector(self, OpInfo* op, u64 lane) except -1:
         """Emit a vector instruction: all operands come from slots."""

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..isa.model import Op
 
+Handler = tuple[str, list[str]]
+
 FOLDER = Path(__file__).resolve().parent
 ISA = FOLDER.parent / "isa"
 
@@ -74,7 +76,8 @@ def _load(name: str) -> Any:
     return module
 
 
-_FLOW, _VECTORS = _load("generate_flow"), _load("generate_vectors")
+_FLOW, _FUSED = _load("generate_flow"), _load("generate_fused")
+_MOVES, _VECTORS = _load("generate_moves"), _load("generate_vectors")
 NEXT: str = _FLOW.NEXT
 LANES: dict[str, tuple[str, int, str]] = _VECTORS.lanes()
 SCALARS: dict[str, tuple[str, str]] = _VECTORS.scalars()
@@ -93,11 +96,14 @@ def load_isa() -> Any:
     return module
 
 
-def handler(name: str, lines: list[str]) -> tuple[str, str]:
-    """Return a handler's name and text."""
-    return name, "\n".join(
-        [f"cdef void {name}({ARGUMENTS}) noexcept nogil:", *(f"    {x}" for x in lines), ""]
-    )
+def handler(name: str, lines: list[str]) -> Handler:
+    """Return a handler's name and lines."""
+    return name, lines
+
+
+def text_of(name: str, lines: list[str]) -> str:
+    """Return a handler's text."""
+    return "\n".join([f"cdef void {name}({ARGUMENTS}) noexcept nogil:", *(f"    {x}" for x in lines), ""])
 
 
 def _operand(variable: str, t: str, source: str) -> str:
@@ -121,7 +127,7 @@ def _check(op: Op, first: str = "") -> list[str]:
     ]
 
 
-def values(op: Op) -> list[tuple[str, str]]:
+def values(op: Op) -> list[Handler]:
     """Return the handlers of an operation on one or two values."""
     params, result = op.params or (), (op.results or ("i32",))[0]
     forms = BINARY_FORMS if len(params) == 2 else ("s", "a")
@@ -155,7 +161,7 @@ def _result(op: Op, write: tuple[str, ...]) -> list[str]:
     ]
 
 
-def branches(op: Op) -> list[tuple[str, str]]:
+def branches(op: Op) -> list[Handler]:
     """Return the handlers that compare and branch."""
     made = []
     for form in BINARY_FORMS:
@@ -202,7 +208,7 @@ def _fetch(op: Op, base: str) -> str:
     return f"cdef u{8 * op.access} x = {_READ[op.access]}({base} + ea)"
 
 
-def loads(op: Op) -> list[tuple[str, str]]:
+def loads(op: Op) -> list[Handler]:
     """Return the handlers of a load."""
     result, made = (op.results or ("",))[0], []
     for source in ("s", "a", "i"):
@@ -220,7 +226,7 @@ def _put(op: Op, base: str) -> list[str]:
     return [f"cdef u8* p = {base} + ea", write.format(op.c)]
 
 
-def stores(op: Op) -> list[tuple[str, str]]:
+def stores(op: Op) -> list[Handler]:
     """Return the handlers of a store: first where the address is, then where the value is."""
     t, made = (op.params or ("", ""))[1], []
     for form in STORE_FORMS:
@@ -253,7 +259,7 @@ def _numbers(op: Op) -> list[str]:
     return [f"cdef {CTYPE[t]} {v} = {_SLOT[t].format(v)}" for v, t in params if t in CTYPE]
 
 
-def lane_loop(op: Op, t: str, count: int, expression: str) -> list[tuple[str, str]]:
+def lane_loop(op: Op, t: str, count: int, expression: str) -> list[Handler]:
     """Return the handler of an instruction that gives a vector, written when all of it is computed."""
     lines = [*_numbers(op), *_vectors(expression), "cdef int i", f"cdef {_LANE[t]}[{count}] r"]
     value = expression if t[0] == "f" else f"<{t}>({expression})"
@@ -261,12 +267,12 @@ def lane_loop(op: Op, t: str, count: int, expression: str) -> list[tuple[str, st
     return [handler(f"{op.ident}_v", lines)]
 
 
-def lane_fold(op: Op, t: str, expression: str) -> list[tuple[str, str]]:
+def lane_fold(op: Op, t: str, expression: str) -> list[Handler]:
     """Return the handler of a vector instruction that gives a number."""
     return [handler(f"{op.ident}_v", [*_vectors(expression), *_write(_TO_SLOT[t], expression), NEXT])]
 
 
-def vector_memory(op: Op) -> list[tuple[str, str]]:
+def vector_memory(op: Op) -> list[Handler]:
     """Return the handlers of v128.load and v128.store."""
     made = []
     for source in "sai":
@@ -279,7 +285,7 @@ def vector_memory(op: Op) -> list[tuple[str, str]]:
     return [*made, handler(f"{op.ident}_x", [*_bounds_x(16), f"memcpy({copy}, 16)", NEXT])]
 
 
-def vectors(op: Op) -> list[tuple[str, str]]:
+def vectors(op: Op) -> list[Handler]:
     """Return the handlers of a vector instruction, none if it is left to Python."""
     if op.name in ("v128.load", "v128.store"):
         return vector_memory(op)
@@ -294,7 +300,7 @@ def _is_scalar(op: Op) -> bool:
     )
 
 
-def _unit(op: Op) -> tuple[str, list[tuple[str, str]]]:
+def _unit(op: Op) -> tuple[str, list[Handler]]:
     """Return which file a row's handlers belong to, and the handlers."""
     kind = op.kind.value
     if op.prefix == 0xFD:
@@ -320,22 +326,27 @@ UNITS = {
     "memory": "loads and stores",
     "vector": "vector instructions",
     "flow": "jumps, switches, entries and returns",
+    "move": "copies, constants, select and globals",
+    "fused_flow": "several words in a row of which the last decides where to go",
+    "fused_memory": "several words in a row with a load or store among them",
+    "fused_value": "several words in a row",
 }
 
 
 def render() -> dict[Path, str]:
     """Return the text of each generated file."""
-    units: dict[str, list[tuple[str, str]]] = {name: [] for name in UNITS}
+    units: dict[str, list[Handler]] = {name: [] for name in UNITS}
     for op in load_isa().OPS:
         unit, made = _unit(op)
         if unit:
             units[unit] += made
-    units["flow"] = [handler(name, lines) for name, lines in _FLOW.flow()]
+    units["flow"], units["move"] = _FLOW.flow(), _MOVES.moves()
+    units |= _FUSED.fused({name: lines for made in units.values() for name, lines in made})
     return {FOLDER / f"_generated_{name}.pyx": _file(UNITS[name], made) for name, made in units.items()}
 
 
-def _file(what: str, made: list[tuple[str, str]]) -> str:
-    text = "\n\n".join(body for _, body in made)
+def _file(what: str, made: list[Handler]) -> str:
+    text = "\n\n".join(text_of(name, lines) for name, lines in made)
     head = _HEAD.format(what=what)
     used = set(re.findall(r"\w+", text))
     names = [name for name, _ in made]

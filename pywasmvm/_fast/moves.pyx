@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Handlers that move values: copies, constants, select, globals, tables and whole stretches of memory.
+"""Handlers that move vectors, table elements and whole stretches of memory.
 
 Fields: d destination slot, a and b source slots, imm an immediate or the address of a C object.
 """
@@ -11,39 +11,6 @@ from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NULL_REFERENCE,
 
 # The most that one bulk instruction is charged (engine/fuel.py).
 cdef u64 MOST_UNITS = <u64>1 << 32
-
-
-cdef void copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_2(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    """Copy twice: d from a, then c from b."""
-    fp[pc.d] = fp[pc.a]
-    fp[pc.c] = fp[pc.b]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = pc.imm
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_f64_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    facc = ldd(&pc.imm)
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_f32_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    sacc = lds(&pc.imm)
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void const_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -58,39 +25,6 @@ cdef void copy_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, doub
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-# -- select: operands a and b, condition c; an immediate operand is in imm ------------------------------------
-
-
-cdef void select_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = fp[pc.a if <u32>fp[pc.c] else pc.b]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = fp[pc.a if <u32>acc else pc.b]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void select_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = fp[pc.a] if <u32>fp[pc.c] else pc.imm
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void select_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = fp[pc.a] if <u32>acc else pc.imm
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void select_is_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm if <u32>fp[pc.c] else fp[pc.b]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void select_is_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm if <u32>acc else fp[pc.b]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
 cdef void select_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64* source = fp + (pc.a if <u32>fp[pc.c] else pc.b)
     fp[pc.d] = source[0]
@@ -98,33 +32,9 @@ cdef void select_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-# -- globals: imm is the address of the cell -----------------------------------------------------------------
-
-
-cdef void global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    fp[pc.d] = acc
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
 cdef void global_get_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     fp[pc.d] = (<u64*>pc.imm)[0]
     fp[pc.d + 1] = (<u64*>pc.imm)[1]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_set_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    (<u64*>pc.imm)[0] = fp[pc.a]
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    (<u64*>pc.imm)[0] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -220,26 +130,10 @@ cdef void memory_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 def handlers() -> dict[str, int]:
     """Return the address of each handler by name."""
     return {
-        "copy_s": <size_t>&copy_s,
-        "copy_2": <size_t>&copy_2,
-        "const_s": <size_t>&const_s,
-        "const_a": <size_t>&const_a,
-        "const_f64_a": <size_t>&const_f64_a,
-        "const_f32_a": <size_t>&const_f32_a,
         "const_v128": <size_t>&const_v128,
         "copy_v128": <size_t>&copy_v128,
-        "select_ss_s": <size_t>&select_ss_s,
-        "select_ss_a": <size_t>&select_ss_a,
-        "select_si_s": <size_t>&select_si_s,
-        "select_si_a": <size_t>&select_si_a,
-        "select_is_s": <size_t>&select_is_s,
-        "select_is_a": <size_t>&select_is_a,
         "select_v128": <size_t>&select_v128,
-        "global_get_s": <size_t>&global_get_s,
-        "global_get_a": <size_t>&global_get_a,
         "global_get_v128": <size_t>&global_get_v128,
-        "global_set_s": <size_t>&global_set_s,
-        "global_set_a": <size_t>&global_set_a,
         "global_set_v128": <size_t>&global_set_v128,
         "non_null": <size_t>&non_null,
         "table_get": <size_t>&table_get,

@@ -15,6 +15,7 @@ from .emit cimport (
     BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, VECTOR, Entry, OpInfo, op_info,
 )
 from .flow cimport BLOCK, BODY, LOOP, TRY, Label
+from .fuse cimport fuse
 from .machine cimport FuncC, Handler, Ins, InstC, MemC, TableC, i32, i64, u8, u32, u64
 from .modinfo cimport ModInfo, Sig
 from .segments cimport IN_B, IN_C
@@ -90,6 +91,7 @@ cdef class Translator(DataReader):
             free(offsets)
             raise MemoryError
         memcpy(code, self.code, self.n * sizeof(Ins))
+        fuse(code, self.n)
         memcpy(offsets, self.offsets, self.n * sizeof(u32))
         for address in self.owned:
             free(<void*><size_t>address)

@@ -14,6 +14,10 @@ core = pytest.importorskip("pywasmvm._fast.core", reason="the compiled engine is
 
 UNITS = (
     "_generated_flow",
+    "_generated_fused_flow",
+    "_generated_fused_memory",
+    "_generated_fused_value",
+    "_generated_move",
     "_generated_integer",
     "_generated_compare",
     "_generated_float",
