@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import UnsupportedError, UsageError
 from . import wiring
+from .cache import Cache, folder_of
 from .settings import Config
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ class Backend(Protocol):
 
 
 class Engine:
-    """Settings and backend. Stores of one engine can share modules."""
+    """Settings and backend. Stores of one engine can share modules.
+
+    cache   what is kept on disk from process to process, None if the Config asks for nothing of the kind.
+    """
 
     def __init__(self, config: Config | None = None) -> None:
         if config is None:
@@ -50,6 +54,8 @@ class Engine:
             if getattr(config, wanted):
                 self.check_metered(wanted)
         self.epoch = 0
+        folder = folder_of(self.config.cache)
+        self.cache = Cache(folder) if folder is not None else None
         self._backend: Backend | None = None
         self._lock = threading.Lock()
         self._stores: weakref.WeakSet[Store] = weakref.WeakSet()

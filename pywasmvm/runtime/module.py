@@ -11,8 +11,10 @@ from ..binary import decode_module, decode_names, encode_module
 from ..errors import DecodeError, UsageError
 from ..syntax import module as syntax
 from ..valid import validate_module
+from . import proofs
 from .engine import Engine
 from .image import Image, make_image
+from .proofs import FEWEST_BYTES, content_hash, keep_proof, stamp
 from .publictypes import ExportType, ImportType, wrap_externtype
 
 if TYPE_CHECKING:
@@ -23,8 +25,12 @@ __all__ = ["Module", "Progress", "wat2wasm"]
 Progress = Callable[[int, int, str], None]
 Source = str | bytes | bytearray | memoryview
 
-# What `serialize` puts before the binary; the number changes when the layout does.
-_SERIALIZED = b"pywasmvm\x00\x01"
+# How a serialized module begins; the number changes when the layout does. Then come three times 32 bytes (the
+# stamp of what validated it, the hash of the binary, the seal over both) and the binary.
+_SERIALIZED = b"pywasmvm\x00\x02"
+_HASH_BYTES = 32
+_HEAD_BYTES = len(_SERIALIZED) + 3 * _HASH_BYTES
+_NO_SEAL = bytes(_HASH_BYTES)
 
 
 class Module:
@@ -43,12 +49,24 @@ class Module:
         """
         if not isinstance(engine, Engine):
             raise UsageError(f"expected an Engine, got {type(engine).__name__}")
+        self._read(engine, wasm, progress, is_proven=None)
+
+    def _read(
+        self, engine: Engine, wasm: Source, progress: Progress | None, *, is_proven: bool | None
+    ) -> None:
+        """Decode and validate; `is_proven` says whether bodies are known to be valid, None asks the cache."""
         self.engine = engine
         self._image: Any = False
-        self.syntax = _read(engine, wasm, progress)
+        self.syntax = _decode(engine, wasm, progress)
+        digest = None
+        if is_proven is None and engine.cache is not None and len(self.syntax.binary or b"") >= FEWEST_BYTES:
+            digest = content_hash(self.syntax.binary or b"")
+            is_proven = proofs.is_proven(engine, digest)
         self.checked: CheckedModule = validate_module(
-            self.syntax, engine.features, engine.limits, progress=progress
+            self.syntax, engine.features, engine.limits, bodies=not is_proven, progress=progress
         )
+        if digest is not None and not is_proven:
+            keep_proof(engine, digest)
 
     @classmethod
     def from_file(
@@ -93,20 +111,41 @@ class Module:
         return decode_names(self.syntax).module
 
     def serialize(self) -> bytearray:
-        """Return bytes that `deserialize` takes. They hold the module itself and are read like any other."""
+        """Return bytes that `deserialize` takes: the binary, and what proves that it is valid."""
         binary = self.syntax.binary
-        return bytearray(
-            _SERIALIZED + bytes(encode_module(self.syntax, names=True) if binary is None else binary)
-        )
+        # why: of a module from text it is the text that was validated, so its binary has to be yet.
+        cache = None if binary is None else self.engine.cache
+        if binary is None:
+            binary = bytes(encode_module(self.syntax, names=True))
+        proof = stamp(self.engine) + content_hash(binary)
+        seal = None if cache is None else cache.seal("serialized", proof)
+        return bytearray(b"".join((_SERIALIZED, proof, seal or _NO_SEAL, binary)))
 
     @classmethod
     def deserialize(cls, engine: Engine, encoded: bytes | bytearray) -> Module:
-        """Make a module of what `serialize` gave. It is validated again, so the bytes need not be trusted."""
+        """Make a module of what `serialize` gave. The bytes need not be trusted.
+
+        Bodies are not validated again if the engine has a cache whose secret sealed these very bytes, for the
+        same version, features and limits; in any other case they are. Raise DecodeError if the bytes are not
+        those that `serialize` gave.
+        """
         if not isinstance(encoded, (bytes, bytearray)):
             raise UsageError(f"expected bytes, got {type(encoded).__name__}")
-        if not encoded.startswith(_SERIALIZED):
+        if not isinstance(engine, Engine):
+            raise UsageError(f"expected an Engine, got {type(engine).__name__}")
+        head, binary = bytes(encoded[:_HEAD_BYTES]), bytes(encoded[_HEAD_BYTES:])
+        if not head.startswith(_SERIALIZED):
             raise DecodeError("not a module serialized by this version")
-        return cls(engine, bytes(encoded[len(_SERIALIZED) :]))
+        proof, seal = head[len(_SERIALIZED) : -_HASH_BYTES], head[-_HASH_BYTES:]
+        if len(head) < _HEAD_BYTES or proof[_HASH_BYTES:] != content_hash(binary):
+            raise DecodeError(
+                "a serialized module that is damaged: its bytes are not those that were written"
+            )
+        cache = engine.cache if proof[:_HASH_BYTES] == stamp(engine) else None
+        is_sealed = cache is not None and cache.seal("serialized", proof) == seal
+        made = cls.__new__(cls)
+        made._read(engine, binary, None, is_proven=is_sealed)
+        return made
 
     @classmethod
     def deserialize_file(cls, engine: Engine, path: str) -> Module:
@@ -119,7 +158,7 @@ class Module:
         return f"<Module {named or f'of {len(self.syntax.funcs)} functions'}>"
 
 
-def _read(engine: Engine, wasm: Source, progress: Progress | None) -> syntax.Module:
+def _decode(engine: Engine, wasm: Source, progress: Progress | None) -> syntax.Module:
     if isinstance(wasm, str) and not wasm.startswith("\0"):
         return _parse(engine, wasm)
     if not isinstance(wasm, (bytes, bytearray, memoryview)):

@@ -9,7 +9,6 @@ Rule 2: where there is no such file, or no room for one, the bytes are kept in P
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import IO
 
 __all__ = ["Pages"]
@@ -83,6 +82,8 @@ def _write(view: memoryview, places: list[int]) -> IO[bytes]:
 def _open() -> IO[bytes]:
     create = getattr(os, "memfd_create", None)
     if create is None:
+        import tempfile  # why: not where it is not needed, because it loads much
+
         return tempfile.TemporaryFile()
     flags: int = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING  # type: ignore[attr-defined, unused-ignore]
     return os.fdopen(create("pywasmvm", flags), "r+b")

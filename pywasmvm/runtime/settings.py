@@ -12,6 +12,7 @@ from typing import Any
 from ..config import Features, Limits
 from ..errors import UsageError
 from ..isa.model import Feature
+from .cache import VARIABLE as CACHE_VARIABLE
 
 __all__ = ["Config"]
 
@@ -35,7 +36,6 @@ _SWITCHES: dict[str, tuple[Feature, ...]] = {
 
 _NO_EFFECT = frozenset(
     {
-        "cache",
         "cranelift_debug_verifier",
         "cranelift_opt_level",
         "debug_info",
@@ -72,6 +72,9 @@ class Config:
     metering       False: guests run some ten per cent faster and are counted and stopped by nothing: there is
                    no fuel, deadline, slice or epoch interruption, and Ctrl-C waits until the guest is done.
                    For trusted code only.
+    cache          where what is found out about modules is kept for the next process (cache.py): True for a
+                   folder in the user's cache directory, a path for another one, False for nowhere.
+                   PYWASMVM_CACHE changes the default, which is False.
     """
 
     def __init__(self) -> None:
@@ -82,6 +85,7 @@ class Config:
             "consume_fuel": False,
             "epoch_interruption": False,
             "metering": True,
+            "cache": os.environ.get(CACHE_VARIABLE, False),
         }
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -113,6 +117,10 @@ class Config:
         self._values["features"] = change(*_SWITCHES[name])
 
     def _check(self, name: str, value: object) -> None:
+        if name == "cache":
+            if not isinstance(value, (bool, str, os.PathLike)):
+                raise UsageError(f"cache: expected a bool or a path, got {type(value).__name__}")
+            return
         wanted = type(self._values[name])
         if not isinstance(value, wanted):
             raise UsageError(f"{name}: expected {wanted.__name__}, got {type(value).__name__}")

@@ -30,10 +30,12 @@ def validate_module(
     features: Features | None = None,
     limits: Limits | None = None,
     *,
+    bodies: bool = True,
     progress: Progress | None = None,
 ) -> CheckedModule:
     """Validate a module and store the result in `module.checked`.
 
+    Without `bodies` those of functions are not looked at: only for who knows that they have been found valid.
     Raise ValidationError if it is invalid, DecodeError if a body nobody has looked at yet is malformed,
     LimitError if it is larger than `limits` allows.
     """
@@ -41,7 +43,8 @@ def validate_module(
     definitions = Definitions(module, features, limits)
     try:
         definitions.validate()
-        _Bodies(definitions.checked, features, limits).validate(progress)
+        if bodies:
+            _Bodies(definitions.checked, features, limits).validate(progress)
     except (ValidationError, LimitError) as error:
         if isinstance(error, ValidationError):
             prove_bodies(module, limits)

@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import Frame
 from ...syntax.instructions import Expr
 from ...syntax.types import ValType
-from .cache import cache_dir_from_environment, open_cache
+from .cache import open_cache
 from .edge import frames_of, translate
 from .link import InstanceCode, helper_names
 from .lower import letter
@@ -21,7 +21,6 @@ class PythonBackend:
     """Runs guests by translating each function to Python source on its first call.
 
     metered    whether fuel is counted, as the Config says.
-    cache_dir  where compiled code is kept from run to run (cache.py), None for nowhere.
     """
 
     name = "python"
@@ -29,7 +28,6 @@ class PythonBackend:
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self.metered: bool = engine.config.metering
-        self.cache_dir = cache_dir_from_environment()
         self._builtins = helper_names()
         self._modules: weakref.WeakKeyDictionary[Any, ModuleCode] = weakref.WeakKeyDictionary()
 
@@ -37,7 +35,7 @@ class PythonBackend:
         """Return the translations of a module, shared by its instances."""
         found = self._modules.get(checked)
         if found is None:
-            cache = open_cache(self.cache_dir, checked.module.binary, self.metered)
+            cache = open_cache(self.engine.cache, checked.module.binary, self.metered)
             found = self._modules[checked] = ModuleCode(checked, self.metered, cache)
         return found
 
