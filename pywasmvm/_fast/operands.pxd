@@ -19,6 +19,7 @@ cdef enum:
     KINDS = 3
     FLAT_LOCALS = 256
     ROOM = 32
+    MANY = 16
 
 # One instruction of the table as far as decoding and typing go; see `rows.pyx`.
 cdef struct Row:
@@ -174,12 +175,23 @@ cdef inline bint match_type(const Scope* scope, u32 got, u32 want) noexcept nogi
     return match_heap(scope, heap_of(got), heap_of(want))
 
 
+cdef inline bint same_types(const u32* a, const u32* b, u32 count) noexcept nogil:
+    cdef u32 i
+    # fast: an instruction of three bytes may bring a thousand types along. Of a few, memcmp would read together what
+    # has just been written apart, which stalls.
+    if count > MANY:
+        return memcmp(a, b, count * sizeof(u32)) == 0
+    for i in range(count):
+        if a[i] != b[i]:
+            return False
+    return True
+
+
 cdef inline bint match_types(const Scope* scope, const u32* got, u32 n_got, const u32* want, u32 n_want) noexcept nogil:
     cdef u32 i
     if n_got != n_want:
         return False
-    # fast: sequences of a thousand types cost a module three bytes.
-    if memcmp(got, want, n_got * sizeof(u32)) == 0:
+    if same_types(got, want, n_got):
         return True
     for i in range(n_got):
         if not match_type(scope, got[i], want[i]):
@@ -287,7 +299,7 @@ cdef inline bint peek_types(Body* body, const u32* types, u32 count) noexcept no
         types += count - here
         count = here
     got = body.stack + (body.sp - count)
-    if memcmp(got, types, count * sizeof(u32)) == 0:
+    if same_types(got, types, count):
         return True
     for i in range(count):
         if not accepts(body, got[i], types[i]):
@@ -305,7 +317,9 @@ cdef inline bint pop_types(Body* body, const u32* types, u32 count) noexcept nog
 
 # -- blocks ---------------------------------------------------------------------------------------------------
 
-cdef inline bint push_block(Body* body, u32 code, const u32* params, u32 n_params, const u32* results, u32 n_results) noexcept nogil:
+cdef inline bint push_block(
+    Body* body, u32 code, const u32* params, u32 n_params, const u32* results, u32 n_results
+) noexcept nogil:
     cdef Block* block
     if not grow(<void**>&body.blocks, &body.block_room, body.n_blocks + 1, sizeof(Block)):
         return False

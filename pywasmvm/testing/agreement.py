@@ -1,0 +1,213 @@
+"""Whether the compiled reader and validator judge modules, damaged at random, exactly as the Python one.
+
+    python -m pywasmvm.testing.agreement --count 1000000 FILE.wasm ...
+
+Rule 1: both answers are compared whole: the class of the error and its text with place and offset.
+Rule 2: a mutant is made from its number alone, so that each can be looked at again with --only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..binary import Bulk, decode_module
+from ..config import Features, Limits
+from ..errors import LimitError, ModuleError
+from ..runtime.engine import Engine
+from ..runtime.settings import Config
+from ..valid import validate_module
+
+__all__ = ["Report", "compare", "judge", "mutant", "run", "slow_ones"]
+
+ACCEPTED = "accepted"
+# Bytes that mean something: opcodes, types, the borders of numbers.
+TELLING = bytes.fromhex(
+    "00 01 02 03 04 05 0b 0c 0d 0e 10 11 1c 1f 20 21 40 41 5e 5f 60 63 64 6f 70 7b 7f 80 d0 fb ff"
+)
+NUMBERS = (b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x08", b"\x80\x80\x04", b"\x80\x00", b"\x7f")
+HEADER = b"\0asm\1\0\0\0"
+# What takes less is mostly the wording of an error, and says nothing about speed.
+LEAST_NS = 2_000_000
+TOO_SLOW = 10
+
+
+@dataclass
+class Report:
+    """What a run found.
+
+    differences   number of the module, both answers.
+    ns_per_byte   of the compiled path, by number of the module.
+    """
+
+    answers: Counter[str] = field(default_factory=Counter)
+    differences: list[tuple[int, str, str]] = field(default_factory=list)
+    ns_per_byte: dict[int, float] = field(default_factory=dict)
+    ns: dict[int, int] = field(default_factory=dict)
+
+
+def judge(data: bytes, features: Features, limits: Limits, bulk: Bulk | None) -> str:
+    """Return what loading a module ends with. An error that is not meant for that goes through."""
+    try:
+        validate_module(decode_module(data, features, limits, bodies=False, bulk=bulk), features, limits)
+    except (ModuleError, LimitError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ACCEPTED
+
+
+def compare(data: bytes, bulk: Bulk, features: Features, limits: Limits) -> tuple[str, str]:
+    """Return the answers of the compiled and of the Python path."""
+    return judge(data, features, limits, bulk), judge(data, features, limits, None)
+
+
+# -- damage -----------------------------------------------------------------------------------------------
+
+
+def _flip(data: bytearray, at: int, rng: random.Random) -> None:
+    data[at] ^= 1 << rng.randrange(8)
+
+
+def _put(data: bytearray, at: int, rng: random.Random) -> None:
+    data[at] = rng.choice(TELLING)
+
+
+def _insert(data: bytearray, at: int, rng: random.Random) -> None:
+    data[at:at] = bytes(rng.choices(TELLING, k=rng.choice((1, 1, 3))))
+
+
+def _delete(data: bytearray, at: int, rng: random.Random) -> None:
+    del data[at : at + rng.choice((1, 1, 2, 8))]
+
+
+def _move(data: bytearray, at: int, rng: random.Random) -> None:
+    source = rng.randrange(len(data))
+    piece = data[source : source + rng.randrange(1, 12)]
+    data[at : at + rng.choice((0, len(piece)))] = piece
+
+
+def _overwrite(data: bytearray, at: int, rng: random.Random) -> None:
+    source = rng.randrange(len(HEADER), len(data))
+    piece = data[source : source + rng.randrange(1, 12)]
+    data[at : at + len(piece)] = piece[: len(data) - at]
+
+
+def _number(data: bytearray, at: int, rng: random.Random) -> None:
+    spelling = rng.choice(
+        (b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x08", b"\x80\x80\x04", b"\x80\x00", b"\x7f")
+    )
+    data[at : at + rng.randint(0, len(spelling))] = spelling
+
+
+def _cut(data: bytearray, at: int, rng: random.Random) -> None:
+    del data[at + 1 :]
+
+
+_WAYS: Sequence[Callable[[bytearray, int, random.Random], None]] = (
+    # why: what keeps its length leaves sections and bodies whole, so that damage gets as far as typing.
+    *(_flip, _put, _overwrite) * 12,
+    *(_insert, _delete, _move, _number) * 2,
+    _cut,
+)
+
+
+def mutant(number: int, seeds: Sequence[bytes]) -> bytes:
+    """Return mutant `number`: a seed with one to four places damaged, the header left alone."""
+    rng = random.Random(number)
+    data = bytearray(rng.choice(seeds))
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        if len(data) > len(HEADER):
+            rng.choice(_WAYS)(data, rng.randrange(len(HEADER), len(data)), rng)
+    return bytes(data)
+
+
+# -- runs -------------------------------------------------------------------------------------------------
+
+
+def run(
+    modules: Iterable[tuple[int, bytes]],
+    bulk: Bulk,
+    features: Features,
+    limits: Limits,
+    *,
+    tell: Callable[[int, Report], None] = lambda done, report: None,
+) -> Report:
+    """Judge numbered modules twice and report where the answers differ."""
+    report = Report()
+    for done, (number, data) in enumerate(modules, 1):
+        compiled, ns = _timed(data, features, limits, bulk)
+        if ns > LEAST_NS:  # why: other work on the machine makes a module look slow, but seldom twice
+            ns = min(ns, _timed(data, features, limits, bulk)[1])
+        python = judge(data, features, limits, None)
+        report.ns[number] = ns
+        report.ns_per_byte[number] = ns / max(len(data), 1)
+        report.answers[compiled.partition(":")[0]] += 1
+        if compiled != python:
+            report.differences.append((number, compiled, python))
+        tell(done, report)
+    return report
+
+
+def _timed(data: bytes, features: Features, limits: Limits, bulk: Bulk) -> tuple[str, int]:
+    started = time.thread_time_ns()
+    answer = judge(data, features, limits, bulk)
+    return answer, time.thread_time_ns() - started
+
+
+def slow_ones(report: Report) -> list[int]:
+    """Return the modules that took more than ten times the median per byte, and long enough to matter."""
+    if not report.ns_per_byte:
+        return []
+    median = sorted(report.ns_per_byte.values())[len(report.ns_per_byte) // 2]
+    return [
+        number
+        for number, rate in report.ns_per_byte.items()
+        if rate > TOO_SLOW * median and report.ns[number] > LEAST_NS
+    ]
+
+
+def _tell(done: int, report: Report) -> None:
+    if done % 1000 == 0:
+        print(f"\r{done:,} judged, {len(report.differences)} differ", end="", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; exit 1 if any answers differ."""
+    parser = argparse.ArgumentParser(prog="python -m pywasmvm.testing.agreement", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.wasm", help="modules to damage")
+    parser.add_argument("--count", type=int, default=20_000, help="how many mutants (default 20000)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant")
+    parser.add_argument("--only", type=int, help="judge this mutant alone and print both answers")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    options = parser.parse_args(arguments)
+    seeds = [path.read_bytes() for path in options.files]
+    engine = Engine(Config())
+    bulk = engine.bulk
+    if bulk is None:
+        parser.exit(2, "the compiled engine is not built or not chosen\n")
+    if options.only is not None:
+        print(*compare(mutant(options.only, seeds), bulk, engine.features, engine.limits), sep="\n")
+        return 0
+    numbers = range(options.first, options.first + options.count)
+    modules = ((number, mutant(number, seeds)) for number in numbers)
+    report = run(modules, bulk, engine.features, engine.limits, tell=_tell)
+    slow = slow_ones(report)
+    print(file=sys.stderr)
+    if options.json:
+        print(json.dumps({"answers": report.answers, "differences": report.differences, "slow": slow}))
+    else:
+        counts = f"{len(report.differences)} differ, {len(slow)} slow {slow[:20] or ''}"
+        print(f"{options.count:,} mutants: {dict(report.answers)}; {counts}")
+        for number, compiled, python in report.differences[:20]:
+            print(f"mutant {number}:\n  compiled  {compiled}\n  python    {python}")
+    return 1 if report.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
