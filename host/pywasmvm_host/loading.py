@@ -35,7 +35,6 @@ class LoadedModule:
         self.compiled = compiled
         self.version = version
         self.rows = rows
-        self.names = facts.function_names()
 
 
 def _offered(profile: Profile, version: str) -> dict[tuple[str, str], HostCall | WasiCall]:

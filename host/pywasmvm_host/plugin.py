@@ -117,9 +117,9 @@ class Plugin:
 
     def vm_key(self, code: bytes) -> str:
         """Return the key under which plugins share a VM: vm_id, VM configuration and code."""
-        return hashlib.sha256(
-            b"||".join([self.vm_id.encode(), self.vm_configuration_bytes, code])
-        ).hexdigest()
+        digest = hashlib.sha256(b"||".join([self.vm_id.encode(), self.vm_configuration_bytes, b""]))
+        digest.update(code)
+        return digest.hexdigest()
 
     def key(self) -> str:
         """Return the key under which plugins share a root context inside a VM."""

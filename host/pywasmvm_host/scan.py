@@ -55,12 +55,12 @@ class Export:
 
 @dataclass
 class ModuleFacts:
-    """What the sections of a module say about it from outside."""
+    """What the sections of a module say about it from outside. `customs` are parts of the module's bytes."""
 
     size: int
     imports: list[Import] = field(default_factory=list)
     exports: list[Export] = field(default_factory=list)
-    customs: dict[str, bytes] = field(default_factory=dict)
+    customs: dict[str, memoryview] = field(default_factory=dict)
     sections: list[tuple[str, int]] = field(default_factory=list)
     memories: list[tuple[int, int | None]] = field(default_factory=list)
     functions: int = 0
@@ -85,20 +85,6 @@ class ModuleFacts:
             out[key] = [f"{r.name()} {r.name()}".strip() for _ in range(r.u32())]
         return out
 
-    def function_names(self) -> dict[int, str]:
-        """Return the names of functions from the "name" section."""
-        data = self.customs.get("name")
-        if not data:
-            return {}
-        r = _Reader(data)
-        while r.at < len(data):
-            kind = r.byte()
-            end = r.u32() + r.at
-            if kind == 1:
-                return {r.u32(): r.name() for _ in range(r.u32())}
-            r.at = end
-        return {}
-
 
 def malformed(what: str) -> HostError:
     """Return the refusal of a file that is no readable module."""
@@ -110,7 +96,7 @@ def malformed(what: str) -> HostError:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: memoryview) -> None:
         self.data = data
         self.at = 0
 
@@ -118,7 +104,8 @@ class _Reader:
         if self.at >= len(self.data):
             raise malformed("it ends too early")
         self.at += 1
-        return self.data[self.at - 1]
+        value: int = self.data[self.at - 1]
+        return value
 
     def u32(self) -> int:
         value = shift = 0
@@ -131,14 +118,14 @@ class _Reader:
             if shift > 63:
                 raise malformed("a number is too long")
 
-    def take(self, n: int) -> bytes:
+    def take(self, n: int) -> memoryview:
         if self.at + n > len(self.data):
             raise malformed("it ends too early")
         self.at += n
         return self.data[self.at - n : self.at]
 
     def name(self) -> str:
-        return self.take(self.u32()).decode("utf-8", "replace")
+        return bytes(self.take(self.u32())).decode("utf-8", "replace")
 
     def valtype(self) -> str:
         code = self.byte()
@@ -160,7 +147,7 @@ def scan(data: bytes) -> ModuleFacts:
     facts = ModuleFacts(size=len(data), version=int.from_bytes(data[4:8], "little"))
     types: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     funcs: list[int] = []
-    r = _Reader(data)
+    r = _Reader(memoryview(data))
     r.at = 8
     while r.at < len(data):
         code, start = r.byte(), r.at
