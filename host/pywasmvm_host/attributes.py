@@ -97,7 +97,7 @@ class HeaderView:
 
 # ---- values by group; every function takes the context and returns a value or MISSING
 def _map(cx: Any, kind: MapType) -> HeaderMap | None:
-    return cx.read_map(kind)  # type: ignore[no-any-return]
+    return cx.attribute_map(kind)  # type: ignore[no-any-return]
 
 
 def _header(name: bytes) -> Callable[[Any], Any]:
@@ -214,6 +214,13 @@ def _message(cx: Any, name: str, write: Callable[[Any], bytes]) -> Any:
     return MISSING if value is None else Message(value, write(value))
 
 
+def _node(cx: Any) -> Any:
+    found = _message(cx, "node", protobuf.node)
+    if isinstance(found, Message):
+        found.fields = {**found.fields, "user_agent_name": "envoy"}
+    return found
+
+
 def _of_route(key: str) -> Callable[[Any], Any]:
     def get(cx: Any) -> Any:
         route = cx.stream.find_route()
@@ -267,7 +274,7 @@ def _group(cx: Any, table: dict[str, Callable[[Any], Any]]) -> Group:
 def _xds(cx: Any) -> Group:
     def get(name: str) -> Any:
         if name == "node":
-            return _message(cx, "node", protobuf.node)
+            return _node(cx)
         return XDS[name](cx) if name in XDS and cx.stream is not None else MISSING
 
     return Group(get)
@@ -312,7 +319,7 @@ def _of_stream(name: str, cx: Any) -> Any:
 
 # Names older proxies had at the top (profile.legacy_properties).
 LEGACY: dict[str, Callable[[Any], Any]] = {
-    "node": lambda cx: _message(cx, "node", protobuf.node),
+    "node": lambda cx: _node(cx),
     "plugin_vm_memory": lambda cx: cx.vm.memory.nbytes,
     **{
         name: partial(_of_stream, name)

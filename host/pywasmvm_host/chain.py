@@ -37,9 +37,10 @@ class Sink(Protocol):
     def response_headers(self, headers: HeaderMap, end: bool) -> None: ...
     def response_data(self, data: bytes, end: bool) -> None: ...
     def response_trailers(self, trailers: HeaderMap) -> None: ...
-    def reset(self, details: str, silent: bool) -> None: ...
+    def reset(self, details: str) -> None: ...
     def end(self) -> None: ...
     def set_details(self, details: str, flag: str = "") -> None: ...
+    def set_code(self, code: int) -> None: ...
 
 
 class State(Enum):
@@ -139,8 +140,7 @@ class Direction:
         return next(e for e in self.entries if e.filter is filter_)
 
     def may_continue(self) -> bool:
-        m = self.manager
-        return not m.ended and not self.aborted and not (self.name == "request" and m.response_complete)
+        return not self.manager.ended and not self.aborted
 
     def hold(self, data: bytearray) -> None:
         """Keep data until some filter goes on; too much of it is an error of the stream."""
@@ -239,7 +239,7 @@ class Direction:
                 trailers_by = entry
             last_request = self.name == "request" and i == len(self.entries) - 1
             if not entry.after_data(action, data) and not last_request:
-                if trailers_by is not None and self.may_continue():
+                if trailers_by is not None and self.name == "request" and self.may_continue():
                     self.run_trailers(after=trailers_by)
                 return
         if self.name == "response" and not m.ended:
@@ -293,7 +293,6 @@ class FilterManager:
         self.request = Direction("request", self, [*filters, router])
         self.response = Direction("response", self, list(reversed(filters)))
         self.response_started = False
-        self.response_complete = False
         self.ended = False
         self.prepared: LocalReply | None = None
 
@@ -315,35 +314,39 @@ class FilterManager:
             self.request.run_trailers()
 
     def _request_over(self) -> bool:
-        return self.ended or self.request.aborted or self.response_complete
+        return self.ended or self.request.aborted
 
     def response_headers(self, headers: HeaderMap, end: bool) -> None:
         if not self.ended:
             self.response.headers = headers
-            self.response.observed_end = end
+            self._observe(end)
             self.response.run_headers(end)
 
     def response_data(self, data: bytes, end: bool) -> None:
         if not self.ended and not self.response.aborted:
-            self.response.observed_end = end
+            self._observe(end)
             self.response.run_data(bytearray(data), end)
 
     def response_trailers(self, trailers: HeaderMap) -> None:
         if not self.ended and not self.response.aborted:
-            self.response.observed_end = True
+            self._observe(True)
             self.response.trailers = trailers
             self.response.run_trailers()
+
+    def _observe(self, end: bool) -> None:
+        """Note how far the response has come; once its end is known nobody wants the rest of the request."""
+        self.response.observed_end = end
+        self.request.aborted = self.request.aborted or end
 
     # ---- ends
     def maybe_end(self, end: bool) -> None:
         if end and not self.ended:
-            self.response_complete = True
             self.sink.end()
 
-    def reset(self, details: str, silent: bool = False) -> None:
-        """Cut the stream off; `silent` when the peer is not even told."""
+    def reset(self, details: str) -> None:
+        """Cut the stream off."""
         if not self.ended:
-            self.sink.reset(details, silent)
+            self.sink.reset(details)
 
     def too_large(self, direction: str) -> None:
         """Answer for a body that outgrew the buffer."""
@@ -365,16 +368,17 @@ class FilterManager:
             self.response.aborted = True
         if reply.details is not None:
             self.sink.set_details(reply.details, reply.flag)
+        if not self.response_started and self.prepared is None:
+            self.sink.set_code(reply.code)
         if self.response.headers is None:
             if self.request.calling:
-                self.prepared = reply
+                self.prepared = self.prepared or reply
             else:
-                self.request.aborted = True
                 self._reply_through_chain(reply)
         elif not self.response_started:
             self._reply_directly(reply)
         else:
-            self.sink.reset(reply.details or "", False)
+            self.sink.reset(reply.details or "")
 
     def send_prepared(self) -> None:
         """Send the reply that was asked for while a request callback ran."""
@@ -385,15 +389,16 @@ class FilterManager:
     def _reply_through_chain(self, reply: LocalReply) -> None:
         headers, body = build_reply(reply, self.request.headers)
         self.response.headers = headers
-        self.response.observed_end = not body
+        self._observe(not body)
         self.response.run_headers(not body)
         if body and not self.ended:
-            self.response.observed_end = True
+            self._observe(True)
             self.response.run_data(bytearray(body), True)
 
     def _reply_directly(self, reply: LocalReply) -> None:
         headers, body = build_reply(reply, self.request.headers)
         self.response.aborted = True
+        self.response.headers = headers
         self.response_started = True
         self.sink.response_headers(headers, not body)
         if body:

@@ -67,6 +67,10 @@ class Context:
         """Return a map for changing, or None."""
         return None
 
+    def attribute_map(self, kind: int) -> HeaderMap | None:
+        """Return the map attributes are made of."""
+        return self.read_map(kind)
+
     @property
     def in_access_log(self) -> bool:
         return False

@@ -164,10 +164,10 @@ class EventStream(HttpStream):
         out, self.effects[:] = list(self.effects), []
         return out
 
-    def reset(self, details: str, silent: bool) -> None:
+    def reset(self, details: str) -> None:
         """Note the end towards the client."""
         self.effects.append(ResetStream("client", details))
-        super().reset(details, silent)
+        super().reset(details)
 
     def finish(self) -> None:
         """Log and take the filters down; the embedder is told once."""

@@ -287,6 +287,11 @@ class Client:
                 (b":path", r.path.encode("latin-1")),
             ]
             first = [(k, v) for k, v in named if k not in low and not (k == b":authority" and b"host" in low)]
+            # why: the HTTP/2 codec collects the crumbs of the cookie and adds them after all other headers
+            crumbs = [v for k, v in pairs if k.lower() == b"cookie"]
+            pairs = [(k, v) for k, v in pairs if k.lower() != b"cookie"]
+            if crumbs:
+                pairs.append((b"cookie", b"; ".join(crumbs)))
         if framing == "length" and b"content-length" not in low:
             pairs.append((b"content-length", str(sum(map(len, r.body_chunks))).encode()))
         return HeaderMap("request", [*first, *pairs])

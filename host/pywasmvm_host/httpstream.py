@@ -41,6 +41,7 @@ RESET_FLAGS = {
 }
 
 
+DELAYED_CLOSE_MS = 1000
 ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?#].*)?$", re.IGNORECASE | re.DOTALL)
 
 
@@ -220,6 +221,9 @@ class HttpStream:
         if flag and flag not in self.flags:
             self.flags.append(flag)
 
+    def set_code(self, code: int) -> None:
+        self.code = code
+
     def response_headers(self, headers: HeaderMap, end: bool) -> None:
         for name in HOP:
             headers.remove(name)
@@ -245,11 +249,12 @@ class HttpStream:
     def response_trailers(self, trailers: HeaderMap) -> None:
         self.writer.trailers(trailers)
 
-    def reset(self, details: str, silent: bool) -> None:
+    def reset(self, details: str) -> None:
         if not self.details:
             self.details = details
-        if (not silent or self.http2) and self.writer is not None:
-            self._close_connection()
+        if self.writer is not None:
+            # why: Envoy lets an HTTP/1 client that is still sending finish, for its delayed_close_timeout
+            self.world.after(0 if self.http2 else DELAYED_CLOSE_MS, self._close_connection)
         self.finish()
 
     def _close_connection(self) -> None:
@@ -425,7 +430,7 @@ class Router:
         if self.stream.over or self.responded or self.manager is None:
             return
         if self.upstream is not None:
-            self.upstream.cancel(8)
+            self.upstream.cancel()
         self.manager.send_local_reply(
             LocalReply(504, b"upstream request timeout", details="response_timeout", flag="UT")
         )
@@ -478,4 +483,4 @@ class Router:
         if self.timer is not None:
             self.timer.cancel()
         for upstream in (*self.older, *([self.upstream] if self.upstream else [])):
-            upstream.cancel(0 if upstream.finished else 8)
+            upstream.cancel()

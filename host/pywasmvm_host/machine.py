@@ -139,6 +139,9 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
             return vm.leave_host_call(row, words, int(Status.BAD_ARGUMENT))
         try:
             values, outputs = _read_params(vm, row.params, words)
+            if row.slot_first:
+                for _, slot, _ in outputs:
+                    vm.memory.write(slot, bytes(4))
             answer = perform(Call(vm, row, vm.acting_context(row.on_root)), *values)
             status, results = (answer[0], answer[1:]) if isinstance(answer, tuple) else (answer, ())
             if results and (status == Status.OK or row.on_error):

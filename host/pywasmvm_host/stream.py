@@ -42,6 +42,13 @@ BODIES = {"request": BufferType.HTTP_REQUEST_BODY, "response": BufferType.HTTP_R
 DIRECTION_OF = {0: "request", 1: "response"}
 
 
+class _Stopped:
+    """What `_ask` returns when the guest has sent a local response."""
+
+
+STOPPED = _Stopped()
+
+
 def clean_details(details: bytes) -> str:
     """Write details as the access log shows them: no white space, no control characters."""
     return "".join("_" if c <= 0x20 or c == 0x7F else chr(c) for c in details)
@@ -76,7 +83,8 @@ class HttpStreamContext(Context):
     """One plugin's view of one HTTP stream."""
 
     def __init__(self, root: RootContext, stream: Any) -> None:
-        super().__init__(root.vm, root.plugin, 0)
+        super().__init__(root.vm, root.plugin, root.vm.new_context_id())
+        self.vm.contexts[self.id] = self
         self._root = root
         self._stream = stream
         self.manager: FilterManager | None = None
@@ -87,8 +95,7 @@ class HttpStreamContext(Context):
         self.buffering = {"request": False, "response": False}
         self.end_of_stream = False
         self.logging = False
-        self.replied = False
-        self.failed_stream = False
+        self.failure_replied = False
 
     @property
     def root(self) -> Any:
@@ -109,85 +116,76 @@ class HttpStreamContext(Context):
 
     # ---- life
     def create(self) -> None:
-        """Announce the context to the guest, at its first event."""
+        """Announce the context to the guest, at its first event; a failed VM is not told."""
+        if self.created:
+            return
         self.phase = step(self.phase, "create")
-        self.id = self.vm.new_context_id()
-        self.vm.contexts[self.id] = self
         self.created = True
         self.vm.call(self, "proxy_on_context_create", self.id, self._root.id)
 
-    def _open_or_failed(self) -> bool:
-        """Return True if the guest must not be called because its VM failed."""
+    def _opens(self) -> bool:
+        return bool(self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS)
+
+    def _failed(self) -> bool:
+        """Tell whether the VM has failed; unless the plugin fails open, fail the stream, once."""
         if not self.vm.failed:
             return False
-        if self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS:
-            return True
-        if not self.failed_stream:
-            self.failed_stream = True
-            self._fail()
+        if not self._opens() and not self.failure_replied and self.manager is not None:
+            self.failure_replied = True
+            self.manager.send_local_reply(LocalReply(503, grpc_status=UNAVAILABLE, details=FAIL_DETAILS))
         return True
 
-    def _fail(self) -> None:
-        if self.manager is not None and not self.replied:
-            self.replied = True
-            self.manager.send_local_reply(LocalReply(503, grpc_status=UNAVAILABLE, details=FAIL_DETAILS))
+    def _ask(self, name: str, event: str, *args: int) -> Any:
+        """Call a stream callback: an action number, STOPPED after a local response, FAILED after a trap.
 
-    def _ask(self, name: str, *args: int) -> Any:
-        """Call a stream callback: None when there is nothing to obey, FAILED when the stream must stop."""
-        self.vm.stop_next = False
-        answer = self.vm.call(self, name, self.id, *args)
-        if self._open_or_failed():
-            return None if self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS else FAILED
-        return answer
+        Envoy fails the stream before it does what the guest asked for meanwhile, and decides how to go on
+        before both.
+        """
+        if self._failed():
+            return FAILED
+        if not self.vm.has(name):
+            return 0
+        self.phase = step(self.phase, event)
+        answer = self.vm.call(self, name, self.id, *args, hold=True)
+        verdict = FAILED if self._failed() else STOPPED if self.vm.stop_next else answer or 0
+        self.vm.end_call()
+        return verdict
 
     # ---- filter
     def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
         if direction == "request":
-            if not self.created and not self.vm.failed:
-                self.create()
-        elif not self.created and not self.vm.failed:
+            self.create()
+        elif self._deaf():
             return HeadersAction.CONTINUE
-        if self.failed_stream:
-            return HeadersAction.CONTINUE
-        if self._open_or_failed():
-            return self._headers_verdict(FAILED)
         kind = HEADERS[direction]
         self.held[kind] = headers
-        name = f"proxy_on_{direction}_headers"
-        if not self.vm.has(name):
-            self.held.pop(kind, None)
-            return HeadersAction.CONTINUE
-        self.phase = step(self.phase, f"{direction} headers")
+        self.end_of_stream = end
         args = (len(headers),) if self.vm.version == V0_1 else (len(headers), int(end))
-        answer = self._ask(name, *args)
+        answer = self._ask(f"proxy_on_{direction}_headers", f"{direction} headers", *args)
         verdict = self._headers_verdict(answer)
         if verdict == HeadersAction.CONTINUE:
             self.held.pop(kind, None)
         return verdict
 
+    def _deaf(self) -> bool:
+        """Tell whether response events pass this filter: never created, or failed already."""
+        return not self.created or self.failure_replied
+
     def _headers_verdict(self, answer: Any) -> HeadersAction:
         if answer is FAILED:
-            return HeadersAction.STOP_ALL_WATERMARK if not self._opens() else HeadersAction.CONTINUE
-        if self.vm.stop_next:
-            self.vm.stop_next = False
+            return HeadersAction.CONTINUE if self._opens() else HeadersAction.STOP_ALL_WATERMARK
+        if answer is STOPPED:
             return HeadersAction.STOP_ALL_WATERMARK
         real = bool(self.plugin and self.plugin.allow_on_headers_stop_iteration)
         real = real or (
             self.vm.profile.real_stop_iteration
             and (self.vm.version == V_HIGRESS or self.vm.profile.name == "spec")
         )
-        return headers_action(answer or 0, real)
-
-    def _opens(self) -> bool:
-        return bool(self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS)
+        return headers_action(answer, real)
 
     def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction:
-        if not self.created or self.failed_stream:
+        if not self.created or (direction == "response" and self._deaf()):
             return BodyAction.CONTINUE
-        if self.vm.failed:
-            self._open_or_failed()
-            return BodyAction.CONTINUE if self._opens() else BodyAction.STOP_BUFFER
-        name = f"proxy_on_{direction}_body"
         chain = self._direction(direction)
         if self.buffering[direction] and chain is not None:
             chain.add_data(data)
@@ -195,55 +193,35 @@ class HttpStreamContext(Context):
                 return BodyAction.STOP_BUFFER
         self.chunk[direction] = data
         self.end_of_stream = end
-        if not self.vm.has(name):
-            self.chunk[direction] = None
-            return BodyAction.CONTINUE
-        self.phase = step(self.phase, f"{direction} body")
-        answer = self._ask(name, len(self._body(direction)), int(end))
-        self.buffering[direction] = False
-        if answer is FAILED:
-            return BodyAction.CONTINUE if self._opens() else BodyAction.STOP_BUFFER
-        if self.vm.stop_next:
-            self.vm.stop_next = False
-            return BodyAction.STOP_NO_BUFFER
-        verdict = body_action(answer or 0)
+        body = self.buffer(BODIES[direction])
+        name = f"proxy_on_{direction}_body"
+        answer = self._ask(name, f"{direction} body", len(body.data) if body else 0, int(end))
+        verdict = self._body_verdict(answer)
+        self.buffering[direction] = verdict == BodyAction.STOP_BUFFER
         if verdict == BodyAction.CONTINUE:
             self.chunk[direction] = None
-        elif verdict == BodyAction.STOP_BUFFER:
-            self.buffering[direction] = True
-        elif verdict == BodyAction.STOP_NO_BUFFER:
+        elif verdict == BodyAction.STOP_NO_BUFFER and isinstance(answer, int):
             self.vm.hazard(f"{name} returned {answer}: the data of this call is dropped")
         return verdict
 
+    def _body_verdict(self, answer: Any) -> BodyAction:
+        if answer is FAILED:
+            return BodyAction.CONTINUE if self._opens() else BodyAction.STOP_NO_BUFFER
+        return BodyAction.STOP_NO_BUFFER if answer is STOPPED else body_action(answer)
+
     def on_trailers(self, direction: str, trailers: HeaderMap) -> bool:
-        if not self.created or self.failed_stream:
+        if not self.created or (direction == "response" and self._deaf()):
             return True
-        if self.vm.failed:
-            self._open_or_failed()
-            return self._opens()
         kind = TRAILERS[direction]
         self.held[kind] = trailers
-        name = f"proxy_on_{direction}_trailers"
-        if not self.vm.has(name):
-            self.held.pop(kind, None)
-            return True
-        self.phase = step(self.phase, f"{direction} trailers")
-        answer = self._ask(name, len(trailers))
-        if answer is FAILED:
-            return self._opens()
-        if self.vm.stop_next:
-            self.vm.stop_next = False
-            return False
-        go_on = trailers_action(answer or 0)
+        answer = self._ask(f"proxy_on_{direction}_trailers", f"{direction} trailers", len(trailers))
+        go_on = self._opens() if answer is FAILED else answer is not STOPPED and trailers_action(answer)
         if go_on:
             self.held.pop(kind, None)
         return go_on
 
     def on_log(self) -> None:
-        if not self.created:
-            if self.vm.failed:
-                return
-            self.create()
+        self.create()
         if self.vm.profile.log_before_done:
             self._write_log()
 
@@ -259,8 +237,6 @@ class HttpStreamContext(Context):
         if not self.created or self.phase == "deleted":
             return
         self.phase = step(self.phase, "done")
-        self.held.clear()
-        self.chunk = {"request": None, "response": None}
         self.vm.call(self, "proxy_on_done", self.id)
         self.manager = None
         if not self.vm.profile.log_before_done:
@@ -285,12 +261,15 @@ class HttpStreamContext(Context):
     def read_map(self, kind: int) -> HeaderMap | None:
         if kind >= MapType.GRPC_CALL_INITIAL_METADATA:
             return self._root.callout_map(kind)
-        if self.logging:
-            return self._stream.logged_map(kind)  # type: ignore[no-any-return]
-        return self.write_map(kind)
+        return self._stream.logged_map(kind) if self.logging else self.held.get(kind)
+
+    def attribute_map(self, kind: int) -> HeaderMap | None:
+        """Return the map attributes are made of: one that is held, else the logged one."""
+        found = self.held.get(kind)
+        return self._stream.logged_map(kind) if found is None and self.logging else found
 
     def write_map(self, kind: int) -> HeaderMap | None:
-        if self.logging or kind >= MapType.GRPC_CALL_INITIAL_METADATA:
+        if kind >= MapType.GRPC_CALL_INITIAL_METADATA:
             return None
         found = self.held.get(kind)
         for direction, trailers in TRAILERS.items():
@@ -339,23 +318,20 @@ class HttpStreamContext(Context):
             return Status.BAD_ARGUMENT
         manager = self.manager
         if kind < 2 and manager is not None:
-            self.vm.defer(lambda: manager.reset("wasm_close_stream", True))
+            self._stream.details = self._stream.details or "wasm_close_stream"
+            self.vm.defer(lambda: manager.reset(""))
         return Status.OK
 
     def send_local_response(
         self, code: int, details: bytes, body: bytes, headers: list[tuple[bytes, bytes]], grpc: int
     ) -> None:
         manager = self.manager
-        if self.logging or manager is None:
+        if self.phase in ("logged", "done", "deleted") or manager is None:
             self.vm.hazard(
                 "send_local_response after the stream's end: "
                 "Envoy 1.40 calls proxy_on_log again and again; here it does nothing"
             )
             return
-        self.vm.stop_next = True
-        if self.replied:
-            return
-        self.replied = True
         reply = LocalReply(code, body, headers, grpc if 0 <= grpc <= 16 else None, clean_details(details))
         self.vm.defer(lambda: manager.send_local_reply(reply))
 

@@ -28,7 +28,8 @@ class TcpStreamContext(Context):
     """One plugin's view of one connection."""
 
     def __init__(self, root: RootContext, connection: Connection) -> None:
-        super().__init__(root.vm, root.plugin, 0)
+        super().__init__(root.vm, root.plugin, root.vm.new_context_id())
+        self.vm.contexts[self.id] = self
         self._root = root
         self.connection = connection
         self.phase = "new"
@@ -53,8 +54,6 @@ class TcpStreamContext(Context):
         if self.vm.failed:
             return self._failed()
         self.phase = step(self.phase, "create")
-        self.id = self.vm.new_context_id()
-        self.vm.contexts[self.id] = self
         self.vm.call(self, "proxy_on_context_create", self.id, self._root.id)
         return self._verdict(self.vm.call(self, "proxy_on_new_connection", self.id))
 

@@ -25,6 +25,8 @@ __all__ = [
     "request_problem",
 ]
 
+INTERNAL_ERROR = 2  # the HTTP/2 error code with which Envoy resets a stream
+PROTOCOL_ERROR = 1
 BODILESS = (b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT")
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -190,7 +192,7 @@ class UpstreamRequest:
         if self.response is not None and not self.response.early:
             self._answer()
 
-    def cancel(self, code: int = 0) -> None:
+    def cancel(self, code: int = INTERNAL_ERROR) -> None:
         """The proxy gives the request up: the upstream sees a closed connection or a reset."""
         if self.closed:
             return
@@ -288,12 +290,20 @@ class UpstreamRequest:
             self.finished = True
             action()
 
+    def _refuse_body(self) -> None:
+        """The proxy's codec takes no body for a HEAD request."""
+        self.record.reset_by_peer = PROTOCOL_ERROR
+        self._reset("protocol error")
+
     def _send_http2(self, r: UpstreamResponse, message: HeaderMap, body: list[bytes]) -> None:
         if not body and not r.trailers:
             self._finish(lambda: self.listener.on_headers(message, True))
             return
         self.listener.on_headers(message, False)
         at = 0.0
+        if self.head and body:
+            self._later(r.pace_ms, self._refuse_body)
+            return
         for i, piece in enumerate(body):
             at += r.pace_ms
             last = i == len(body) - 1 and not r.trailers

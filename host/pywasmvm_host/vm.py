@@ -253,8 +253,13 @@ class Vm:
         self._instant = (now, count)
         return self.limits.callbacks_at_once is not None and count > self.limits.callbacks_at_once
 
-    def call(self, context: Context | None, name: str, *args: int, starting: bool = False) -> Any:
-        """Call an export; return its result, None when it is absent or has none, FAILED after a trap."""
+    def call(
+        self, context: Context | None, name: str, *args: int, starting: bool = False, hold: bool = False
+    ) -> Any:
+        """Call an export; return its result, None when it is absent or has none, FAILED after a trap.
+
+        `hold` leaves it to the caller to end the call with `end_call`, after looking at the result.
+        """
         function = self.functions.get(name)
         if function is None:
             return None
@@ -305,8 +310,14 @@ class Vm:
             self.spent += record.fuel
             if context is not None:
                 context.spent += record.fuel
-            self._run_deferred()
+        if outer and not hold:
+            self.end_call()
         return result
+
+    def end_call(self) -> None:
+        """Do what the guest asked for during its call."""
+        self.stop_next = False
+        self._run_deferred()
 
     def _trace(self, text: str) -> None:
         self.world.trace.append((self.world.phase, self.thread, text))

@@ -188,6 +188,7 @@ HOST_CALLS: tuple[HostCall, ...] = (
         "upstream:bytes headers:pairs body:bytes trailers:pairs timeout:i32 return_call_id:out_u32",
         "send HTTP requests to any cluster of the proxy",
         on_root=True,
+        slot_first=True,
         group="callout",
     ),
     HostCall(

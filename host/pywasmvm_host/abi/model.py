@@ -98,6 +98,7 @@ class HostCall(Importable):
     on_root    it acts on the root context, whatever the effective context is.
     anytime    allowed while the VM initializes and inside the allocator.
     on_error   outputs are written even when the status is not OK.
+    slot_first the output is set to 0 before anything is done, and must be writable.
     """
 
     name: str
@@ -110,6 +111,7 @@ class HostCall(Importable):
     anytime: bool = False
     in_allocator: bool = False
     on_error: bool = False
+    slot_first: bool = False
     group: str = ""
     no_result: bool = False
     params: tuple[Param, ...] = field(init=False)

@@ -92,7 +92,7 @@ class HttpCallout:
 
     def _timeout(self) -> None:
         if self.upstream is not None:
-            self.upstream.cancel(8)
+            self.upstream.cancel()
         self.body = bytearray(TIMEOUT_BODY)
         self.trailers = None
         self.headers = local_answer(504, TIMEOUT_BODY)
@@ -102,7 +102,7 @@ class HttpCallout:
         if self.timer is not None:
             self.timer.cancel()
         if self.upstream is not None:
-            self.upstream.cancel(8)
+            self.upstream.cancel()
 
     def _deliver(self, keep_status: bool = False) -> None:
         root = self.root

@@ -81,7 +81,7 @@ class GrpcExchange:
 
     def _timeout(self) -> None:
         if self.upstream is not None:
-            self.upstream.cancel(INTERNAL_ERROR)
+            self.upstream.cancel()
         self._answer_locally(b"upstream request timeout", "response_timeout")
 
     def _send_head(self, headers: HeaderMap) -> None:
@@ -224,7 +224,7 @@ class GrpcExchange:
             self.timer.cancel()
         if self.upstream is not None:
             self.upstream.finished = False
-            self.upstream.cancel(INTERNAL_ERROR)
+            self.upstream.cancel()
 
 
 def _open(

@@ -42,4 +42,5 @@ def proxy_send_local_response(
 ) -> int:
     within("http_body_bytes", call.vm.limits.http_body_bytes, len(text))
     call.context.send_local_response(code, details, text, headers, grpc_status)
+    call.vm.stop_next = True
     return Status.OK

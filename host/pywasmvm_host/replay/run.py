@@ -230,7 +230,8 @@ class _Replay:
         for entry in golden["requests"]:
             # shown only now: what the end of the run did to a request belongs to its record
             entry["upstream"] = {
-                n: [show_received(r) for r in rs] for n, rs in entry.get("upstream", {}).items()
+                n: [show_received(r, world.clusters[n].http2) for r in rs]
+                for n, rs in entry.get("upstream", {}).items()
             }
         order: dict[str, int] = {}
         for line in world.logs:
@@ -362,12 +363,16 @@ def fold(trace: list[tuple[str, str]], thread: str) -> list[str]:
     return [f"{e['phase']}|{thread}| {e['call']} -> {e.get('ret', '(no return)')}" for e in out]
 
 
-def show_received(r: Received) -> dict[str, Any]:
-    """Show a request as the recordings do."""
+def show_received(r: Received, http2: bool) -> dict[str, Any]:
+    """Show a request as the recordings do; their HTTP/2 server joins the cookies and puts them last."""
+    headers = r.headers
+    crumbs = [v for k, v in headers if k == "cookie"]
+    if http2 and crumbs:
+        headers = [*((k, v) for k, v in headers if k != "cookie"), ("cookie", "; ".join(crumbs))]
     out: dict[str, Any] = {
         "method": r.method,
         "path": r.path,
-        "headers": [[k, _placeholder(k, v)] for k, v in r.headers],
+        "headers": [[k, _placeholder(k, v)] for k, v in headers],
         "body": show_bytes(r.body),
         "trailers": [list(t) for t in r.trailers],
     }
