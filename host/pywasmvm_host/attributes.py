@@ -223,7 +223,7 @@ def _node(cx: Any) -> Any:
 
 def _of_route(key: str) -> Callable[[Any], Any]:
     def get(cx: Any) -> Any:
-        route = cx.stream.find_route()
+        route = cx.stream.route
         value = route.get(key) if route else None
         return MISSING if value is None else value
 
@@ -232,7 +232,7 @@ def _of_route(key: str) -> Callable[[Any], Any]:
 
 def _routed_metadata(name: str) -> Callable[[Any], Any]:
     def get(cx: Any) -> Any:
-        if cx.stream.find_route() is None:
+        if cx.stream.route is None:
             return MISSING
         return _message(cx, name, protobuf.metadata)
 
@@ -247,12 +247,12 @@ XDS: dict[str, Callable[[Any], Any]] = {
     "cluster_name": _of_route("cluster"),
     "route_name": _of_route("name"),
     "virtual_host_name": lambda cx: (
-        cx.stream.proxy.attributes.get("virtual_host", MISSING) if cx.stream.find_route() else MISSING
+        cx.stream.proxy.attributes.get("virtual_host", MISSING) if cx.stream.route else MISSING
     ),
     "filter_chain_name": _plain("filter_chain"),
     "cluster_metadata": _routed_metadata("cluster_metadata"),
     "route_metadata": _routed_metadata("route_metadata"),
-    "virtual_host_metadata": lambda cx: Message({}, b"") if cx.stream.find_route() else MISSING,
+    "virtual_host_metadata": lambda cx: Message({}, b"") if cx.stream.route else MISSING,
     "listener_metadata": lambda cx: _message(cx, "listener_metadata", protobuf.metadata),
     "upstream_host_metadata": _upstream(lambda cx: OPAQUE),
     "listener_direction": _plain("listener_direction"),

@@ -41,6 +41,7 @@ class Sink(Protocol):
     def end(self) -> None: ...
     def set_details(self, details: str, flag: str = "") -> None: ...
     def set_code(self, code: int) -> None: ...
+    def refresh_route(self) -> None: ...
 
 
 class State(Enum):
@@ -371,6 +372,7 @@ class FilterManager:
         if not self.response_started and self.prepared is None:
             self.sink.set_code(reply.code)
         if self.response.headers is None:
+            self.sink.refresh_route()
             if self.request.calling:
                 self.prepared = self.prepared or reply
             else:

@@ -115,6 +115,8 @@ class Http1Writer:
         code = int(text) if text.isdigit() else 0
         out = b"HTTP/1.1 %d %s\r\n" % (code, REASONS.get(code, "Unknown").encode())
         for key, value in headers:
+            if key.startswith(b":a"):
+                key = b"host"  # why: so Envoy's HTTP/1 codec writes every name that begins like :authority
             if not key.startswith(b":"):
                 out += key + b": " + value + b"\r\n"
         if b"content-length" in headers:

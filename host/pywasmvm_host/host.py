@@ -177,7 +177,7 @@ class Host:
         self.started = False
         for stream in list(self.proxy.streams):
             stream.client_gone()
-        for pool in self.pools.values():
+        for pool in reversed(self.pools.values()):  # the workers first, then the main thread
             pool.stop()
 
     def __enter__(self) -> Host:

@@ -221,6 +221,10 @@ class HttpStream:
         if flag and flag not in self.flags:
             self.flags.append(flag)
 
+    def refresh_route(self) -> None:
+        if self.request_headers is not None:
+            self.find_route()
+
     def set_code(self, code: int) -> None:
         self.code = code
 
@@ -427,7 +431,8 @@ class Router:
             self.timer = self.stream.world.after(timeout, self._timeout)
 
     def _timeout(self) -> None:
-        if self.stream.over or self.responded or self.manager is None:
+        done = self.upstream is not None and self.upstream.finished
+        if self.stream.over or done or self.manager is None:
             return
         if self.upstream is not None:
             self.upstream.cancel()
@@ -464,17 +469,14 @@ class Router:
             return
         flag = RESET_FLAGS.get(reason, "UR")
         word = reason.replace(" ", "_")
-        if self.responded:
-            s.set_details(f"upstream_reset_after_response_started{{{word}}}", flag)
-            m.reset(s.details)
-            return
         if reason == "remote connection failure":
             word += "|delayed_connect_error:_Connection_refused"
+        when = "after" if self.responded else "before"
         m.send_local_reply(
             LocalReply(
-                503,
+                502 if reason == "protocol error" else 503,
                 (CONNECT_ERROR + reason).encode(),
-                details=f"upstream_reset_before_response_started{{{word}}}",
+                details=f"upstream_reset_{when}_response_started{{{word}}}",
                 flag=flag,
             )
         )

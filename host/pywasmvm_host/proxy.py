@@ -115,7 +115,7 @@ class Proxy:
             value = headers.get(name) if headers is not None else None
             return value.decode("latin-1") if value is not None else None
 
-        route = s.find_route() if s.request_headers is not None else None
+        route = s.route
         self.access_log.append(
             AccessEntry(
                 code=s.code or 0,

@@ -145,13 +145,14 @@ class UpstreamRequest:
         self.response = self.cluster.pick()
         if self.response.early:
             self._answer()
-        if end or (self.expected == 0 and not self.chunked and not self.cluster.http2):
+        waiting = bool(self.expected) and not self.cluster.http2
+        if (end and not waiting) or (self.expected == 0 and not self.chunked and not self.cluster.http2):
             self._received_all()
 
     def _http1_headers(self, headers: HeaderMap, end: bool, method: bytes) -> list[tuple[str, str]]:
         shown = []
         for k, v in headers:
-            if k == b":authority":
+            if k.startswith(b":a"):
                 shown.append(("host", v.decode("latin-1")))
             elif not k.startswith(b":"):
                 shown.append((k.decode("latin-1"), v.decode("latin-1").strip(" \t")))

@@ -93,6 +93,9 @@ class HttpCallout:
     def _timeout(self) -> None:
         if self.upstream is not None:
             self.upstream.cancel()
+        if self.headers is not None:
+            self.on_reset("response timeout")
+            return
         self.body = bytearray(TIMEOUT_BODY)
         self.trailers = None
         self.headers = local_answer(504, TIMEOUT_BODY)
