@@ -169,7 +169,7 @@ REQUEST: dict[str, Callable[[Any], Any]] = {
 
 RESPONSE: dict[str, Callable[[Any], Any]] = {
     "code": lambda cx: MISSING if cx.stream.code is None else cx.stream.code,
-    "code_details": lambda cx: cx.stream.details or MISSING,
+    "code_details": lambda cx: MISSING if cx.stream.details is None else cx.stream.details,
     "flags": lambda cx: sum(FLAG_BITS.get(f, 0) for f in cx.stream.flags),
     "grpc_status": _grpc_status,
     "headers": lambda cx: HeaderView(_map(cx, MapType.HTTP_RESPONSE_HEADERS)),
@@ -239,6 +239,11 @@ def _routed_metadata(name: str) -> Callable[[Any], Any]:
     return get
 
 
+def _host_metadata(cx: Any) -> Any:
+    found = _message(cx, "host_metadata", protobuf.metadata)
+    return OPAQUE if found is MISSING else found
+
+
 def _plain(name: str) -> Callable[[Any], Any]:
     return lambda cx: cx.stream.proxy.attributes.get(name, MISSING)
 
@@ -247,14 +252,14 @@ XDS: dict[str, Callable[[Any], Any]] = {
     "cluster_name": _of_route("cluster"),
     "route_name": _of_route("name"),
     "virtual_host_name": lambda cx: (
-        cx.stream.proxy.attributes.get("virtual_host", MISSING) if cx.stream.route else MISSING
+        cx.stream.proxy.attributes.get("virtual_host", MISSING) if cx.stream.host_matched else MISSING
     ),
     "filter_chain_name": _plain("filter_chain"),
     "cluster_metadata": _routed_metadata("cluster_metadata"),
     "route_metadata": _routed_metadata("route_metadata"),
-    "virtual_host_metadata": lambda cx: Message({}, b"") if cx.stream.route else MISSING,
+    "virtual_host_metadata": lambda cx: Message({}, b"") if cx.stream.host_matched else MISSING,
     "listener_metadata": lambda cx: _message(cx, "listener_metadata", protobuf.metadata),
-    "upstream_host_metadata": _upstream(lambda cx: OPAQUE),
+    "upstream_host_metadata": _upstream(_host_metadata),
     "listener_direction": _plain("listener_direction"),
 }
 

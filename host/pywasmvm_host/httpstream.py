@@ -71,7 +71,7 @@ class HttpStream:
         self.original_headers: HeaderMap | None = None
         self.response_headers_sent: HeaderMap | None = None
         self.code: int | None = None
-        self.details = ""
+        self.details: str | None = None
         self.flags: list[str] = []
         self.rx = 0
         self.tx = 0
@@ -81,6 +81,7 @@ class HttpStream:
         self.on_over: Any = None
         self.route: dict[str, Any] | None = None
         self.route_known = False
+        self.host_matched = False  # whether a virtual host was found; it stays when its routes do not match
         self.states: dict[str, bytes] = {}
         self.state_rules: dict[str, Any] = {}
         self.objects: dict[str, bytes] = {}
@@ -192,7 +193,7 @@ class HttpStream:
     # ---- route
     def find_route(self) -> dict[str, Any] | None:
         if not self.route_known:
-            self.route_known = True
+            self.route_known = self.host_matched = True
             self.route = self.proxy.match_route(self.request_headers)
         return self.route
 
@@ -254,7 +255,7 @@ class HttpStream:
         self.writer.trailers(trailers)
 
     def reset(self, details: str) -> None:
-        if not self.details:
+        if self.details is None:
             self.details = details
         if self.writer is not None:
             # why: Envoy lets an HTTP/1 client that is still sending finish, for its delayed_close_timeout

@@ -35,7 +35,7 @@ def is_grpc(headers: HeaderMap | None) -> bool:
 
 def grpc_status_of(http_code: int) -> int:
     """Map an HTTP status to a gRPC one."""
-    return HTTP_TO_GRPC.get(http_code, 0 if http_code == 200 else UNKNOWN)
+    return HTTP_TO_GRPC.get(http_code, UNKNOWN)
 
 
 def percent_encode(text: bytes) -> bytes:

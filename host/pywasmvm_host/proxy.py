@@ -120,7 +120,7 @@ class Proxy:
             AccessEntry(
                 code=s.code or 0,
                 flags=",".join(s.flags) or "-",
-                details=s.details,
+                details=s.details or "",
                 rx=s.rx,
                 tx=s.tx,
                 method=text(b":method"),

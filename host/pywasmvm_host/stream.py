@@ -318,7 +318,8 @@ class HttpStreamContext(Context):
             return Status.BAD_ARGUMENT
         manager = self.manager
         if kind < 2 and manager is not None:
-            self._stream.details = self._stream.details or "wasm_close_stream"
+            if self._stream.details is None:
+                self._stream.details = "wasm_close_stream"
             self.vm.defer(lambda: manager.reset(""))
         return Status.OK
 

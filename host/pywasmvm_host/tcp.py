@@ -152,7 +152,7 @@ class Connection:
         self.metadata: dict[str, Any] = {}
         self.flags: list[str] = []
         self.rx = self.tx = self.attempts = 0
-        self.code, self.details, self.upstream_address = None, "", ""
+        self.code, self.details, self.upstream_address = None, None, ""
         self.filters: list[TcpStreamContext] = [
             f for f in (make(self) for make in proxy.tcp_factories) if f is not None
         ]

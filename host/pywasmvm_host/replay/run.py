@@ -213,7 +213,8 @@ class _Replay:
             out["status"] = view.status
             if not stream.http2:
                 out["reason"] = view.reason
-            out["headers"] = [[k, _placeholder(k, v)] for k, v in view.headers]
+            headers = cookies_last(view.headers) if stream.http2 else view.headers
+            out["headers"] = [[k, _placeholder(k, v)] for k, v in headers]
             out["body"] = show_bytes(view.body)
             out["trailers"] = [list(t) for t in view.trailers]
         if view.informational:
@@ -363,12 +364,16 @@ def fold(trace: list[tuple[str, str]], thread: str) -> list[str]:
     return [f"{e['phase']}|{thread}| {e['call']} -> {e.get('ret', '(no return)')}" for e in out]
 
 
-def show_received(r: Received, http2: bool) -> dict[str, Any]:
-    """Show a request as the recordings do; their HTTP/2 server joins the cookies and puts them last."""
-    headers = r.headers
+def cookies_last(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Join cookies and put them last, as the recordings' HTTP/2 library does with what it receives."""
     crumbs = [v for k, v in headers if k == "cookie"]
-    if http2 and crumbs:
-        headers = [*((k, v) for k, v in headers if k != "cookie"), ("cookie", "; ".join(crumbs))]
+    joined = [("cookie", "; ".join(crumbs))] if crumbs else []
+    return [*((k, v) for k, v in headers if k != "cookie"), *joined]
+
+
+def show_received(r: Received, http2: bool) -> dict[str, Any]:
+    """Show a request as the recordings do."""
+    headers = cookies_last(r.headers) if http2 else r.headers
     out: dict[str, Any] = {
         "method": r.method,
         "path": r.path,
