@@ -361,14 +361,14 @@ class FilterManager:
     # ---- local replies
     def send_local_reply(self, reply: LocalReply) -> None:
         """Answer the client in the upstream's place; how depends on what was sent already."""
+        if reply.details is not None:
+            self.sink.set_details(reply.details, reply.flag)
         if self.ended:
             return
         if self.request.calling:
             self.request.aborted = True
         elif self.response.calling:
             self.response.aborted = True
-        if reply.details is not None:
-            self.sink.set_details(reply.details, reply.flag)
         if not self.response_started and self.prepared is None:
             self.sink.set_code(reply.code)
         if self.response.headers is None:

@@ -7,6 +7,7 @@ a header value has the effect it has on a real client. For HTTP/2 frames are pas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .headers import HeaderMap
@@ -240,18 +241,24 @@ class Http1Writer:
 class Http2Writer:
     """Passes a response on as HTTP/2 would."""
 
-    def __init__(self, view: ClientView, head_request: bool) -> None:
+    def __init__(self, view: ClientView, head_request: bool, turn: Callable[[], int]) -> None:
         self.view = view
         self.head_request = head_request
         self.length: int | None = None
+        self.turn = turn
+        self.sent_at = -1
 
     def headers(self, headers: HeaderMap, end: bool) -> None:
         shown = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
         text = headers.get(b":status") or b"0"
+        length = headers.get(b"content-length")
+        if length is not None and not length.isdigit():
+            self.view.error = f"protocol error Invalid content-length header: {length!r}"
+            return
+        self.sent_at = self.turn()
         self.view.status = int(text) if text.isdigit() else 0
         self.view.headers = shown
         self.view.complete = end
-        length = headers.get(b"content-length")
         self.length = int(length) if length and length.isdigit() and not self.head_request else None
 
     def data(self, data: bytes, end: bool) -> None:
@@ -270,5 +277,9 @@ class Http2Writer:
         self.view.complete = True
 
     def close(self) -> None:
-        if not self.view.over:
-            self.view.error = "stream reset 2"
+        if self.view.over:
+            return
+        self.view.error = "stream reset 2"
+        if self.sent_at == self.turn():
+            # measured: frames still queued when a stream is reset never leave the proxy
+            self.view.status, self.view.headers, self.view.body = None, [], b""

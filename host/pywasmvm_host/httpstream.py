@@ -113,7 +113,9 @@ class HttpStream:
             return
         head = headers.get(b":method") == b"HEAD"
         self.writer = (
-            Http2Writer(self.view, head) if self.http2 else Http1Writer(self.view, head, self.http10)
+            Http2Writer(self.view, head, lambda: self.world.turn)
+            if self.http2
+            else Http1Writer(self.view, head, self.http10)
         )
         if self.connection is not None:
             self.writer.send = self.connection.write

@@ -53,9 +53,11 @@ def build_reply(reply: LocalReply, request: HeaderMap | None) -> tuple[HeaderMap
         headers.set(b":status", b"200")
         headers.set(b"content-type", b"application/grpc")
         status = reply.grpc_status if reply.grpc_status is not None else grpc_status_of(reply.code)
-        headers.set(b"grpc-status", str(status).encode())
-        if reply.body:
+        if not headers.get(b"grpc-status"):
+            headers.set(b"grpc-status", str(status).encode())
+        if reply.body and not headers.get(b"grpc-message"):
             headers.set(b"grpc-message", percent_encode(reply.body))
+        headers.remove(b"content-length")
         return headers, b""
     if reply.body:
         headers.set(b"content-length", str(len(reply.body)).encode())

@@ -268,12 +268,12 @@ class UpstreamRequest:
             at += r.pace_ms
             self._later(at, lambda piece=piece: self._data(piece, False))
             sent += len(piece)
-        if r.reset_mid:
+        if length is not None and sent >= length:
+            self._later(at, lambda: self._end_http1(r))
+        elif r.reset_mid:
             self._later(at + r.pace_ms, lambda: self._reset("protocol error"))
         elif length is None:
             self._later(at + r.pace_ms, lambda: self._end_http1(r))
-        elif sent >= length:
-            self._later(at, lambda: self._end_http1(r))
 
     def _data(self, data: bytes, end: bool) -> None:
         if not self.closed:

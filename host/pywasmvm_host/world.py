@@ -68,6 +68,7 @@ class World:
         self.redis: dict[str, Redis] = {}
         self.names: dict[str, list[str]] = {}
         self.phase = ""
+        self.turn = 0  # counts what the agenda has run: one turn is one event of the proxy's loop
         self._agenda: list[Timer] = []
         self._seq = 0
         self._tidy_at = TIDY_FROM
@@ -121,6 +122,7 @@ class World:
 
     def _run(self, timer: Timer) -> None:
         self.now_ns = max(self.now_ns, timer.at)
+        self.turn += 1
         action, timer.action = timer.action, None
         if action is not None:
             action()

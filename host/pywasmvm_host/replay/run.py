@@ -411,8 +411,7 @@ def _shown_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, value in metrics.items():
         if key.startswith("histogram:"):
-            if value:
-                out[key] = "present"
+            out[key] = "present"
         elif key != "wasmcustom.":
             out[key] = value[-1] if isinstance(value, list) else value
     return out
