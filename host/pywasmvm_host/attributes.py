@@ -145,8 +145,8 @@ def _duration(cx: Any) -> Any:
     return MISSING if s.end_ns is None else s.end_ns - s.start_ns
 
 
-def _protocol(cx: Any) -> str:
-    return "HTTP/2" if cx.stream.http2 else "HTTP/1.0" if cx.stream.http10 else "HTTP/1.1"
+def _protocol(cx: Any) -> Any:
+    return cx.stream.protocol or MISSING
 
 
 REQUEST: dict[str, Callable[[Any], Any]] = {

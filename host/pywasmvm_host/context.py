@@ -99,7 +99,8 @@ class Context:
             body = self.root.callout_body
             return None if body is None else Buffer(body)
         if kind == BufferType.GRPC_CALL_MESSAGE:
-            return Buffer(self.root.grpc_message)
+            message = self.root.grpc_message
+            return Buffer() if message is None else Buffer(message, writable=True)
         if kind == BufferType.REDIS_REPLY:
             reply = self.root.redis_reply
             return None if reply is None else Buffer(reply)
@@ -130,7 +131,7 @@ class VmContext(Context):
     shown_configuration: bytes | None = None
     callout_body: bytes | None = None
     redis_reply: bytes | None = None
-    grpc_message = b""
+    grpc_message: bytearray | None = None
 
     def __init__(self, vm: Vm) -> None:
         super().__init__(vm, None, 0)
@@ -153,7 +154,7 @@ class RootContext(Context):
         self.shown_configuration: bytes | None = None
         self.callout_body: bytes | None = None
         self.callout_maps: dict[int, HeaderMap] = {}
-        self.grpc_message = b""
+        self.grpc_message: bytearray | None = None
         self.status: tuple[int, bytes] = (0, b"")
         self.http_calls: dict[int, Any] = {}
         self.grpc_calls: dict[int, Any] = {}

@@ -64,6 +64,7 @@ class HttpStream:
         self.world = proxy.world
         self.http2 = http2
         self.http10 = http10
+        self.protocol = "HTTP/2" if http2 else "HTTP/1.0" if http10 else "HTTP/1.1"
         self.view = ClientView()
         self.start_ns = self.world.now_ns
         self.end_ns: int | None = None
@@ -394,6 +395,8 @@ class Router:
             )
             return
         upstream.connected = True
+        if not upstream.cluster.http2 and upstream.cluster.idle:
+            upstream.cluster.idle -= 1
         s.upstream_address = s.override_host or upstream.cluster.address
         s.upstream_started_ns = s.world.now_ns
         waiting, upstream.waiting = upstream.waiting, []

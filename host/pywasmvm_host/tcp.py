@@ -66,11 +66,12 @@ class TcpStreamContext(Context):
         name = "proxy_on_downstream_data" if kind == BufferType.DOWNSTREAM_DATA else "proxy_on_upstream_data"
         self.phase = step(self.phase, "tcp")
         self.now[kind] = data
-        answer = self.vm.call(self, name, self.id, len(data), int(end))
-        self.now.pop(kind, None)
+        go_on = self._verdict(self.vm.call(self, name, self.id, len(data), int(end)))
+        if go_on:
+            self.now.pop(kind, None)
         if kind == BufferType.UPSTREAM_DATA and end:
             self.vm.call(self, "proxy_on_upstream_connection_close", self.id, int(PeerType.UNKNOWN))
-        return self._verdict(answer)
+        return go_on
 
     def _verdict(self, answer: Any) -> bool:
         if answer is FAILED or self.vm.failed:
@@ -129,6 +130,9 @@ class Connection:
     """One client connection with its TCP plugins. `sink` takes what comes through; it may be None."""
 
     http2 = http10 = False
+    route: dict[str, Any] | None = None
+    host_matched = False
+    protocol = ""  # known once the codec behind the plugins has seen bytes
 
     def __init__(
         self, proxy: Proxy, to_client: Callable[[bytes], None], on_close: Callable[[], None]
@@ -193,6 +197,7 @@ class Connection:
         data = bytes(self.buffer)
         self.buffer.clear()
         if self.sink is not None:
+            self.protocol = "HTTP/1.1"
             # what the codec does not take yet (a request behind one still under way) is shown again later
             self.buffer += self.sink(data, self.ended)
 
@@ -206,7 +211,7 @@ class Connection:
         if self.over:
             return
         self.write_buffer += data
-        for f in self.filters:
+        for f in reversed(self.filters):
             if not f.data(BufferType.UPSTREAM_DATA, self.write_buffer, end) or self.over:
                 return
         out = bytes(self.write_buffer)

@@ -9,7 +9,7 @@ itself ends it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,7 @@ class Cluster:
         self.match_index = match_index
         self.index = 0
         self.received: list[Received] = []
+        self.idle = 0  # open connections that can take a request at once
         self.address = f"127.0.0.1:{62000 + sum(map(ord, name)) % 900}"
 
     def pick(self) -> UpstreamResponse:
@@ -111,6 +112,28 @@ class Cluster:
 
     def open(self, listener: Any) -> UpstreamRequest:
         return UpstreamRequest(self, listener)
+
+    def when_connected(self, action: Callable[[], bool]) -> None:
+        """Do something as soon as there is a connection: now, if an earlier one is left.
+
+        `action` tells whether it made use of it; if not, the connection is there for the next.
+        """
+        if self.idle and not self.dead:
+            self._use(action)
+        else:
+            self.world.soon(lambda: self._connected(action))
+
+    def _connected(self, action: Callable[[], bool]) -> None:
+        self.put_back()
+        self._use(action)
+
+    def _use(self, action: Callable[[], bool]) -> None:
+        if action() and not self.http2:
+            self.idle = max(0, self.idle - 1)
+
+    def put_back(self) -> None:
+        """Keep a connection for the next request; over HTTP/2 one serves all."""
+        self.idle = 1 if self.http2 else self.idle + 1
 
 
 class UpstreamRequest:
@@ -289,6 +312,8 @@ class UpstreamRequest:
     def _finish(self, action: Any) -> None:
         if not self.closed:
             self.finished = True
+            if self.cluster.http2 or self.record.complete:
+                self.cluster.put_back()
             action()
 
     def _refuse_body(self) -> None:

@@ -47,19 +47,20 @@ class HttpCallout:
     def start(self, headers: HeaderMap, data: bytes, timeout_ms: int) -> None:
         if timeout_ms:
             self.timer = self.world.after(timeout_ms, self._timeout)
-        self.world.soon(lambda: self._send(headers, data))
+        self.cluster.when_connected(lambda: self._send(headers, data))
 
-    def _send(self, headers: HeaderMap, data: bytes) -> None:
+    def _send(self, headers: HeaderMap, data: bytes) -> bool:
         if self.token not in self.root.http_calls:
-            return
+            return False
         if self.cluster.dead:
             self.on_reset("remote connection failure")
-            return
+            return False
         self.started_ns = self.world.now_ns
         self.upstream = self.cluster.open(self)
         self.upstream.send_headers(headers, not data)
         if data:
             self.upstream.send_data(data, True)
+        return True
 
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:
@@ -84,7 +85,7 @@ class HttpCallout:
             self.headers = None
             self.body.clear()
             self.root.status = (RESET, b"reset")
-            self._deliver(keep_status=True)
+            self._deliver()
             return
         self.body = bytearray(CONNECT_BODY + reason.encode())
         self.headers = local_answer(503, bytes(self.body))
@@ -107,14 +108,12 @@ class HttpCallout:
         if self.upstream is not None:
             self.upstream.cancel()
 
-    def _deliver(self, keep_status: bool = False) -> None:
+    def _deliver(self) -> None:
         root = self.root
         if root.http_calls.pop(self.token, None) is None:
             return
         if self.timer is not None:
             self.timer.cancel()
-        if not keep_status:
-            root.status = (0, b"")
         maps = {}
         if self.headers is not None:
             maps[int(MapType.HTTP_CALL_RESPONSE_HEADERS)] = self.headers
@@ -127,6 +126,7 @@ class HttpCallout:
             root, "proxy_on_http_call_response", root.id, self.token, n_headers, len(self.body), n_trailers
         )
         root.callout_maps, root.callout_body = {}, None
+        root.status = (root.status[0], b"")
 
 
 @body

@@ -46,6 +46,7 @@ class GrpcExchange:
     def __init__(self, root: Any, token: int, cluster: Any, *, streaming: bool) -> None:
         self.root = root
         self.token = token
+        self.local_closed = self.remote_closed = False
         self.cluster = cluster
         self.world = root.vm.world
         self.streaming = streaming
@@ -68,7 +69,7 @@ class GrpcExchange:
                 (b"te", b"trailers"),
             ],
         )
-        if timeout_ms:
+        if not self.streaming:
             headers.add(b"grpc-timeout", b"%dm" % timeout_ms)
         headers.add(b"content-type", b"application/grpc")
         for key, value in metadata:
@@ -77,24 +78,25 @@ class GrpcExchange:
         if timeout_ms:
             headers.add(b"x-envoy-expected-rq-timeout-ms", str(timeout_ms).encode())
             self.timer = self.world.after(timeout_ms, self._timeout)
-        self.world.soon(lambda: self._send_head(headers))
+        self.cluster.when_connected(lambda: self._send_head(headers))
 
     def _timeout(self) -> None:
         if self.upstream is not None:
             self.upstream.cancel()
         self._answer_locally(b"upstream request timeout", "response_timeout")
 
-    def _send_head(self, headers: HeaderMap) -> None:
+    def _send_head(self, headers: HeaderMap) -> bool:
         if self.token not in self.root.grpc_calls:
-            return
+            return False
         if self.cluster.dead:
             self.on_reset("remote connection failure")
-            return
+            return False
         self.upstream = self.cluster.open(self)
         self.upstream.send_headers(headers, False)
         queue, self.queue = self.queue, []
         for data, end in queue:
             self.upstream.send_data(data, end)
+        return True
 
     def send(self, data: bytes, end: bool) -> None:
         if self.local_end:
@@ -108,7 +110,8 @@ class GrpcExchange:
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:
         self.details = "via_upstream"
-        headers.add(b"x-envoy-upstream-service-time", b"0")
+        if self.local_end:  # the time is counted from the end of the request
+            headers.add(b"x-envoy-upstream-service-time", b"0")
         code = int(headers.get(b":status") or b"0")
         if self.streaming:
             shown = HeaderMap("response") if end else headers
@@ -133,7 +136,7 @@ class GrpcExchange:
             message = bytes(self.pending[5 : 5 + size])
             del self.pending[: 5 + size]
             self._receive(message)
-            if self.token not in self.root.grpc_calls:
+            if self.over:
                 return
         if end:
             self._error(UNKNOWN)
@@ -146,9 +149,9 @@ class GrpcExchange:
 
     def _deliver(self, message: bytes) -> None:
         root = self.root
-        root.grpc_message = message
+        root.grpc_message = bytearray(message)
         root.vm.call(root, "proxy_on_grpc_receive", root.id, self.token, len(message))
-        root.grpc_message = b""
+        root.grpc_message = None
 
     def _with_map(self, kind: MapType, headers: HeaderMap, callback: str) -> None:
         root = self.root
@@ -175,7 +178,7 @@ class GrpcExchange:
 
     def _answer_locally(self, text: bytes, details: str) -> None:
         """Answer in the upstream's place, as the proxy does for a gRPC request: trailers only."""
-        if self.token not in self.root.grpc_calls:
+        if self.over:
             return
         reply = LocalReply(503, text, grpc_status=UNAVAILABLE)
         headers, _ = build_reply(reply, HeaderMap("request", [(b"content-type", b"application/grpc")]))
@@ -188,8 +191,17 @@ class GrpcExchange:
             )
         self.on_trailers(headers)
 
+    @property
+    def over(self) -> bool:
+        return self.remote_closed or self.token not in self.root.grpc_calls
+
+    def forget_if_over(self) -> None:
+        """Drop the token of a stream that both sides have closed."""
+        if self.remote_closed:
+            self.root.grpc_calls.pop(self.token, None)
+
     def _error(self, status: int, message: bytes = b"") -> None:
-        if self.token not in self.root.grpc_calls:
+        if self.over:
             return
         if self.streaming:
             self._with_map(
@@ -204,25 +216,33 @@ class GrpcExchange:
 
     def _close(self, status: int, message: bytes) -> None:
         root = self.root
-        if root.grpc_calls.pop(self.token, None) is None:
+        if root.grpc_calls.get(self.token) is not self or self.remote_closed:
             return
+        self.remote_closed = True
         if self.timer is not None:
             self.timer.cancel()
         if not self.streaming and status == 0 and self.message is not None:
-            root.status = (0, b"")
             self._deliver(self.message)
+            self._forget()
             return
-        if not self.streaming and status == 0:
-            status = INTERNAL
         details = self.details.encode()
         text = message + b"{" + details + b"}" if message and details else message or details
+        if not self.streaming and status == 0:  # an end without a message
+            status, text = INTERNAL, b""
         root.status = (status, text)
         root.vm.call(root, "proxy_on_grpc_close", root.id, self.token, status)
+        root.status = (status, b"")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop the token; that of a stream stays until the guest closes its side, too."""
+        if not self.streaming or self.local_closed:
+            self.root.grpc_calls.pop(self.token, None)
 
     def cancel(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        if self.upstream is not None:
+        if self.upstream is not None and not self.remote_closed:
             self.upstream.finished = False
             self.upstream.cancel()
 
@@ -307,6 +327,8 @@ def _end(call: Any, token: int, half_close: bool) -> int:
         return Status.NOT_FOUND
     if half_close and exchange.streaming:
         exchange.send(b"", True)
+        exchange.local_closed = True
+        exchange.forget_if_over()
         return Status.OK
     del call.root.grpc_calls[token]
     exchange.cancel()
