@@ -107,8 +107,11 @@ class Entry:
         if action in (BodyAction.STOP_BUFFER, BodyAction.STOP_WATERMARK):
             d.streaming = action == BodyAction.STOP_WATERMARK
             d.hold(data)
-        elif d.observed_end and d.trailers is None and d.buffer is None:
-            d.buffer = bytearray()  # so that a later resume still ends the stream
+        else:
+            if data is not d.buffer:
+                del data[:]  # dropped
+            if d.observed_end and d.trailers is None and d.buffer is None:
+                d.buffer = bytearray()  # so that a later resume still ends the stream
         return False
 
     def after_trailers(self, go_on: bool) -> bool:

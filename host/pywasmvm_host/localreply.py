@@ -55,7 +55,8 @@ def build_reply(reply: LocalReply, request: HeaderMap | None) -> tuple[HeaderMap
         status = reply.grpc_status if reply.grpc_status is not None else grpc_status_of(reply.code)
         if not headers.get(b"grpc-status"):
             headers.set(b"grpc-status", str(status).encode())
-        if reply.body and not headers.get(b"grpc-message"):
+        head = request is not None and request.get(b":method") == b"HEAD"
+        if reply.body and not head and not headers.get(b"grpc-message"):
             headers.set(b"grpc-message", percent_encode(reply.body))
         headers.remove(b"content-length")
         return headers, b""

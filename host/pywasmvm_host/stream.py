@@ -114,6 +114,10 @@ class HttpStreamContext(Context):
     def in_access_log(self) -> bool:
         return self.logging
 
+    @property
+    def destroyed(self) -> bool:
+        return self.phase in ("done", "deleted")
+
     # ---- life
     def create(self) -> None:
         """Announce the context to the guest, at its first event; a failed VM is not told."""
@@ -238,7 +242,6 @@ class HttpStreamContext(Context):
             return
         self.phase = step(self.phase, "done")
         self.vm.call(self, "proxy_on_done", self.id)
-        self.manager = None
         if not self.vm.profile.log_before_done:
             self._write_log()
         self.phase = step(self.phase, "delete")
@@ -300,7 +303,7 @@ class HttpStreamContext(Context):
             return Status.UNIMPLEMENTED if kind == 3 else Status.BAD_ARGUMENT
         if kind == 2:
             return Status.OK
-        chain = self._direction(DIRECTION_OF[kind])
+        chain = None if self.destroyed else self._direction(DIRECTION_OF[kind])
         if kind == 1 and chain is not None and chain.headers is None:
             self.vm.hazard(
                 "continue_stream(response) before there is a response: "
@@ -317,7 +320,7 @@ class HttpStreamContext(Context):
         if kind > 3:
             return Status.BAD_ARGUMENT
         manager = self.manager
-        if kind < 2 and manager is not None:
+        if kind < 2 and manager is not None and not self.destroyed:
             if self._stream.details is None:
                 self._stream.details = "wasm_close_stream"
             self.vm.defer(lambda: manager.reset(""))
@@ -327,7 +330,7 @@ class HttpStreamContext(Context):
         self, code: int, details: bytes, body: bytes, headers: list[tuple[bytes, bytes]], grpc: int
     ) -> None:
         manager = self.manager
-        if self.phase in ("logged", "done", "deleted") or manager is None:
+        if self.phase == "logged" or self.destroyed or manager is None:
             self.vm.hazard(
                 "send_local_response after the stream's end: "
                 "Envoy 1.40 calls proxy_on_log again and again; here it does nothing"

@@ -100,6 +100,7 @@ class _Replay:
             self.world.soon(partial(connection.connection.close, local=False))
         self.world.phase = "settle"
         self.world.run_for(self.case.get("settle_ms", 60))
+        golden["stats"] = self._stats()  # read before the end, at which plugins may still count
         self.world.phase = "shutdown"
         self.host.close()
         return self._collect(golden)
@@ -181,7 +182,7 @@ class _Replay:
         if "raw" in q:
             return start_raw(host, [to_bytes(b) for b in q["raw"]])
         request = http_request(q)
-        if host.proxy.tcp_factories and not request.http2:
+        if (host.proxy.tcp_factories or "conn" in q) and not request.http2:
             return self._begin_bytes(q, request)
         stream = HttpStream(host.proxy, http2=request.http2, http10=request.http10)
         stream.metadata = {}
@@ -203,7 +204,7 @@ class _Replay:
         head, pieces = request_bytes(request)
         connection.connection.receive(head)
         for i, piece in enumerate(pieces):
-            self.world.after(request.pace_ms * (i + 1), partial(connection.connection.receive, piece))
+            self.world.after(request.pace_ms * (i + 1), partial(sent.send, piece))
         return sent
 
     def _response(self, stream: HttpStream, q: dict[str, Any]) -> dict[str, Any]:
@@ -226,6 +227,10 @@ class _Replay:
         return out
 
     # ---- result
+    def _stats(self) -> dict[str, Any]:
+        shown = _shown_metrics(self.world.metrics.as_dict())
+        return {**shown, **{k: v for k, v in self.world.stats.items() if v}}
+
     def _collect(self, golden: dict[str, Any]) -> dict[str, Any]:
         world, host = self.world, self.host
         for entry in golden["requests"]:
@@ -252,8 +257,7 @@ class _Replay:
             {"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log
         ]
         golden["access_log"] = [self._access(a) for a in host.proxy.access_log] if host else []
-        golden["stats"] = _shown_metrics(world.metrics.as_dict())
-        golden["stats"].update({k: v for k, v in world.stats.items() if v})
+        golden.setdefault("stats", {})
         golden["callbacks"] = self._callbacks() if host else []
         shown: dict[str, Any] = normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])
         return shown
@@ -308,6 +312,11 @@ class ByteRequest:
         connection.expect(self.view, head)
         if connection.connection.over:
             self.view.error = "connection closed"
+
+    def send(self, piece: bytes) -> None:
+        """Send more of the body, unless the answer is already here: the recording client stops then."""
+        if not self.view.over:
+            self.connection.connection.receive(piece)
 
     def hang_up(self) -> None:
         self.connection.connection.close(local=False)
