@@ -139,7 +139,9 @@ async def _record(case: dict[str, Any], find: Find, binary: Path, folder: Path) 
     if died is not None and out["startup"]["ok"]:
         out["envoy_died"] = died
     for entry in out["requests"]:
-        entry["upstream"] = {n: [show_received(r) for r in rs] for n, rs in entry["upstream"].items()}
+        entry["upstream"] = {
+            n: [show_received(r, upstreams[n].http2) for r in rs] for n, rs in entry["upstream"].items()
+        }
     _add_log(out, envoy)
     out["stats"] = _stats(stats)
     access = folder / "access.log"

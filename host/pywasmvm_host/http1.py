@@ -48,7 +48,7 @@ class Http1Connection:
 
     def _closed(self) -> None:
         if self.stream is not None and not self.stream.over:
-            self.stream.client_gone()
+            self.stream.client_gone(self.connection.close_reason)
         if self.reader is not None:
             self.reader.close()
 

@@ -9,19 +9,21 @@ It also holds what is known of the stream (`info`), from which properties and th
 from __future__ import annotations
 
 import re
+from collections import ChainMap
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from .abi.enums import BodyAction, HeadersAction, Status
+from .abi.enums import Status
 from .chain import FilterManager
 from .client import ClientView, Http1Writer, Http2Writer
 from .headers import HeaderMap
 from .localreply import LocalReply
-from .upstream import UpstreamRequest, request_problem
+from .router import Router
 
 if TYPE_CHECKING:
     from .proxy import Proxy
 
-__all__ = ["HttpStream", "Router"]
+__all__ = ["HttpStream"]
 
 HOP = (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
 INTERNAL_ONLY = (
@@ -32,13 +34,6 @@ INTERNAL_ONLY = (
     b"x-envoy-upstream-rq-timeout-alt-response", b"x-envoy-upstream-rq-timeout-ms",
     b"x-envoy-upstream-stream-duration-ms", b"x-envoy-expected-rq-timeout-ms", b"x-forwarded-client-cert",
 )  # fmt: skip
-CONNECT_ERROR = "upstream connect error or disconnect/reset before headers. reset reason: "
-RESET_FLAGS = {
-    "connection termination": "UC",
-    "remote connection failure": "UF",
-    "protocol error": "UPE",
-    "remote reset": "UR",
-}
 
 
 DELAYED_CLOSE_MS = 1000
@@ -83,7 +78,8 @@ class HttpStream:
         self.route: dict[str, Any] | None = None
         self.route_known = False
         self.host_matched = False  # whether a virtual host was found; it stays when its routes do not match
-        self.states: dict[str, bytes] = {}
+        below = connection.states if connection else {}
+        self.states: MutableMapping[str, bytes] = ChainMap({}, below)
         self.state_rules: dict[str, Any] = {}
         self.objects: dict[str, bytes] = {}
         self.span_tags: dict[str, str] = {}
@@ -187,10 +183,11 @@ class HttpStream:
         if not self.over and (self.view.error or not self.http2):
             self.client_gone()
 
-    def client_gone(self) -> None:
-        """The client closed its connection."""
+    def client_gone(self, reason: str = "") -> None:
+        """The client closed its connection, or a plugin did for the reason given."""
         if not self.over:
-            self.set_details("downstream_remote_disconnect", "DC")
+            details = f"downstream_local_disconnect({reason})" if reason else "downstream_remote_disconnect"
+            self.set_details(details, "DC")
             self.finish()
 
     # ---- route
@@ -260,10 +257,17 @@ class HttpStream:
     def reset(self, details: str) -> None:
         if self.details is None:
             self.details = details
-        if self.writer is not None:
-            # why: Envoy lets an HTTP/1 client that is still sending finish, for its delayed_close_timeout
-            self.world.after(0 if self.http2 else DELAYED_CLOSE_MS, self._close_connection)
+        if self.writer is not None and self.http2:
+            self.world.soon(self._close_connection)
+        elif self.writer is not None:
+            self._close_later()
         self.finish()
+
+    def _close_later(self) -> None:
+        """Let an HTTP/1 client that may still be sending finish, for Envoy's delayed_close_timeout."""
+        if self.connection is not None:
+            self.connection.draining = True
+        self.world.after(DELAYED_CLOSE_MS, self._close_connection)
 
     def _close_connection(self) -> None:
         if self.connection is not None:
@@ -272,7 +276,11 @@ class HttpStream:
 
     def end(self) -> None:
         self.finish()
-        if isinstance(self.writer, Http1Writer) and (not self.request_complete or self.close_after):
+        if not isinstance(self.writer, Http1Writer):
+            return
+        if not self.request_complete and not self.http10:
+            self._close_later()
+        elif self.close_after:
             self._close_connection()
 
     def finish(self) -> None:
@@ -292,203 +300,3 @@ class HttpStream:
         self.proxy.stream_over(self)
         if self.on_over is not None:
             self.on_over()
-
-
-class _Answer:
-    """Passes an upstream's answer to the router, which is a filter with methods of the same names."""
-
-    def __init__(self, router: Router, attempt: int) -> None:
-        def if_mine(action: Any) -> Any:
-            def act(*args: Any) -> None:
-                # why: a filter that continues a stream twice causes two requests; the first answer counts
-                if router.winner in (None, attempt):
-                    router.winner = attempt
-                    action(*args)
-
-            return act
-
-        self.on_headers = if_mine(router.on_headers_from_upstream)
-        self.on_data = if_mine(router.on_upstream_data)
-        self.on_trailers = if_mine(router.on_upstream_trailers)
-        self.on_reset = if_mine(router.on_reset)
-
-
-def redirect_location(redirect: dict[str, Any], headers: HeaderMap) -> bytes:
-    """Return where a redirect route sends the client."""
-    scheme = b"https" if redirect.get("https") else headers.get(b":scheme") or b"http"
-    host = redirect["host"].encode() if redirect.get("host") else headers.get(b":authority") or b""
-    path = redirect["path"].encode() if redirect.get("path") else headers.get(b":path") or b"/"
-    return scheme + b"://" + host + path
-
-
-class Router:
-    """The last filter of the request direction: chooses the cluster and speaks to it."""
-
-    def __init__(self, stream: HttpStream) -> None:
-        self.stream = stream
-        self.manager: FilterManager | None = None
-        self.upstream: UpstreamRequest | None = None
-        self.older: list[UpstreamRequest] = []
-        self.responded = False
-        self.winner: int | None = None
-        self.timer: Any = None
-
-    def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
-        s, m = self.stream, self.manager
-        if m is None:
-            return HeadersAction.STOP_ITERATION
-        route = s.find_route()
-        if route is None:
-            m.send_local_reply(LocalReply(404, details="route_not_found", flag="NR"))
-            return HeadersAction.STOP_ITERATION
-        if "direct_response" in route:
-            direct = route["direct_response"]
-            m.send_local_reply(
-                LocalReply(direct.get("status", 200), direct.get("body", b""), details="direct_response")
-            )
-            return HeadersAction.STOP_ITERATION
-        if "redirect" in route:
-            location = redirect_location(route["redirect"], headers)
-            m.send_local_reply(
-                LocalReply(
-                    route["redirect"].get("code", 301),
-                    headers=[(b"location", location)],
-                    details="direct_response",
-                )
-            )
-            return HeadersAction.STOP_ITERATION
-        cluster = s.proxy.clusters.get(route["cluster"])
-        if cluster is None:
-            m.send_local_reply(LocalReply(503, details="cluster_not_found", flag="NC"))
-            return HeadersAction.STOP_ITERATION
-        if self.upstream is not None:
-            self.older.append(self.upstream)
-        if s.proxy.envoy_headers:
-            headers.set(b"x-envoy-expected-rq-timeout-ms", str(s.proxy.route_timeout_ms).encode())
-        self.upstream = cluster.open(_Answer(self, len(self.older)))
-        s.attempts = 1
-        upstream = self.upstream
-        upstream.waiting = [("headers", headers, end)]
-        s.world.soon(lambda: self._connect(upstream))
-        if end:
-            self._arm()
-        return HeadersAction.STOP_ITERATION
-
-    def _connect(self, upstream: UpstreamRequest) -> None:
-        s, m = self.stream, self.manager
-        if s.over or m is None or upstream.closed:
-            return
-        if upstream.cluster.dead:
-            self.on_reset("remote connection failure")
-            return
-        headers = next((x for k, x, _ in upstream.waiting if k == "headers"), None)
-        problem = request_problem(headers) if headers is not None else ""
-        if problem:
-            details = "".join("_" if c.isspace() else c for c in problem)
-            m.send_local_reply(
-                LocalReply(
-                    503,
-                    problem.encode("latin-1"),
-                    details=f"filter_removed_required_request_headers{{{details}}}",
-                    flag="DPE",
-                )
-            )
-            return
-        upstream.connected = True
-        if not upstream.cluster.http2 and upstream.cluster.idle:
-            upstream.cluster.idle -= 1
-        s.upstream_address = s.override_host or upstream.cluster.address
-        s.upstream_started_ns = s.world.now_ns
-        waiting, upstream.waiting = upstream.waiting, []
-        for kind, value, end in waiting:
-            self._send(upstream, kind, value, end)
-
-    def _send(self, upstream: UpstreamRequest, kind: str, value: Any, end: bool) -> None:
-        if kind == "headers":
-            upstream.send_headers(value, end)
-        elif kind == "data":
-            upstream.send_data(value, end)
-        else:
-            upstream.send_trailers(value)
-
-    def _push(self, kind: str, value: Any, end: bool) -> None:
-        if self.upstream is None:
-            return
-        if self.upstream.connected:
-            self._send(self.upstream, kind, value, end)
-        else:
-            self.upstream.waiting.append((kind, value, end))
-        if end:
-            self._arm()
-
-    def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction:
-        self._push("data", bytes(data), end)
-        del data[:]
-        return BodyAction.STOP_NO_BUFFER
-
-    def on_trailers(self, direction: str, trailers: HeaderMap) -> bool:
-        self._push("trailers", trailers, True)
-        return False
-
-    def _arm(self) -> None:
-        route = self.stream.find_route() or {}
-        timeout = route.get("timeout_ms", self.stream.proxy.route_timeout_ms)
-        if timeout and self.timer is None:
-            self.timer = self.stream.world.after(timeout, self._timeout)
-
-    def _timeout(self) -> None:
-        done = self.upstream is not None and self.upstream.finished
-        if self.stream.over or done or self.manager is None:
-            return
-        if self.upstream is not None:
-            self.upstream.cancel()
-        self.manager.send_local_reply(
-            LocalReply(504, b"upstream request timeout", details="response_timeout", flag="UT")
-        )
-
-    # ---- the upstream's answer
-    def on_headers_from_upstream(self, headers: HeaderMap, end: bool) -> None:
-        self.responded = True
-        s = self.stream
-        if s.proxy.envoy_headers:
-            headers.add(
-                b"x-envoy-upstream-service-time",
-                str((s.world.now_ns - s.upstream_started_ns) // 1_000_000).encode(),
-            )
-        s.details = "via_upstream"
-        status = headers.get(b":status") or b"0"
-        s.code = int(status) if status.isdigit() else 0
-        if self.manager is not None:
-            self.manager.response_headers(headers, end)
-
-    def on_upstream_data(self, data: bytes, end: bool) -> None:
-        if self.manager is not None:
-            self.manager.response_data(data, end)
-
-    def on_upstream_trailers(self, trailers: HeaderMap) -> None:
-        if self.manager is not None:
-            self.manager.response_trailers(trailers)
-
-    def on_reset(self, reason: str) -> None:
-        s, m = self.stream, self.manager
-        if m is None or s.over:
-            return
-        flag = RESET_FLAGS.get(reason, "UR")
-        word = reason.replace(" ", "_")
-        if reason == "remote connection failure":
-            word += "|delayed_connect_error:_Connection_refused"
-        when = "after" if self.responded else "before"
-        m.send_local_reply(
-            LocalReply(
-                502 if reason == "protocol error" else 503,
-                (CONNECT_ERROR + reason).encode(),
-                details=f"upstream_reset_{when}_response_started{{{word}}}",
-                flag=flag,
-            )
-        )
-
-    def on_destroy(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-        for upstream in (*self.older, *([self.upstream] if self.upstream else [])):
-            upstream.cancel()

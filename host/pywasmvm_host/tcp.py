@@ -118,7 +118,8 @@ class TcpStreamContext(Context):
 
     def close_stream(self, kind: int) -> Status:
         if kind in (2, 3):
-            self.vm.defer(lambda: self.connection.close(local=True))
+            reason = "wasm_downstream_close" if kind == 2 else "wasm_upstream_close"
+            self.vm.defer(lambda: self.connection.close(local=True, reason=reason))
         return super().close_stream(kind)
 
     def set_property(self, path: bytes, value: bytes) -> Status:
@@ -145,6 +146,8 @@ class Connection:
         self.buffer = bytearray()
         self.write_buffer = bytearray()
         self.over = False
+        self.draining = False  # to be closed soon: what the client still sends is not looked at
+        self.close_reason = ""
         self.begun = False
         self.ended = False
         self.start_ns = self.world.now_ns
@@ -178,7 +181,7 @@ class Connection:
 
     def receive(self, data: bytes, end: bool = False) -> None:
         """Take bytes from the client."""
-        if self.over:
+        if self.over or self.draining:
             return
         self.rx += len(data)
         self.buffer += data
@@ -219,10 +222,11 @@ class Connection:
         self.tx += len(out)
         self.to_client(out)
 
-    def close(self, *, local: bool) -> None:
+    def close(self, *, local: bool, reason: str = "") -> None:
         if self.over:
             return
         self.over = True
+        self.close_reason = reason
         self.end_ns = self.world.now_ns
         for f in self.filters:
             f.closed(local)

@@ -83,7 +83,10 @@ def request_problem(headers: HeaderMap) -> str:
 
 
 class Cluster:
-    """A named upstream with its script; responses are used in order, the last one repeats."""
+    """A named upstream with its script; responses are used in order, the last one repeats.
+
+    `connect_ms` and `answer_ms` are what a new connection and the way to the server and back take.
+    """
 
     def __init__(
         self,
@@ -94,8 +97,12 @@ class Cluster:
         http2: bool = False,
         dead: bool = False,
         match_index: bool = False,
+        connect_ms: float = 0,
+        answer_ms: float = 0,
     ) -> None:
         self.world = world
+        self.connect_ms = connect_ms
+        self.answer_ms = answer_ms
         self.name = name
         self.responses = list(responses) or [DEFAULT_RESPONSE]
         self.http2 = http2
@@ -121,7 +128,7 @@ class Cluster:
         if self.idle and not self.dead:
             self._use(action)
         else:
-            self.world.soon(lambda: self._connected(action))
+            self.world.after(self.connect_ms, lambda: self._connected(action))
 
     def _connected(self, action: Callable[[], bool]) -> None:
         self.put_back()
@@ -237,13 +244,14 @@ class UpstreamRequest:
         if r is None or self.answered or r.hang:
             return
         self.answered = True
+        delay_ms = r.delay_ms + self.cluster.answer_ms
         if r.reset:
             self._later(
-                r.delay_ms,
+                delay_ms,
                 lambda: self._reset("connection termination" if not self.cluster.http2 else "remote reset"),
             )
         else:
-            self._later(r.delay_ms, self._send_head)
+            self._later(delay_ms, self._send_head)
 
     def _reset(self, reason: str) -> None:
         self.closed = True

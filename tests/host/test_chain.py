@@ -68,11 +68,17 @@ class Client:
     def response_trailers(self, trailers: HeaderMap) -> None:
         self.seen.append("trailers")
 
-    def reset(self, details: str, silent: bool) -> None:
+    def reset(self, details: str) -> None:
         self.seen.append("reset")
 
     def end(self) -> None:
         self.seen.append("end")
+
+    def set_code(self, code: int) -> None:
+        """Nothing is logged here."""
+
+    def refresh_route(self) -> None:
+        """There are no routes here."""
 
     def set_details(self, details: str, flag: str = "") -> None:
         self.seen.append(f"details {details}")

@@ -39,6 +39,10 @@ from .rawhttp import start_raw
 __all__ = ["case_plugins", "run_case"]
 
 
+# why: what the recordings' servers took on one machine; it decides which of two things at one time is first
+LOOPBACK: dict[str, Any] = {"connect_ms": 0.5, "answer_ms": 1.0}
+
+
 class _Replay:
     def __init__(self, case: dict[str, Any], find: Finder, engine: Any) -> None:
         self.case = case
@@ -70,9 +74,10 @@ class _Replay:
                 [upstream_response(r) for r in spec.get("responses") or []],
                 http2=str(spec.get("http", "1.1")) == "2",
                 match_index=bool(spec.get("match_index")),
+                **LOOPBACK,
             )
         for name in case.get("dead_clusters", []):
-            host.add_cluster(name, dead=True)
+            host.add_cluster(name, dead=True, **LOOPBACK)
         host.proxy.envoy_headers = bool(case.get("envoy_defaults"))
         host.proxy.attributes = host.world.attributes = stream_attributes(case)
         if (case.get("route") or {}).get("routes"):
