@@ -17,6 +17,9 @@ from ..binary.reader import Reader
 from ..config import Features
 from ..isa.model import Feature
 
+cdef enum:
+    EXACT = 0x62 - 0x80
+
 cdef object EVERYTHING = Features(frozenset(Feature))
 
 
@@ -25,7 +28,6 @@ cdef class BodyReader(Flow):
 
     def __cinit__(self):
         self.owned = []
-        self.tries = []
 
     def __dealloc__(self):
         free(self.local_classes)
@@ -64,6 +66,8 @@ cdef class BodyReader(Flow):
     cdef u8 heap_class(self) except 0:
         """Read a heap type and return the class of references to it."""
         cdef i64 heap = self.sleb64()
+        if heap == EXACT:
+            heap = self.sleb64()
         if heap >= 0:
             return FUNC if heap < self.info.n_types and self.info.types[heap] != NULL else REF
         return FUNC if heap in (-16, -13) else REF
@@ -75,8 +79,6 @@ cdef class BodyReader(Flow):
         if byte >= 0x7B:
             return 0x80 - byte
         if byte == 0x63 or byte == 0x64:
-            if self.p[0] == 0x62:
-                self.p += 1
             return self.heap_class()
         return FUNC if byte == 0x70 or byte == 0x73 else REF
 

@@ -25,16 +25,20 @@ from . import (
     _generated_integer,
     _generated_memory,
     _generated_move,
+    _generated_objects,
     _generated_vector,
+    bulk,
     control,
     moves,
+    objects,
+    throwing,
 )
 
 HANDLERS: dict[str, int] = {}
 for _unit in (
     _generated_integer, _generated_compare, _generated_float, _generated_memory, _generated_vector,
     _generated_flow, _generated_move, _generated_fused_flow, _generated_fused_memory, _generated_fused_value,
-    control, moves,
+    _generated_objects, bulk, control, moves, objects, throwing,
 ):
     HANDLERS.update(_unit.handlers())
 

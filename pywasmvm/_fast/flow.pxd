@@ -45,7 +45,6 @@ cdef class Flow(Segments):
     cdef u32 fixup_room
     cdef u32 link
     cdef bint dead
-    cdef list tries
 
     cdef int aim(self, u32 word, u8 field, u32 depth) except -1
     cdef int open(self, u8 kind, Sig* sig) except -1

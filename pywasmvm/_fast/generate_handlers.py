@@ -62,9 +62,18 @@ from libc.string cimport memcpy
 
 from .machine cimport *
 from .numeric cimport *
-from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
-
+{more}
 '''
+_HEADS = {
+    "objects": """from .gcheap cimport Obj, elements
+from ._generated_opcodes cimport (
+    TRAP_ARRAY_OUT_OF_BOUNDS,
+    TRAP_NULL_ARRAY_REFERENCE,
+    TRAP_NULL_STRUCTURE_REFERENCE,
+)
+""",
+}
+_HEAD_OF_OTHERS = "from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE\n"
 
 
 def _load(name: str) -> Any:
@@ -77,7 +86,7 @@ def _load(name: str) -> Any:
 
 
 _FLOW, _FUSED = _load("generate_flow"), _load("generate_fused")
-_MOVES, _VECTORS = _load("generate_moves"), _load("generate_vectors")
+_MOVES, _OBJECTS, _VECTORS = _load("generate_moves"), _load("generate_objects"), _load("generate_vectors")
 NEXT: str = _FLOW.NEXT
 LANES: dict[str, tuple[str, int, str]] = _VECTORS.lanes()
 SCALARS: dict[str, tuple[str, str]] = _VECTORS.scalars()
@@ -330,6 +339,7 @@ UNITS = {
     "fused_flow": "several words in a row of which the last decides where to go",
     "fused_memory": "several words in a row with a load or store among them",
     "fused_value": "several words in a row",
+    "objects": "reads and writes of fields and elements",
 }
 
 
@@ -342,12 +352,13 @@ def render() -> dict[Path, str]:
             units[unit] += made
     units["flow"], units["move"] = _FLOW.flow(), _MOVES.moves()
     units |= _FUSED.fused({name: lines for made in units.values() for name, lines in made})
-    return {FOLDER / f"_generated_{name}.pyx": _file(UNITS[name], made) for name, made in units.items()}
+    units["objects"] = [(name, [*lines, NEXT]) for name, lines in _OBJECTS.bodies()]
+    return {FOLDER / f"_generated_{name}.pyx": _file(name, made) for name, made in units.items()}
 
 
-def _file(what: str, made: list[Handler]) -> str:
+def _file(unit: str, made: list[Handler]) -> str:
     text = "\n\n".join(text_of(name, lines) for name, lines in made)
-    head = _HEAD.format(what=what)
+    head = _HEAD.format(what=UNITS[unit], more=_HEADS.get(unit, _HEAD_OF_OTHERS))
     used = set(re.findall(r"\w+", text))
     names = [name for name, _ in made]
     fill = "\n".join(f"    table[{i}] = &{name}" for i, name in enumerate(names))

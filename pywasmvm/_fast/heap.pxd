@@ -1,31 +1,9 @@
 # cython: language_level=3
-from .machine cimport Ctx, FuncC, InstC, MemC, TableC, i64, u8, u32, u64
-from .modinfo cimport ModInfo
+from .gcheap cimport Obj
+from .gctypes cimport TypeHandle
+from .machine cimport Ctx, FuncC, i64, u8, u32, u64
 
 cdef class Heap
-
-cdef class Plan:
-    cdef readonly object run
-    cdef readonly bytes params
-    cdef readonly bytes results
-
-
-cdef class MemHandle:
-    cdef MemC c
-    cdef object memory
-
-
-cdef class Cell:
-    cdef u64[2] slots
-    cdef u8 cls
-    cdef Heap machine
-
-
-cdef class Elems:
-    cdef TableC c
-    cdef u8 cls
-    cdef Heap machine
-
 
 cdef class FuncHandle:
     cdef FuncC* c
@@ -34,17 +12,10 @@ cdef class FuncHandle:
     cdef Heap machine
 
 
-cdef class InstHandle:
-    cdef InstC c
-    cdef MemC no_memory
-    cdef ModInfo info
+cdef class Held:
     cdef Heap machine
-    cdef object planner
-    cdef list plans
-    cdef list kept
-    cdef dict tries
-    cdef object instance
-    cdef bint has_globals
+    cdef Obj* obj
+    cdef TypeHandle type(self)
 
 
 cdef class Heap:
@@ -52,18 +23,34 @@ cdef class Heap:
     cdef u64* top
     cdef object store
     cdef object i31
-    cdef dict pins
-    cdef size_t most_pins
+    cdef object wrap
+    cdef object exn_class
+    cdef object refs
+    cdef dict types
+    cdef list hosted
+    cdef list unused
+    cdef dict numbers
+    cdef size_t most_hosted
     cdef list roots
     cdef list handles
     cdef i64 types_known
 
     cdef object to_raw(self, u64* slot, u8 cls)
     cdef int from_raw(self, object raw, u8 cls, u64* slot) except -1
-    cdef int unpin(self) except -1
+    cdef TypeHandle type_of(self, owner)
+    cdef object object_at(self, Obj* obj)
+    cdef u64 bits_of(self, object raw) except? 0
+    cdef u64 host_bits(self, object raw) except? 0
+    cdef u64 new_exn(self, object tag, tuple values) except 0
+    cdef int room_for_host(self) except -1
+    cdef int collect_from(self, u64* top) except -1
+    cdef int make_room(self, u64 charge, u64* top) except -1
+    cdef Obj* new_object(self, TypeHandle type, u64 length, bint may_collect) except NULL
     cdef int know_types(self) except -1
     cdef FuncHandle handle_of(self, func)
     cdef tuple take(self, u64* p, bytes classes)
+    cdef int allow(self, u64 charge) except -1
+    cdef int put_all(self, values, bytes classes, u64* p) except -1
     cdef int put(self, object result, bytes classes, u64* p) except -1
 
 cdef bint take_numbers(tuple params, bytes wanted, u64* p) except -1

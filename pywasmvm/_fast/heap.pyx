@@ -1,181 +1,132 @@
 # cython: language_level=3
 """The C side of a store's objects, and the way of values between slots and Python.
 
-A reference to a Python object is its address; the object is pinned here as long as some slot may hold it.
-Rule 1: pins are let go by marking from the value stack, globals and tables, never while other slots are live.
+Values of the host have a number here as long as the guest may reach them; objects of the guest that the host
+holds have a handle, and are kept by it.
+Rule 1: a collection happens only while every live slot lies below a known place, and with the GIL.
 """
 
+cimport cython
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_AsUnsignedLongLongMask
-from cpython.object cimport PyObject
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memmove
+from libc.string cimport memcpy
 
 from .emit cimport F32, F64, FUNC, I32, I64, REF, V128, slots_of
+from .gcheap cimport *
+from .gctypes cimport TypeHandle, make_tag, make_type
 from .machine cimport *
-from .modinfo cimport ModInfo, class_of
+from .modinfo cimport class_of
 
+from weakref import WeakValueDictionary
+
+from ..errors import LimitError, UsageError
+from ..syntax.types import DefType
 from .emit import HANDLERS
 from .modinfo import numbered_types, type_count, type_number
 
+cdef size_t LEAST_HOSTED = 1 << 14
 cdef Handler H_TO_HOST = <Handler><size_t>HANDLERS["to_host"]
 cdef Handler H_TO_TRANSLATOR = <Handler><size_t>HANDLERS["to_translator"]
-
-
-cdef class Plan:
-    """An instruction left to Python: a callable on raw values, and the classes it takes and gives."""
-
-    def __init__(self, run, params, results):
-        self.run = run
-        self.params = bytes(params)
-        self.results = bytes(results)
-
-
-cdef class MemHandle:
-    """The C side of a Memory, refreshed when it grows."""
-
-    def __init__(self, memory):
-        self.memory = memory
-        self.refresh()
-        memory.on_grow.append(self.refresh)
-
-    def refresh(self):
-        """Read base and size again."""
-        vmem = self.memory.vmem
-        self.c.base = <u8*><size_t>vmem.base
-        self.c.nbytes = vmem.nbytes
-        self.c.page_size = self.memory.memtype.page_size
-
-
-cdef class Cell:
-    """The storage of a global: `raw` for Python, two slots for handlers."""
-
-    def __init__(self, Heap machine, valtype):
-        self.machine = machine
-        self.cls = class_of(valtype)
-        if self.cls == REF:
-            machine.roots.append(self)
-
-    @property
-    def raw(self):
-        """The raw value."""
-        return self.machine.to_raw(self.slots, self.cls)
-
-    @raw.setter
-    def raw(self, value):
-        self.machine.from_raw(value, self.cls, self.slots)
-
-
-cdef class Elems:
-    """The storage of a table: a sequence of raw references for Python, slots for handlers."""
-
-    def __init__(self, Heap machine, reftype, init, count):
-        self.machine = machine
-        self.cls = class_of(reftype)
-        if self.cls == REF:
-            machine.roots.append(self)
-        self.extend_by(count, init)
-
-    def __dealloc__(self):
-        free(self.c.elems)
-
-    def extend_by(self, u64 count, init):
-        """Append one reference `count` times."""
-        cdef u64 bits = 0
-        cdef u64 i
-        cdef u64* elems
-        self.machine.from_raw(init, self.cls, &bits)
-        if self.c.size + count > self.c.capacity:
-            # why: tables of many millions are rare and growing by half keeps repeated growth linear.
-            self.c.capacity = self.c.size + count + self.c.size // 2
-            elems = <u64*>realloc(self.c.elems, (self.c.capacity + 1) * sizeof(u64))
-            if elems == NULL:
-                raise MemoryError
-            self.c.elems = elems
-        for i in range(self.c.size, self.c.size + count):
-            self.c.elems[i] = bits
-        self.c.size += count
-
-    def extend(self, values):
-        """Append references."""
-        for value in values:
-            self.extend_by(1, value)
-
-    def __len__(self):
-        return self.c.size
-
-    def __getitem__(self, key):
-        cdef u64 index
-        if isinstance(key, slice):
-            return [self[i] for i in range(*key.indices(self.c.size))]
-        index = key
-        if index >= self.c.size:
-            raise IndexError("table index out of range")
-        return self.machine.to_raw(self.c.elems + index, self.cls)
-
-    def __setitem__(self, key, value):
-        cdef u64 index
-        if isinstance(key, slice):
-            places = range(*key.indices(self.c.size))
-            values = list(value)
-            if len(values) != len(places):
-                raise ValueError("a table's slice keeps its length")
-            for place, item in zip(places, values):
-                self[place] = item
-            return
-        index = key
-        if index >= self.c.size:
-            raise IndexError("table index out of range")
-        self.machine.from_raw(value, self.cls, self.c.elems + index)
-
-    def __delitem__(self, key):
-        places = range(*key.indices(self.c.size)) if isinstance(key, slice) else None
-        if places is None or places.step != 1 or places.stop != self.c.size:
-            raise ValueError("a table is only ever cut at its end")
-        self.c.size = places.start
-
-    def __iter__(self):
-        cdef u64 i
-        for i in range(self.c.size):
-            yield self.machine.to_raw(self.c.elems + i, self.cls)
-
-    def move(self, u64 to, Elems source, u64 start, u64 count):
-        """Copy elements, as table.copy does; the caller has checked the bounds."""
-        memmove(self.c.elems + to, source.c.elems + start, count * sizeof(u64))
 
 
 cdef class FuncHandle:
     """The C side of a Func."""
 
     def __dealloc__(self):
+        cdef u32 i
         if self.c != NULL:
+            for i in range(self.c.n_tries):
+                free(self.c.tries[i].clauses)
+            free(self.c.tries)
             free(self.c.supers)
             free(self.c.offsets)
             free(self.c.code)
             free(self.c)
 
 
-cdef class InstHandle:
-    """The C side of an Instance, and what the translation of its functions needs."""
+# why: cleared before it is freed it would lose the machine, whose heap its count is in.
+@cython.no_gc_clear
+cdef class Held:
+    """A counted hold of the host on an object; what the host sees of it stands in engine/fast_refs.py."""
 
     def __dealloc__(self):
-        free(self.c.funcs)
-        free(self.c.tables)
-        free(self.c.globals)
-        free(self.c.mems)
+        if self.obj != NULL:
+            self.obj.state -= 2
+
+    cdef TypeHandle type(self):
+        return <TypeHandle>self.obj.type.owner
+
+    @property
+    def owner(self):
+        """The closed type of a structure or array, the tag of an exception."""
+        return self.type().owner
+
+    @property
+    def kind(self):
+        """1 for a structure, 2 for an array, 3 for an exception."""
+        return self.obj.type.kind
+
+    @property
+    def descriptor(self):
+        """The structure that describes this one, None for most."""
+        if not self.obj.type.has_desc:
+            return None
+        return self.machine.object_at(<Obj*>slots(self.obj)[self.obj.type.n_slots - 1])
+
+    def __len__(self):
+        return self.obj.length if self.obj.type.kind == ARRAY else len(self.type().classes)
+
+    def __getitem__(self, u64 index):
+        cdef TypeHandle type = self.type()
+        cdef u64[2] slot
+        cdef u64* p
+        cdef u8 nbytes
+        if index >= <u64>len(self):
+            raise IndexError("index out of range")
+        if type.c.kind == ARRAY:
+            slot[0] = slot[1] = 0
+            memcpy(slot, elements(self.obj) + (index << type.c.shift), 1 << type.c.shift)
+            return self.machine.to_raw(slot, type.classes[0])
+        p = slots(self.obj) + <u32>type.places[index]
+        nbytes = type.packed[index]
+        raw = self.machine.to_raw(p, type.classes[index])
+        return raw & ((1 << 8 * nbytes) - 1) if nbytes else raw
+
+    def __setitem__(self, u64 index, raw):
+        cdef TypeHandle type = self.type()
+        cdef u64[2] slot
+        if index >= <u64>len(self):
+            raise IndexError("index out of range")
+        if type.c.kind == ARRAY:
+            self.machine.from_raw(raw, type.classes[0], slot)
+            memcpy(elements(self.obj) + (index << type.c.shift), slot, 1 << type.c.shift)
+        else:
+            self.machine.from_raw(raw, type.classes[index], slots(self.obj) + <u32>type.places[index])
+
+
+cdef Held hold(Heap machine, Obj* obj):
+    cdef Held held = Held.__new__(Held)
+    held.machine, held.obj = machine, obj
+    obj.state += 2
+    return held
 
 
 cdef class Heap:
     """What the guests of one store can reach: values, references, functions."""
 
     def __cinit__(self):
-        self.pins = {}
+        self.types = {}
+        self.refs = WeakValueDictionary()
+        self.hosted, self.unused, self.numbers = [], [], {}
         self.roots = []
         self.handles = []
-        self.most_pins = 1 << 14
+        self.most_hosted = LEAST_HOSTED
 
     def __dealloc__(self):
         free(self.ctx.stack)
         free(self.ctx.type_depth)
+        free(self.ctx.ranges)
+        gc_free(self.ctx.gc)
 
     # -- values -------------------------------------------------------------------------------------------
 
@@ -191,7 +142,9 @@ cdef class Heap:
         if cls == REF:
             if bits == 0:
                 return None
-            return self.i31(bits >> 1) if bits & 1 else <object><PyObject*>bits
+            if bits & 1:
+                return self.i31(bits >> 1)
+            return self.hosted[bits >> 3] if bits & 7 == 2 else self.object_at(<Obj*>bits)
         return bits
 
     cdef int from_raw(self, object raw, u8 cls, u64* slot) except -1:
@@ -204,42 +157,159 @@ cdef class Heap:
         elif cls == FUNC:
             slot[0] = 0 if raw is None else <u64>self.handle_of(raw).c
         elif cls == REF:
-            if raw is None:
-                slot[0] = 0
-            elif type(raw) is self.i31:
-                slot[0] = (<u64>raw.bits << 1) | 1
-            else:
-                slot[0] = <u64><PyObject*>raw
-                self.pins[slot[0]] = raw
+            slot[0] = self.bits_of(raw)
         else:
             slot[0] = PyLong_AsUnsignedLongLongMask(raw)
         return 0
 
-    cdef int unpin(self) except -1:
-        """Let go of objects that no slot holds any more. Only when all live slots lie below `top`."""
-        cdef u64* p = self.ctx.stack
-        cdef dict kept = {}
-        cdef dict pins = self.pins
-        cdef Cell cell
-        cdef Elems elems
-        cdef u64 i
-        while p < self.top:
-            if p[0] in pins:
-                kept[p[0]] = pins[p[0]]
-            p += 1
-        for root in self.roots:
-            if type(root) is Cell:
-                cell = root
-                if cell.slots[0] in pins:
-                    kept[cell.slots[0]] = pins[cell.slots[0]]
-                continue
-            elems = root
-            for i in range(elems.c.size):
-                if elems.c.elems[i] in pins:
-                    kept[elems.c.elems[i]] = pins[elems.c.elems[i]]
-        self.pins = kept
-        self.most_pins = max(1 << 14, 2 * len(kept))
+    cdef object object_at(self, Obj* obj):
+        """Return the handle of an object: the same one as long as the host holds it."""
+        found = self.refs.get(<u64>obj)
+        if found is None:
+            found = self.refs[<u64>obj] = self.wrap(hold(self, obj))
+        return found
+
+    cdef u64 bits_of(self, object raw) except? 0:
+        """Return a reference, not to a function, as a slot holds it."""
+        if raw is None:
+            return 0
+        if type(raw) is self.i31:
+            return (<u64>raw.bits << 1) | 1
+        held = getattr(raw, "held", None)
+        if type(held) is Held:
+            if (<Held>held).machine is not self:
+                raise UsageError(f"this {type(raw).__name__} belongs to another store")
+            return <u64>(<Held>held).obj
+        if isinstance(raw, self.exn_class):
+            return self.new_exn(raw.tag, raw.values)
+        return self.host_bits(raw)
+
+    cdef u64 host_bits(self, object raw) except? 0:
+        """Give a value of the host its number."""
+        number = self.numbers.get(id(raw))
+        if number is None:
+            if self.unused:
+                number = self.unused.pop()
+                self.hosted[number] = raw
+            else:
+                number = len(self.hosted)
+                self.hosted.append(raw)
+                self.room_for_host()
+            self.numbers[id(raw)] = number
+        return <u64>number << 3 | 2
+
+    cdef int room_for_host(self) except -1:
+        """Have a mark for each value of the host."""
+        cdef Gc* gc = self.ctx.gc
+        cdef size_t n = len(self.hosted)
+        cdef u8* marks
+        if n & (n - 1) == 0:
+            marks = <u8*>realloc(gc.host_marks, 2 * n)
+            if marks == NULL:
+                raise MemoryError
+            gc.host_marks = marks
+        gc.n_host = n
         return 0
+
+    # -- objects ----------------------------------------------------------------------------------------------
+
+    cdef TypeHandle type_of(self, owner):
+        """Return the layout of a closed type, or of a tag's exceptions."""
+        found = self.types.get(owner)
+        if found is None:
+            found = self.types[owner] = make_type(owner) if isinstance(owner, DefType) else make_tag(owner)
+        return found
+
+    cdef u64 new_exn(self, object tag, tuple values) except 0:
+        """Make an exception of raw values."""
+        cdef TypeHandle type = self.type_of(tag)
+        # why: whoever is filling slots with the arguments of a call must not lose the ones before.
+        cdef Obj* obj = self.new_object(type, 0, False)
+        self.put_all(values, type.classes, slots(obj))
+        return <u64>obj
+
+    cdef Obj* new_object(self, TypeHandle type, u64 length, bint may_collect) except NULL:
+        """Return an object of zeros. Raise LimitError if the heap is full."""
+        cdef Gc* gc = self.ctx.gc
+        cdef Obj* obj
+        while True:
+            obj = gc_array(gc, &type.c, length) if type.c.kind == ARRAY else gc_slots(gc, &type.c)
+            if obj != NULL:
+                return obj
+            if may_collect:
+                self.make_room(gc.want, self.top)
+            else:
+                self.allow(gc.want)
+
+    def new_struct(self, deftype, fields, descriptor):
+        """Make a structure of raw fields and return its handle."""
+        cdef TypeHandle type = self.type_of(deftype)
+        cdef Obj* obj = self.new_object(type, 0, True)
+        result = self.object_at(obj)
+        self.put_all(fields, type.classes, slots(obj))
+        if descriptor is not None:
+            slots(obj)[type.c.n_slots - 1] = self.bits_of(descriptor)
+        return result
+
+    def new_array(self, deftype, elems):
+        """Make an array of raw elements and return its handle."""
+        cdef Obj* obj = self.new_object(self.type_of(deftype), len(elems), True)
+        cdef Held held = hold(self, obj)
+        for i, raw in enumerate(elems):
+            held[i] = raw
+        return self.object_at(obj)
+
+    @property
+    def heap_used(self):
+        """Return what the objects are charged, in bytes."""
+        return self.ctx.gc.used
+
+    # -- collecting -------------------------------------------------------------------------------------------
+
+    def collect(self):
+        """Free unreachable objects now."""
+        self.collect_from(self.top)
+
+    cdef int collect_from(self, u64* top) except -1:
+        """Free what neither the slots below `top` nor globals, tables and handles lead to."""
+        cdef Gc* gc = self.ctx.gc
+        cdef u64* stack = self.ctx.stack
+        # why without the GIL from end to end: nothing of the host may run and change what is being marked.
+        with nogil:
+            gc_begin(gc)
+            gc_mark_range(gc, stack, top)
+            gc_finish(gc)
+        if not gc.stress:
+            gc.threshold = min(gc.limit, max(2 * gc.used, <u64>LEAST_THRESHOLD))
+        dropped = [i for i in range(gc.n_host) if not gc.host_marks[i] and self.hosted[i] is not None]
+        for i in dropped:
+            del self.numbers[id(self.hosted[i])]
+            self.unused.append(i)
+        released = [self.hosted[i] for i in dropped]
+        for i in dropped:
+            self.hosted[i] = None
+        self.most_hosted = max(LEAST_HOSTED, 2 * (len(self.hosted) - len(self.unused)))
+        # why last: what the host does when a value goes must find everything in order.
+        del released
+        return 0
+
+    cdef int allow(self, u64 charge) except -1:
+        """Let so many bytes more be used. Raise LimitError if that passes the limit."""
+        cdef Gc* gc = self.ctx.gc
+        if gc.used + charge > gc.limit:
+            raise LimitError(
+                f"gc_heap_bytes limit reached: {gc.limit}, {gc.used} bytes used, {charge} wanted"
+            )
+        gc.threshold = max(gc.threshold, gc.used + charge)
+        if gc.no_memory or not gc_refill(gc, gc.want_cell, charge):
+            gc.no_memory = False
+            raise LimitError(f"gc_heap_bytes limit reached: no memory for {charge} bytes more")
+        return 0
+
+    cdef int make_room(self, u64 charge, u64* top) except -1:
+        """Collect, and let so many bytes more be used. Raise LimitError if there is no room."""
+        self.collect_from(top)
+        return self.allow(charge)
 
     # -- making the C side -----------------------------------------------------------------------------------
 
@@ -299,18 +369,22 @@ cdef class Heap:
             p += slots_of(cls)
         return tuple(values)
 
+    cdef int put_all(self, values, bytes classes, u64* p) except -1:
+        """Write raw values to slots in a row."""
+        cdef u8 cls
+        for value, cls in zip(values, classes, strict=True):
+            self.from_raw(value, cls, p)
+            p += slots_of(cls)
+        return 0
+
     cdef int put(self, object result, bytes classes, u64* p) except -1:
         """Write what a callable gave to slots in a row."""
         cdef Py_ssize_t n = len(classes)
-        cdef u8 cls
         if n == 0:
             return 0
         if n == 1:
             return self.from_raw(result, (<const u8*>classes)[0], p)
-        for value, cls in zip(result, classes, strict=True):
-            self.from_raw(value, cls, p)
-            p += slots_of(cls)
-        return 0
+        return self.put_all(result, classes, p)
 
 
 cdef bint take_numbers(tuple params, bytes wanted, u64* p) except -1:

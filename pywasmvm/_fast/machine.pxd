@@ -4,7 +4,8 @@
 A function is translated to an array of words. A word's handler is called with the machine's state in registers
 and ends with the call of the next word's handler, which the compiler makes a jump.
 Rule 1: slots are 64 bits wide; an i32 or f32 is zero-extended; a v128 takes two slots, low half first.
-Rule 2: a reference is 0 for null, a Func* for a function, (bits << 1) | 1 for an i31, else a pinned PyObject*.
+Rule 2: a reference is 0 for null, a FuncC* for a function, (bits << 1) | 1 for an i31, (number << 3) | 2 for a
+value of the host, else an Obj* (gcheap.pxd).
 Rule 3: the machine is little-endian.
 """
 
@@ -23,6 +24,8 @@ cdef struct Ins
 cdef struct Ctx
 cdef struct FuncC
 cdef struct InstC
+cdef struct Gc
+cdef struct GcType
 
 ctypedef void (*Handler)(
     Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc
@@ -50,6 +53,25 @@ cdef struct TableC:
     u64 capacity
     bint is64
 
+# A segment: bytes, or references; nothing once dropped.
+cdef struct SegC:
+    u8* base
+    u64 size
+
+# A clause of a try_table: what it catches (tag NULL: everything), the word that takes over, where the values go.
+cdef struct Clause:
+    GcType* tag
+    u32 word
+    u32 slot
+    bint with_ref
+
+# The words [start, end) that a try_table guards; the ones inside come later in a function's list.
+cdef struct TryC:
+    u32 start
+    u32 end
+    u32 n_clauses
+    Clause* clauses
+
 # A function of the store. words[0] is its entrance from other instances, words[1] stands in for code that has
 # not been translated yet.
 cdef struct FuncC:
@@ -65,6 +87,8 @@ cdef struct FuncC:
     u32 n_supers
     u32* supers
     i32 funcidx
+    TryC* tries
+    u32 n_tries
     void* func
     Ins words[2]
 
@@ -74,6 +98,8 @@ cdef struct InstC:
     TableC** tables
     u64** globals
     MemC** mems
+    SegC* datas
+    SegC* elems
     void* instance
 
 cdef enum Status:
@@ -84,12 +110,19 @@ cdef enum Status:
     TRANSLATE = 4
     SLOW = 5
     EXHAUSTED = 6
+    COLLECT = 7
+    THROWN = 8
 
 # In place of a trap: the word at pc wants `cost` units, has taken nothing and is to be tried again.
 cdef enum:
     SHORT_OF_FUEL = 0x7FFFFFFF
 
-# The machine's state outside of registers.
+# Translated functions by the address of their code.
+cdef struct Range:
+    Ins* code
+    FuncC* func
+
+# The machine's state outside of registers. per_unit: what a byte or element of a bulk instruction costs.
 cdef struct Ctx:
     u64 memlen
     Handler on_trap
@@ -109,6 +142,12 @@ cdef struct Ctx:
     i64 cost
     FuncC* func
     u64* stack
+    Gc* gc
+    i64 per_unit
+    Range* ranges
+    u64 n_ranges
+    u64 range_room
+    u64 thrown
 
 
 cdef inline double ldd(const u64* p) noexcept nogil:

@@ -8,7 +8,7 @@ from .emit cimport F32, F64, FUNC, I32, I64, REF, V128, slots_of
 
 from ..binary import decode_module, encode_module
 from ..syntax.module import ExternKind
-from ..syntax.types import AbsHeapType, DefType, FuncType, NumType
+from ..syntax.types import AbsHeapType, DefType, Exact, FuncType, NumType
 
 cdef dict CLASSES = {NumType.I32: I32, NumType.I64: I64, NumType.F32: F32, NumType.F64: F64, NumType.V128: V128}
 cdef dict TYPE_IDS = {}
@@ -20,6 +20,8 @@ cdef u8 class_of(object valtype) except 0:
     if cls is not None:
         return cls
     heaptype = valtype.heaptype
+    if isinstance(heaptype, Exact):
+        heaptype = heaptype.heaptype
     if isinstance(heaptype, DefType):
         return FUNC if isinstance(heaptype.comptype, FuncType) else REF
     return FUNC if heaptype in (AbsHeapType.FUNC, AbsHeapType.NOFUNC) else REF

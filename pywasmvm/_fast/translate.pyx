@@ -6,18 +6,19 @@ Rule 1: the body is proven, so nothing is checked again.
 Rule 2: immediates are read before anything looks at whether the code is dead.
 """
 
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from ._generated_opcodes cimport *
-from .data cimport DataReader
 from .emit cimport (
     BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, VECTOR, Entry, OpInfo, op_info,
 )
 from .flow cimport BLOCK, BODY, LOOP, TRY, Label
 from .fuse cimport fuse
-from .machine cimport FuncC, Handler, Ins, InstC, MemC, TableC, i32, i64, u8, u32, u64
+from .gctypes cimport TypeHandle
+from .machine cimport Clause, FuncC, Handler, Ins, InstC, MemC, TableC, TryC, i32, i64, u8, u32, u64
 from .modinfo cimport ModInfo, Sig
+from .objread cimport ObjectReader
 from .segments cimport IN_B, IN_C
 
 from .emit import HANDLERS
@@ -40,14 +41,15 @@ cdef Handler H_FIND_FUNC = named("find_func")
 cdef Handler H_FIND_INDIRECT = named("find_indirect")
 cdef Handler H_FIND_REF = named("find_ref")
 cdef Handler H_NON_NULL = named("non_null")
-cdef Handler H_IF_S = named("branch_if_s")
-cdef Handler H_UNLESS_S = named("branch_unless_s")
 # Room above a frame for what enters and leaves through its top: foreign frames, host results.
 cdef u32 SLACK = 16
 
 
-cdef class Translator(DataReader):
+cdef class Translator(ObjectReader):
     """Translates functions of one instance."""
+
+    def __cinit__(self):
+        self.tries = []
 
     cdef int translate(self, FuncC* func) except -1:
         """Translate a function and give it its code."""
@@ -96,7 +98,34 @@ cdef class Translator(DataReader):
         for address in self.owned:
             free(<void*><size_t>address)
         func.offsets, func.n_words, func.link = offsets, self.n, self.link
+        self.finish_tries(func)
         func.code = func.entry = code
+        return 0
+
+    cdef int finish_tries(self, FuncC* func) except -1:
+        """Give a function the ranges that its try_tables guard; an inner one is noted after the one around it."""
+        cdef TryC* guard
+        cdef Clause* clause
+        cdef TypeHandle type
+        if not self.tries:
+            return 0
+        func.tries = <TryC*>calloc(len(self.tries), sizeof(TryC))
+        if func.tries == NULL:
+            raise MemoryError
+        func.n_tries = len(self.tries)
+        for i, (start, end, stubs) in enumerate(self.tries):
+            guard = func.tries + <u32>i
+            guard.start, guard.end = start, end
+            guard.clauses = <Clause*>calloc(len(stubs), sizeof(Clause))
+            if guard.clauses == NULL:
+                raise MemoryError
+            guard.n_clauses = len(stubs)
+            for k, (kind, tag, word, slot) in enumerate(stubs):
+                clause = guard.clauses + <u32>k
+                clause.word, clause.slot, clause.with_ref = word, slot, kind & 1
+                if kind < 2:
+                    type = self.machine.type_of(self.tags[tag])
+                    clause.tag = &type.c
         return 0
 
     # -- instructions ---------------------------------------------------------------------------------------
@@ -179,7 +208,7 @@ cdef class Translator(DataReader):
                 self.emit(H_UNREACHABLE)
             return self.end_path()
         if code == OP_THROW or code == OP_THROW_REF:
-            self.leave(code)
+            self.throw_op(code)
             return self.end_path()
         if code >= OP_CALL:
             return self.calls(code)
@@ -330,9 +359,7 @@ cdef class Translator(DataReader):
             return self.table(code)
         if code == OP_BR_ON_NULL or code == OP_BR_ON_NON_NULL:
             return self.branch_null(code)
-        if code == OP_BR_ON_CAST or code == OP_BR_ON_CAST_FAIL:
-            return self.branch_cast(code)
-        return self.leave(code)
+        return 0 if self.object_op(code) else self.leave(code)
 
     cdef int branch_null(self, u32 code) except -1:
         """Emit br_on_null or br_on_non_null as a comparison with zero."""
@@ -353,30 +380,6 @@ cdef class Translator(DataReader):
         self.branch_on(depth, word, op.br[3], IN_B)
         self.pop()
         return 0
-
-    cdef int branch_cast(self, u32 code) except -1:
-        """Emit br_on_cast: a plan leaves the truth above the reference, a branch looks at it."""
-        instr = self.decode(self.start + self.here)
-        cdef u32 depth = instr[1].labelidx
-        cdef Ins word
-        cdef Ins* test
-        self.labels[self.n_labels - 1 - depth].named = 1
-        if self.dead:
-            return self.new_seg()
-        self.settle(1)
-        test = self.emit(H_SLOW)
-        test.a, test.c = self.sp - 1, len(self.plans)
-        self.plans.append(self.planner(instr))
-        if self.sp + 1 > self.max_sp:
-            self.max_sp = self.sp + 1
-        memset(&word, 0, sizeof(Ins))
-        word.a = self.sp
-        self.forget()
-        if code == OP_BR_ON_CAST:
-            word.h = H_IF_S
-            return self.branch_on(depth, word, H_UNLESS_S, IN_B)
-        word.h = H_UNLESS_S
-        return self.branch_on(depth, word, H_IF_S, IN_B)
 
     cdef int leave(self, u32 code) except -1:
         """Leave an instruction to Python."""

@@ -1,0 +1,41 @@
+# cython: language_level=3
+from .heap cimport Heap
+from .machine cimport InstC, MemC, SegC, TableC, u8, u64
+from .modinfo cimport ModInfo
+
+cdef class Plan:
+    cdef readonly object run
+    cdef readonly bytes params
+    cdef readonly bytes results
+
+
+cdef class MemHandle:
+    cdef MemC c
+    cdef object memory
+
+
+cdef class Cell:
+    cdef u64[2] slots
+    cdef u8 cls
+    cdef Heap machine
+
+
+cdef class Elems:
+    cdef TableC c
+    cdef u8 cls
+    cdef Heap machine
+
+
+cdef class InstHandle:
+    cdef InstC c
+    cdef MemC no_memory
+    cdef ModInfo info
+    cdef Heap machine
+    cdef object planner
+    cdef list plans
+    cdef list kept
+    cdef object instance
+    cdef bint placed
+    cdef size_t n_elems
+    cdef int place_segments(self) except -1
+    cdef int place_elem(self, Py_ssize_t index, list refs) except -1

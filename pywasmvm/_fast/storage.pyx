@@ -1,0 +1,184 @@
+# cython: language_level=3
+"""The C side of memories, globals, tables and instances: where handlers find what Python sees as objects."""
+
+from libc.stdlib cimport calloc, free, malloc, realloc
+
+from .emit cimport REF
+from .gcheap cimport gc_root
+from .heap cimport Heap
+from .machine cimport *
+from .modinfo cimport ModInfo, class_of
+
+
+cdef class Plan:
+    """An instruction left to Python: a callable on raw values, and the classes it takes and gives."""
+
+    def __init__(self, run, params, results):
+        self.run = run
+        self.params = bytes(params)
+        self.results = bytes(results)
+
+
+cdef class MemHandle:
+    """The C side of a Memory, refreshed when it grows."""
+
+    def __init__(self, memory):
+        self.memory = memory
+        self.refresh()
+        memory.on_grow.append(self.refresh)
+
+    def refresh(self):
+        """Read base and size again."""
+        vmem = self.memory.vmem
+        self.c.base = <u8*><size_t>vmem.base
+        self.c.nbytes = vmem.nbytes
+        self.c.page_size = self.memory.memtype.page_size
+
+
+cdef class Cell:
+    """The storage of a global: `raw` for Python, two slots for handlers."""
+
+    def __init__(self, Heap machine, valtype):
+        self.machine = machine
+        self.cls = class_of(valtype)
+        if self.cls == REF:
+            gc_root(machine.ctx.gc, self.slots, NULL)
+            machine.roots.append(self)
+
+    @property
+    def raw(self):
+        """The raw value."""
+        return self.machine.to_raw(self.slots, self.cls)
+
+    @raw.setter
+    def raw(self, value):
+        self.machine.from_raw(value, self.cls, self.slots)
+
+
+cdef class Elems:
+    """The storage of a table: a sequence of raw references for Python, slots for handlers."""
+
+    def __init__(self, Heap machine, reftype, init, count):
+        self.machine = machine
+        self.cls = class_of(reftype)
+        if self.cls == REF:
+            gc_root(machine.ctx.gc, NULL, &self.c)
+            machine.roots.append(self)
+        self.extend_by(count, init)
+
+    def __dealloc__(self):
+        free(self.c.elems)
+
+    def extend_by(self, u64 count, init):
+        """Append one reference `count` times."""
+        cdef u64 bits = 0
+        cdef u64 i
+        cdef u64* elems
+        self.machine.from_raw(init, self.cls, &bits)
+        if self.c.size + count > self.c.capacity:
+            # why: tables of many millions are rare and growing by half keeps repeated growth linear.
+            self.c.capacity = self.c.size + count + self.c.size // 2
+            elems = <u64*>realloc(self.c.elems, (self.c.capacity + 1) * sizeof(u64))
+            if elems == NULL:
+                raise MemoryError
+            self.c.elems = elems
+        for i in range(self.c.size, self.c.size + count):
+            self.c.elems[i] = bits
+        self.c.size += count
+
+    def extend(self, values):
+        """Append references."""
+        for value in values:
+            self.extend_by(1, value)
+
+    def __len__(self):
+        return self.c.size
+
+    def __getitem__(self, key):
+        cdef u64 index
+        if isinstance(key, slice):
+            return [self[i] for i in range(*key.indices(self.c.size))]
+        index = key
+        if index >= self.c.size:
+            raise IndexError("table index out of range")
+        return self.machine.to_raw(self.c.elems + index, self.cls)
+
+    def __setitem__(self, key, value):
+        cdef u64 index
+        if isinstance(key, slice):
+            places = range(*key.indices(self.c.size))
+            values = list(value)
+            if len(values) != len(places):
+                raise ValueError("a table's slice keeps its length")
+            for place, item in zip(places, values):
+                self[place] = item
+            return
+        index = key
+        if index >= self.c.size:
+            raise IndexError("table index out of range")
+        self.machine.from_raw(value, self.cls, self.c.elems + index)
+
+    def __delitem__(self, key):
+        places = range(*key.indices(self.c.size)) if isinstance(key, slice) else None
+        if places is None or places.step != 1 or places.stop != self.c.size:
+            raise ValueError("a table is only ever cut at its end")
+        self.c.size = places.start
+
+    def __iter__(self):
+        cdef u64 i
+        for i in range(self.c.size):
+            yield self.machine.to_raw(self.c.elems + i, self.cls)
+
+
+cdef class InstHandle:
+    """The C side of an Instance, and what the translation of its functions needs."""
+
+    def __dealloc__(self):
+        free(self.c.funcs)
+        free(self.c.tables)
+        free(self.c.globals)
+        free(self.c.mems)
+        free(self.c.datas)
+        for i in range(self.n_elems):
+            free(self.c.elems[i].base)
+        free(self.c.elems)
+
+    cdef int place_segments(self) except -1:
+        """Note where the segments are; they are made after `bind`."""
+        cdef const u8[::1] view
+        datas, elems = self.instance.datas, self.instance.elems
+        self.c.datas = <SegC*>calloc(len(datas) + 1, sizeof(SegC))
+        self.c.elems = <SegC*>calloc(len(elems) + 1, sizeof(SegC))
+        if not (self.c.datas and self.c.elems):
+            raise MemoryError
+        self.n_elems = len(elems)
+        for i, data in enumerate(datas):
+            if len(data):
+                view = data
+                self.kept.append(data)
+                self.c.datas[i].base, self.c.datas[i].size = <u8*>&view[0], len(data)
+        for i, refs in enumerate(elems):
+            if refs:
+                self.place_elem(i, refs)
+        return 0
+
+    cdef int place_elem(self, Py_ssize_t index, list refs) except -1:
+        cdef u64* base = <u64*>malloc(len(refs) * sizeof(u64))
+        cdef u8 cls = class_of(self.info.checked.elems[index])
+        if base == NULL:
+            raise MemoryError
+        self.c.elems[index].base, self.c.elems[index].size = <u8*>base, len(refs)
+        # safe: the instance's own list keeps the objects until the segment is dropped.
+        for i, raw in enumerate(refs):
+            self.machine.from_raw(raw, cls, base + <size_t>i)
+        return 0
+
+    def drop_data(self, size_t index):
+        """Forget a data segment."""
+        self.instance.datas[index] = b""
+        self.c.datas[index].size = 0
+
+    def drop_elem(self, size_t index):
+        """Forget an element segment."""
+        self.instance.elems[index] = None
+        self.c.elems[index].size = 0
