@@ -19,7 +19,8 @@ cdef void struct_get8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u8*>(ref + pc.imm))[0]
+    acc = (<u8*>(ref + pc.imm))[0]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -37,7 +38,8 @@ cdef void struct_get16_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u16*>(ref + pc.imm))[0]
+    acc = (<u16*>(ref + pc.imm))[0]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -55,7 +57,8 @@ cdef void struct_get8_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int8_t*>(ref + pc.imm))[0])
+    acc = <u32><i32>((<int8_t*>(ref + pc.imm))[0])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -73,7 +76,8 @@ cdef void struct_get16_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int16_t*>(ref + pc.imm))[0])
+    acc = <u32><i32>((<int16_t*>(ref + pc.imm))[0])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -91,7 +95,8 @@ cdef void struct_get64_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u64*>(ref + pc.imm))[0]
+    acc = (<u64*>(ref + pc.imm))[0]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -119,7 +124,8 @@ cdef void struct_get8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u8*>(ref + pc.imm))[0]
+    acc = (<u8*>(ref + pc.imm))[0]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -137,7 +143,8 @@ cdef void struct_get16_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u16*>(ref + pc.imm))[0]
+    acc = (<u16*>(ref + pc.imm))[0]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -155,7 +162,8 @@ cdef void struct_get8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int8_t*>(ref + pc.imm))[0])
+    acc = <u32><i32>((<int8_t*>(ref + pc.imm))[0])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -173,7 +181,8 @@ cdef void struct_get16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int16_t*>(ref + pc.imm))[0])
+    acc = <u32><i32>((<int16_t*>(ref + pc.imm))[0])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -191,7 +200,8 @@ cdef void struct_get64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u64*>(ref + pc.imm))[0]
+    acc = (<u64*>(ref + pc.imm))[0]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -251,7 +261,8 @@ cdef void array_get8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u8*>elements(<Obj*>ref))[index]
+    acc = (<u8*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -277,7 +288,8 @@ cdef void array_get16_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u16*>elements(<Obj*>ref))[index]
+    acc = (<u16*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -303,7 +315,8 @@ cdef void array_get8_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int8_t*>elements(<Obj*>ref))[index])
+    acc = <u32><i32>((<int8_t*>elements(<Obj*>ref))[index])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -329,7 +342,8 @@ cdef void array_get16_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int16_t*>elements(<Obj*>ref))[index])
+    acc = <u32><i32>((<int16_t*>elements(<Obj*>ref))[index])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -355,7 +369,8 @@ cdef void array_get32_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u32*>elements(<Obj*>ref))[index]
+    acc = (<u32*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -381,7 +396,8 @@ cdef void array_get64_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u64*>elements(<Obj*>ref))[index]
+    acc = (<u64*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -420,7 +436,8 @@ cdef void array_get8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u8*>elements(<Obj*>ref))[index]
+    acc = (<u8*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -446,7 +463,8 @@ cdef void array_get16_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u16*>elements(<Obj*>ref))[index]
+    acc = (<u16*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -472,7 +490,8 @@ cdef void array_get8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int8_t*>elements(<Obj*>ref))[index])
+    acc = <u32><i32>((<int8_t*>elements(<Obj*>ref))[index])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -498,7 +517,8 @@ cdef void array_get16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int16_t*>elements(<Obj*>ref))[index])
+    acc = <u32><i32>((<int16_t*>elements(<Obj*>ref))[index])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -524,7 +544,8 @@ cdef void array_get32_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u32*>elements(<Obj*>ref))[index]
+    acc = (<u32*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -550,7 +571,8 @@ cdef void array_get64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u64*>elements(<Obj*>ref))[index]
+    acc = (<u64*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -589,7 +611,8 @@ cdef void array_get8_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u8*>elements(<Obj*>ref))[index]
+    acc = (<u8*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -615,7 +638,8 @@ cdef void array_get16_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u16*>elements(<Obj*>ref))[index]
+    acc = (<u16*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -641,7 +665,8 @@ cdef void array_get8_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int8_t*>elements(<Obj*>ref))[index])
+    acc = <u32><i32>((<int8_t*>elements(<Obj*>ref))[index])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -667,7 +692,8 @@ cdef void array_get16_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fu
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = <u32><i32>((<int16_t*>elements(<Obj*>ref))[index])
+    acc = <u32><i32>((<int16_t*>elements(<Obj*>ref))[index])
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -693,7 +719,8 @@ cdef void array_get32_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u32*>elements(<Obj*>ref))[index]
+    acc = (<u32*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -719,7 +746,8 @@ cdef void array_get64_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     if unlikely(index >= (<Obj*>ref).length):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_ARRAY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    fp[pc.d] = (<u64*>elements(<Obj*>ref))[index]
+    acc = (<u64*>elements(<Obj*>ref))[index]
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -871,7 +899,8 @@ cdef void array_len_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_ARRAY_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<Obj*>ref).length
+    acc = (<Obj*>ref).length
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -889,7 +918,8 @@ cdef void array_len_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     if unlikely(ref == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_ARRAY_REFERENCE, fuel, facc, sacc)
         return
-    fp[pc.d] = (<Obj*>ref).length
+    acc = (<Obj*>ref).length
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 

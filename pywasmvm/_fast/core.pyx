@@ -12,13 +12,17 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdlib cimport calloc, malloc
 from libc.string cimport memset
 
-from bisect import bisect_right
+from os import environ
 
 from .emit cimport V128, slots_of
 from ._generated_opcodes cimport TRAP_UNDEFINED_ELEMENT, TRAP_UNINITIALIZED_ELEMENT
-from .heap cimport Elems, Cell, FuncHandle, Heap, InstHandle, MemHandle, Plan, is_quick, number_at, take_numbers
+from .gcheap cimport Obj, gc_make, slots
+from .gctypes cimport TypeHandle
+from .heap cimport FuncHandle, Heap, is_quick, number_at, take_numbers
 from .machine cimport *
 from .modinfo cimport ModInfo, Sig, class_of
+from .storage cimport Cell, Elems, InstHandle, MemHandle, Plan
+from .throwing cimport caller_of, note_code, owner_of, unwind
 from .translate cimport Translator
 
 from ..errors import Trap, UsageError, WasmError, WasmException
@@ -27,7 +31,7 @@ from .emit import HANDLERS
 
 cdef i64 SLICE = 1 << 24
 cdef u64 DEBT = <u64>3 << 61
-cdef u64 ALL = ~<u64>0
+cdef u64 NO_LIMIT = <u64>1 << 60
 cdef u32 MARGIN = 1024
 
 
@@ -40,7 +44,6 @@ cdef Handler H_FOREIGN = named("foreign")
 cdef Handler H_TRAP = named("stop_trap")
 cdef Handler H_EMPTY = named("stop_empty")
 cdef Handler H_EXHAUSTED = named("stop_exhausted")
-cdef Ins* RESTORING = <Ins*><size_t>HANDLERS["restoring"]
 
 
 cdef class Code:
@@ -81,7 +84,6 @@ cdef class Machine(Heap):
 
     cdef Ins[2] way_out
     cdef object meter
-    cdef list translated
     cdef size_t passing
     cdef bint interrupted
     cdef bint metered
@@ -89,14 +91,17 @@ cdef class Machine(Heap):
     cdef dict mems
 
     def __cinit__(self):
-        self.translated = []
         self.mems = {}
 
-    def __init__(self, store, i31, tell_frames):
+    def __init__(self, store, i31, exn_class, wrap, tell_frames):
         self.store = store
         self.tell_frames = tell_frames
         self.meter = store.meter
-        self.i31 = i31
+        self.i31, self.exn_class, self.wrap = i31, exn_class, wrap
+        limit = store.limits.gc_heap_bytes
+        self.ctx.gc = gc_make(NO_LIMIT if limit is None else limit, environ.get("PYWASMVM_GC_STRESS") == "1")
+        if self.ctx.gc == NULL:
+            raise MemoryError
         cdef u64 slots = store.limits.value_stack_bytes // 8 + 2 * MARGIN
         self.ctx.stack = <u64*>malloc(slots * sizeof(u64))
         if self.ctx.stack == NULL:
@@ -106,6 +111,7 @@ cdef class Machine(Heap):
         self.ctx.max_depth = store.limits.call_depth
         self.ctx.on_trap, self.ctx.on_empty, self.ctx.on_exhausted = H_TRAP, H_EMPTY, H_EXHAUSTED
         self.metered = store.engine.config.metering
+        self.ctx.per_unit = self.metered
         self.way_out[0].h = self.way_out[1].h = H_LEAVE
 
     cdef MemHandle mem_of(self, memory):
@@ -122,7 +128,7 @@ cdef class Machine(Heap):
         cdef MemHandle mem
         cdef Elems elems
         handle.machine, handle.info, handle.planner, handle.instance = self, info, planner, instance
-        handle.plans, handle.kept, handle.tries = [], [], {}
+        handle.plans, handle.kept = [], []
         handle.c.funcs = <FuncC**>calloc(len(instance.funcs) + 1, sizeof(void*))
         handle.c.mems = <MemC**>calloc(len(instance.mems) + 1, sizeof(void*))
         handle.c.tables = <TableC**>calloc(len(instance.tables) + 1, sizeof(void*))
@@ -160,7 +166,7 @@ cdef class Machine(Heap):
         for i, item in enumerate(instance.globals):
             cell = item.cell
             handle.c.globals[i] = cell.slots
-        return 0
+        return handle.place_segments()
 
     # -- running ------------------------------------------------------------------------------------------
 
@@ -256,6 +262,13 @@ cdef class Machine(Heap):
                 total = self.load_fuel()
             elif ctx.status == EMPTY:
                 total = self.refuel_at(total, base)
+            elif ctx.status == COLLECT:
+                self.save_fuel(total - ctx.cost)
+                self.make_room(ctx.gc.want, ctx.fp + ctx.pc.c)
+                total = self.load_fuel() + ctx.cost
+            elif ctx.status == THROWN:
+                self.save_fuel(total)
+                self.throw_out(base)
             elif ctx.status == TRAPPED and ctx.trap == SHORT_OF_FUEL:
                 extra = ctx.cost
                 total = self.refuel_at(total, base) + extra
@@ -264,10 +277,10 @@ cdef class Machine(Heap):
                 self.fail(base)
 
     cdef i64 refuel_at(self, i64 total, u64* base) except? -1:
+        self.top = self.frame_end()
         try:
             return self.refuel(total, self.ctx.cost)
         except BaseException as exc:
-            self.top = self.ctx.fp
             self.note(exc, self.ctx.pc, self.ctx.fp, base)
             raise
 
@@ -290,18 +303,16 @@ cdef class Machine(Heap):
         cdef Translator translator
         if func.code != NULL:
             return 0
-        if not handle.has_globals:
+        if not handle.placed:
             self.place_globals(handle, handle.instance)
-            handle.has_globals = True
+            handle.placed = True
         self.know_types()
         translator = Translator.__new__(Translator)
         translator.info, translator.inst, translator.metered = handle.info, &handle.c, self.metered
         translator.planner, translator.plans = handle.planner, handle.plans
+        translator.machine, translator.tags = self, handle.planner.tags
         translator.translate(func)
-        if translator.tries:
-            handle.tries[func.funcidx] = translator.tries
-        self.translated.append((<size_t>func.code, <size_t>func))
-        return 0
+        return note_code(&self.ctx, func)
 
     cdef int call_host(self, u64* base) except -1:
         """Call a host function whose arguments stand at fp; then return from it as a guest would."""
@@ -309,6 +320,8 @@ cdef class Machine(Heap):
         cdef FuncC* func = ctx.func
         cdef u64* fp = ctx.fp
         cdef Ins* to = <Ins*>ctx.acc
+        cdef Ins* call
+        cdef u64* caller
         cdef i64 depth = ctx.depth
         cdef InstC* inst = ctx.inst
         owner = <object>func.func
@@ -317,6 +330,8 @@ cdef class Machine(Heap):
         cdef Py_ssize_t n = len(handle.params)
         self.top = fp + max(func.n_params, func.n_results) + 8
         self.passing = 0
+        if len(self.hosted) - len(self.unused) > self.most_hosted:
+            self.collect_from(fp + func.n_params)
         try:
             if n == 0:
                 result = owner.code()
@@ -329,9 +344,11 @@ cdef class Machine(Heap):
             self.put(result, handle.results, fp)
         except BaseException as exc:
             ctx.depth, ctx.inst = depth, inst
-            if self.caught(exc, to - 1, fp - (to - 1).a, base):
+            caller = fp
+            call = caller_of(to, &caller)
+            if self.caught(exc, call, caller):
                 return 0
-            self.note(exc, to - 1, fp - (to - 1).a, base)
+            self.note(exc, call, caller, base)
             raise
         ctx.depth, ctx.inst = depth, inst
         ctx.pc, ctx.fp, ctx.acc = to, fp - (to - 1).a, 0
@@ -362,13 +379,13 @@ cdef class Machine(Heap):
         self.top = p + 8
         self.passing = 0
         memset(p, 0, 64)
-        if len(self.pins) > self.most_pins:
-            self.unpin()
+        if len(self.hosted) - len(self.unused) > self.most_hosted:
+            self.collect_from(p)
         try:
             self.put(plan.run(*args), plan.results, fp + pc.a)
         except BaseException as exc:
             ctx.depth, ctx.inst = depth, inst
-            if self.caught(exc, pc, fp, base):
+            if self.caught(exc, pc, fp):
                 return 0
             self.note(exc, pc, fp, base)
             raise
@@ -378,35 +395,17 @@ cdef class Machine(Heap):
 
     # -- frames -----------------------------------------------------------------------------------------------
 
-    cdef FuncC* owner_of(self, Ins* pc) except? NULL:
-        """Return the function whose code a word belongs to, NULL for the words between instances."""
-        cdef FuncC* func
-        place = bisect_right(self.translated, (<size_t>pc, ALL)) - 1
-        if place < 0:
-            return NULL
-        func = <FuncC*><size_t>self.translated[place][1]
-        return func if pc < func.code + func.n_words else NULL
-
     cdef list walk(self, Ins* pc, u64* fp, u64* base):
-        """Return (function, word, frame, depth below) for each frame from `pc` down to the driver's own call."""
+        """Return (function, word) for each frame from `pc` down to the driver's own call."""
         cdef FuncC* func
-        cdef Ins* to
         cdef Py_ssize_t most = self.ctx.max_depth + 1
         found = []
-        self.translated.sort()
-        while fp >= base and len(found) <= most:
-            func = self.owner_of(pc)
+        while pc != NULL and fp >= base and len(found) <= most:
+            func = owner_of(&self.ctx, pc)
             if func == NULL:
                 break
-            found.append((<size_t>func, <size_t>pc, <size_t>fp))
-            to = <Ins*>fp[func.link]
-            if to == RESTORING:
-                fp -= 4
-                to = <Ins*>fp[0]
-            if to == &self.way_out[1]:
-                break
-            pc = to - 1
-            fp -= pc.a
+            found.append((<size_t>func, <size_t>pc))
+            pc = caller_of(<Ins*>fp[func.link], &fp)
         return found
 
     cdef int note(self, exc, Ins* pc, u64* fp, u64* base) except -1:
@@ -417,7 +416,7 @@ cdef class Machine(Heap):
             return 0
         # why: the same exception may be raised again later; only frames of this raise count.
         frames = list(getattr(exc, "_wasm_frames", ())) if self.passing == <size_t><void*>exc else []
-        for func_at, pc_at, _ in self.walk(pc, fp, base):
+        for func_at, pc_at in self.walk(pc, fp, base):
             func = <FuncC*><size_t>func_at
             word = <Ins*><size_t>pc_at
             frames.append(((<InstHandle>func.inst.instance).info.checked, func.funcidx, func.offsets[word - func.code]))
@@ -428,43 +427,27 @@ cdef class Machine(Heap):
             self.passing = 0
         return 0
 
-    cdef bint caught(self, exc, Ins* pc, u64* fp, u64* base) except -1:
+    cdef u64* frame_end(self) noexcept:
+        """Return where the stack is free while the machine stands at a word."""
+        cdef FuncC* func = owner_of(&self.ctx, self.ctx.pc)
+        return self.ctx.fp + (MARGIN if func == NULL else func.code[0].imm)
+
+    cdef bint caught(self, exc, Ins* pc, u64* fp) except -1:
         """Look for a try_table around the frames; if one catches, prepare the machine to go on there."""
-        cdef FuncC* func
-        cdef Ins* word
-        cdef u64* frame
-        cdef i64 level = 0
-        if not isinstance(exc, WasmException):
+        cdef Ins* to
+        if not isinstance(exc, WasmException) or pc == NULL:
             return False
-        for func_at, pc_at, frame_at in self.walk(pc, fp, base):
-            func = <FuncC*><size_t>func_at
-            word = <Ins*><size_t>pc_at
-            frame = <u64*><size_t>frame_at
-            tries = (<InstHandle>func.inst.instance).tries.get(func.funcidx)
-            if tries is not None and self.caught_in(exc, tries, func, word - func.code, frame):
-                self.ctx.depth -= level
-                self.ctx.inst = func.inst
-                return True
-            level += 1
-        return False
+        to = unwind(&self.ctx, pc, fp, <Obj*>self.new_exn(exc.tag, exc.values))
+        if to == NULL:
+            return False
+        self.ctx.pc, self.ctx.acc = to, 0
+        return True
 
-    cdef bint caught_in(self, exc, list tries, FuncC* func, u32 place, u64* fp) except -1:
-        cdef u64* p
-        tags = (<InstHandle>func.inst.instance).planner.tags
-        # why: an inner try_table is noted after the one around it.
-        for start, end, stubs in reversed(tries):
-            if not start <= place < end:
-                continue
-            for kind, tag, word, slot in stubs:
-                if kind < 2 and tags[tag] is not exc.tag:
-                    continue
-                p = fp + <u32>slot
-                planner = (<InstHandle>func.inst.instance).planner
-                values, classes = planner.caught(exc, kind)
-                for value, cls in zip(values, classes, strict=True):
-                    self.from_raw(value, cls, p)
-                    p += slots_of(cls)
-                self.ctx.pc, self.ctx.fp = func.code + <u32>word, fp
-                return True
-        return False
-
+    cdef int throw_out(self, u64* base) except -1:
+        """Raise what no frame of this run has caught."""
+        cdef Obj* exn = <Obj*>self.ctx.thrown
+        cdef TypeHandle tag = <TypeHandle>exn.type.owner
+        exc = WasmException(tag.owner, self.take(slots(exn), tag.classes))
+        self.passing = 0
+        self.note(exc, self.ctx.pc, self.ctx.fp, base)
+        raise exc

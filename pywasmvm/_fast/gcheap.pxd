@@ -101,7 +101,7 @@ cdef inline bint is_object(u64 ref) noexcept nogil:
     return ref != 0 and ref & 7 == 0
 
 
-cdef inline bint is_type(u64 ref, u64 want) noexcept nogil:
+cdef inline u32 is_type(u64 ref, u64 want) noexcept nogil:
     """Tell whether a reference is to an object of a type or a subtype of it."""
     if not is_object(ref):
         return False

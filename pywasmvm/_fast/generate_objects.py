@@ -23,9 +23,10 @@ def _unless(condition: str, trap: str) -> list[str]:
     ]
 
 
-def _result(width: str, place: str, value: str) -> str:
+def _result(width: str, place: str, value: str) -> list[str]:
     value = f"<u32><i32>({value})" if width.endswith("_s") else value
-    return f"{'acc' if place == 'a' else 'fp[pc.d]'} = {value}"
+    # fast: what goes to a slot stays in the accumulator, too, for a word that reads that slot next.
+    return [f"acc = {value}", *(["fp[pc.d] = acc"] if place == "s" else [])]
 
 
 def _structs() -> list[Body]:
@@ -37,8 +38,8 @@ def _structs() -> list[Body]:
             if width == "32":  # why: a field takes a whole slot, so what is not packed is read as one.
                 continue
             for place in "sa":
-                line = _result(width, place, f"(<{cell}*>(ref + pc.imm))[0]")
-                made.append((f"struct_get{width}_{source}_{place}", [*start, line]))
+                lines = _result(width, place, f"(<{cell}*>(ref + pc.imm))[0]")
+                made.append((f"struct_get{width}_{source}_{place}", [*start, *lines]))
         copy = [f"fp[pc.d + {i}] = (<u64*>(ref + pc.imm))[{i}]" for i in range(2)]
         made.append((f"struct_get128_{source}_s", [*start, *copy]))
     start = ["cdef u64 ref = fp[pc.a]", *null]
@@ -63,9 +64,10 @@ def _arrays() -> list[Body]:
         start = _element(index)
         for width, cell in _CELL.items():
             for place in "sa":
-                line = _result(width, place, f"(<{cell}*>elements(<Obj*>ref))[index]")
-                made.append((f"array_get{width}_{source}_{place}", [*start, line]))
-        made.append((f"array_get128_{source}_s", [*start, "memcpy(fp + pc.d, elements(<Obj*>ref) + 16 * <u64>index, 16)"]))
+                lines = _result(width, place, f"(<{cell}*>elements(<Obj*>ref))[index]")
+                made.append((f"array_get{width}_{source}_{place}", [*start, *lines]))
+        line = "memcpy(fp + pc.d, elements(<Obj*>ref) + 16 * <u64>index, 16)"
+        made.append((f"array_get128_{source}_s", [*start, line]))
     start = _element(_INDEX["s"])
     for width in ("8", "16", "32", "64"):
         for source, value in _VALUE.items():
@@ -76,8 +78,8 @@ def _arrays() -> list[Body]:
     for source, reference in _REFERENCE.items():
         start = [f"cdef u64 ref = {reference}", *_unless("ref == 0", "NULL_ARRAY_REFERENCE")]
         for place in "sa":
-            line = _result("32", place, "(<Obj*>ref).length")
-            made.append((f"array_len_{source}_{place}", [*start, line]))
+            lines = _result("32", place, "(<Obj*>ref).length")
+            made.append((f"array_len_{source}_{place}", [*start, *lines]))
     return made
 
 

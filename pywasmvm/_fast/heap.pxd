@@ -30,7 +30,7 @@ cdef class Heap:
     cdef list hosted
     cdef list unused
     cdef dict numbers
-    cdef size_t most_hosted
+    cdef Py_ssize_t most_hosted
     cdef list roots
     cdef list handles
     cdef i64 types_known

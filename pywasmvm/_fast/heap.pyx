@@ -24,7 +24,7 @@ from ..syntax.types import DefType
 from .emit import HANDLERS
 from .modinfo import numbered_types, type_count, type_number
 
-cdef size_t LEAST_HOSTED = 1 << 14
+cdef Py_ssize_t LEAST_HOSTED = 1 << 14
 cdef Handler H_TO_HOST = <Handler><size_t>HANDLERS["to_host"]
 cdef Handler H_TO_TRANSLATOR = <Handler><size_t>HANDLERS["to_translator"]
 

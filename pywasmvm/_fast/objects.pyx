@@ -15,7 +15,7 @@ from ._generated_opcodes cimport (
     TRAP_DESCRIPTOR_CAST_FAILURE,
     TRAP_NULL_DESCRIPTOR_REFERENCE,
     TRAP_NULL_I31_REFERENCE,
-    TRAP_NULL_STRUCTURE_REFERENCE,
+    TRAP_NULL_REFERENCE,
 )
 
 
@@ -195,7 +195,7 @@ cdef bint is_func(FuncC* func, u64 want) noexcept nogil:
     return func != NULL and func.n_supers > <u32>(want >> 32) and func.supers[want >> 32] == <u32>want
 
 
-cdef bint passes(u32 test, u64 ref, u64 want) noexcept nogil:
+cdef u32 passes(u32 test, u64 ref, u64 want) noexcept nogil:
     """Answer a test on a reference that is not null."""
     cdef bint object = is_object(ref)
     if test == TEST_TOP:
@@ -217,7 +217,8 @@ cdef bint passes(u32 test, u64 ref, u64 want) noexcept nogil:
 
 cdef void test_type_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ref = fp[pc.a]
-    fp[pc.d] = pc.b if ref == 0 else is_type(ref, pc.imm)
+    acc = pc.b if ref == 0 else is_type(ref, pc.imm)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -229,7 +230,8 @@ cdef void test_type_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
 
 cdef void test_other_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ref = fp[pc.a]
-    fp[pc.d] = pc.b if ref == 0 else passes(pc.c, ref, pc.imm)
+    acc = pc.b if ref == 0 else passes(pc.c, ref, pc.imm)
+    fp[pc.d] = acc
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -241,7 +243,7 @@ cdef void test_other_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
 
 cdef void cast_type(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ref = fp[pc.a]
-    if unlikely(not (pc.b if ref == 0 else is_type(ref, pc.imm))):
+    if unlikely((pc.b if ref == 0 else is_type(ref, pc.imm)) == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_CAST_FAILURE, fuel, facc, sacc)
         return
     fp[pc.d] = ref
@@ -250,7 +252,7 @@ cdef void cast_type(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, doub
 
 cdef void cast_other(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ref = fp[pc.a]
-    if unlikely(not (pc.b if ref == 0 else passes(pc.c, ref, pc.imm))):
+    if unlikely((pc.b if ref == 0 else passes(pc.c, ref, pc.imm)) == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_CAST_FAILURE, fuel, facc, sacc)
         return
     fp[pc.d] = ref
@@ -260,7 +262,7 @@ cdef void cast_other(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
 # -- descriptors: a the reference, c the descriptor, b whether null passes --------------------------------------
 
 
-cdef bint described_by(u64 ref, u64 descriptor) noexcept nogil:
+cdef u32 described_by(u64 ref, u64 descriptor) noexcept nogil:
     cdef GcType* type
     if not is_object(ref):
         return False
@@ -271,7 +273,7 @@ cdef bint described_by(u64 ref, u64 descriptor) noexcept nogil:
 cdef void get_desc(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef Obj* obj = <Obj*>fp[pc.a]
     if unlikely(obj == NULL):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_STRUCTURE_REFERENCE, fuel, facc, sacc)
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_REFERENCE, fuel, facc, sacc)
         return
     fp[pc.d] = slots(obj)[obj.type.n_slots - 1]
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
@@ -291,7 +293,7 @@ cdef void cast_desc(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, doub
     if unlikely(fp[pc.c] == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_NULL_DESCRIPTOR_REFERENCE, fuel, facc, sacc)
         return
-    if unlikely(not (pc.b if ref == 0 else described_by(ref, fp[pc.c]))):
+    if unlikely((pc.b if ref == 0 else described_by(ref, fp[pc.c])) == 0):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_DESCRIPTOR_CAST_FAILURE, fuel, facc, sacc)
         return
     fp[pc.d] = ref

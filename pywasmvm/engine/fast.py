@@ -10,19 +10,18 @@ import weakref
 from functools import partial
 from typing import Any
 
-from ..errors import Frame, InternalError, UnsupportedError
-from ..isa.model import Feature
+from ..errors import Frame, UnsupportedError
 from ..runtime.frames import note_frames
 from ..runtime.globals import Global
-from ..runtime.refs import I31
+from ..runtime.refs import I31, ExceptionRef
 from ..syntax.instructions import Expr
 from ..syntax.types import ValType
-from . import fast_gc  # noqa: F401 - registers its plans
+from .fast_const import evaluate
 from .fast_ops import Planner
+from .fast_refs import FastHeap, wrap
 
 __all__ = ["FastBackend", "make_backend"]
 
-_CONSTS = frozenset(("i32.const", "i64.const", "f32.const", "f64.const", "v128.const"))
 # A trap's frames are for reading: of a runaway recursion the innermost ones say it all.
 MOST_FRAMES = 200
 
@@ -55,10 +54,10 @@ class FastBackend:
     name = "cython"
     global_class = FastGlobal
 
-    def __init__(self, engine: Any, core: Any, heap: Any, modinfo: Any) -> None:
+    def __init__(self, engine: Any, core: Any, storage: Any, modinfo: Any) -> None:
         self.engine = engine
         self._core = core
-        self._heap = heap
+        self._storage = storage
         self._modinfo = modinfo
         self._machines: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._modules: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -67,16 +66,18 @@ class FastBackend:
         """Return what runs the guests of a store."""
         found = getattr(store, "machine", None)
         if found is None:
-            found = store.machine = self._core.Machine(store, I31, partial(note_frames, self))
+            tell = partial(note_frames, self)
+            found = store.machine = self._core.Machine(store, I31, ExceptionRef, wrap, tell)
+            store.heap = FastHeap(found, store.limits.gc_heap_bytes)
         return found
 
     def make_elems(self, store: Any, reftype: ValType, init: Any, count: int) -> Any:
         """Return the storage of a table."""
-        return self._heap.Elems(self.machine(store), reftype, init, count)
+        return self._storage.Elems(self.machine(store), reftype, init, count)
 
     def make_cell(self, store: Any, valtype: ValType) -> Any:
         """Return the storage of a global."""
-        return self._heap.Cell(self.machine(store), valtype)
+        return self._storage.Cell(self.machine(store), valtype)
 
     def bind(self, instance: Any) -> None:
         """Give every defined function of the instance its code."""
@@ -86,34 +87,13 @@ class FastBackend:
             info = self._modules[checked] = self._modinfo.ModInfo(
                 checked, self.engine.features, self.engine.limits
             )
-        planner = Planner(instance, self._heap.Plan)
+        planner = Planner(instance, self._storage.Plan)
         planner.free = not self.engine.config.metering
         instance.code = self.machine(instance.store).bind(instance, info, planner)
 
     def evaluate(self, instance: Any, expr: Expr, valtype: ValType) -> Any:
         """Return the raw value of a constant expression."""
-        planner = Planner(instance, self._heap.Plan)
-        planner.free = True
-        stack: list[Any] = []
-        for instr in expr.instrs()[:-1]:
-            name = instr[0].name
-            if name in _CONSTS:
-                stack.append(instr[1])
-            elif name == "global.get":
-                stack.append(instance.globals[instr[1]].raw)
-            elif name == "ref.func":
-                stack.append(instance.funcs[instr[1]])
-            elif name == "ref.null":
-                stack.append(None)
-            elif name not in ("any.convert_extern", "extern.convert_any"):
-                plan = planner(instr)
-                count = len(plan.params)
-                args = stack[len(stack) - count :]
-                del stack[len(stack) - count :]
-                stack.append(plan.run(*args))
-        if len(stack) != 1:
-            raise InternalError("a constant expression left no value")
-        return stack[0]
+        return evaluate(instance, expr)
 
     def frames(self, exc: BaseException) -> tuple[Frame, ...]:
         """Return the guest frames an exception passed, innermost first."""
@@ -127,9 +107,7 @@ class FastBackend:
 def make_backend(engine: Any) -> FastBackend:
     """Return the compiled engine for an Engine. Raise UnsupportedError if it is not built."""
     try:
-        from .._fast import core, heap, modinfo
+        from .._fast import core, modinfo, storage
     except ImportError as error:
         raise UnsupportedError(f"the compiled engine is not built: {error}") from error
-    if Feature.CUSTOM_DESCRIPTORS in engine.features:
-        raise UnsupportedError("the compiled engine does not have the proposal custom-descriptors")
-    return FastBackend(engine, core, heap, modinfo)
+    return FastBackend(engine, core, storage, modinfo)

@@ -24,16 +24,6 @@ __all__ = ["Planner"]
 I32, I64, F32, F64, V128, REF, FUNC = range(1, 8)
 _LETTERS = {"i32": I32, "i64": I64, "f32": F32, "f64": F64, "v128": V128, "i31ref": REF, "funcref": FUNC}
 _NUMBERS = {NumType.I32: I32, NumType.I64: I64, NumType.F32: F32, NumType.F64: F64, NumType.V128: V128}
-_ABSTRACT: dict[Any, Callable[[Any], bool]] = {
-    AbsHeapType.ANY: support.is_present,
-    AbsHeapType.EXTERN: support.is_present,
-    AbsHeapType.FUNC: support.is_present,
-    AbsHeapType.EXN: support.is_present,
-    AbsHeapType.EQ: support.is_eq,
-    AbsHeapType.I31: support.is_i31,
-    AbsHeapType.STRUCT: support.is_struct,
-    AbsHeapType.ARRAY: support.is_array,
-}
 
 Run = Callable[..., Any]
 Made = tuple[Run, tuple[int, ...], tuple[int, ...]]
@@ -115,38 +105,6 @@ class Planner:
         """Return the class of addresses of a memory or table type."""
         return I64 if mem_or_table.addrtype is NumType.I64 else I32
 
-    def fields(self, typeidx: int) -> Any:
-        """Return the fields of a structure type."""
-        comptype = self.checked.types[typeidx].comptype
-        return comptype.fields if isinstance(comptype, StructType) else ()
-
-    def element(self, typeidx: int) -> Any:
-        """Return the storage type of an array's elements."""
-        comptype = self.checked.types[typeidx].comptype
-        return comptype.field.storage if isinstance(comptype, ArrayType) else None
-
-    def test(self, heaptype: Any, nullable: bool) -> Callable[[Any], bool]:
-        """Return the test whether a reference has a type."""
-        heaptype = self.checked.close_heaptype(heaptype)
-        if isinstance(heaptype, DefType):
-            test = support.make_type_test(heaptype)
-        else:
-            test = _ABSTRACT.get(heaptype, support.is_nothing)
-        return (lambda value: value is None or test(value)) if nullable else test
-
-    def caught(self, exc: WasmException, kind: int) -> tuple[list[Any], list[int]]:
-        """Return the raw values a catch clause hands to its label, and their classes."""
-        values: list[Any] = []
-        classes: list[int] = []
-        if kind < 2:
-            values += exc.values
-            tag: Any = exc.tag
-            classes += [self.cls(t) for t in tag.deftype.comptype.params]
-        if kind & 1:
-            values.append(ExceptionRef(exc.tag, exc.values))  # type: ignore[arg-type]
-            classes.append(REF)
-        return values, classes
-
 
 # -- memories and tables ------------------------------------------------------------------------------
 
@@ -164,56 +122,16 @@ def memory_grow(p: Planner, instr: Any) -> Made:
     return run, (address,), (address,)
 
 
-@maker("memory.init")
-def memory_init(p: Planner, instr: Any) -> Made:
-    """Copy from a data segment."""
-    datas, index, memory = p.instance.datas, instr[1], p.instance.mems[instr[2]]
-
-    def run(to: int, start: int, count: int) -> None:
-        p.charge(count)
-        support.memory_init(memory.buf, datas[index], to, start, count)
-
-    return run, (p.addr(memory.memtype), I32, I32), ()
-
-
 @maker("data.drop")
 def data_drop(p: Planner, instr: Any) -> Made:
     """Forget a data segment."""
-    return lambda: p.instance.datas.__setitem__(instr[1], b""), (), ()
+    return lambda: p.instance.code.drop_data(instr[1]), (), ()
 
 
 @maker("elem.drop")
 def elem_drop(p: Planner, instr: Any) -> Made:
     """Forget an element segment."""
-    return lambda: p.instance.elems.__setitem__(instr[1], None), (), ()
-
-
-@maker("table.init")
-def table_init(p: Planner, instr: Any) -> Made:
-    """Copy from an element segment."""
-    elems, index, table = p.instance.elems, instr[1], p.instance.tables[instr[2]]
-
-    def run(to: int, start: int, count: int) -> None:
-        p.charge(count)
-        support.table_init(table.elems, elems[index], to, start, count)
-
-    return run, (p.addr(table.tabletype), I32, I32), ()
-
-
-@maker("table.copy")
-def table_copy(p: Planner, instr: Any) -> Made:
-    """Copy between tables."""
-    target, source = p.instance.tables[instr[1]], p.instance.tables[instr[2]]
-    to_class, from_class = p.addr(target.tabletype), p.addr(source.tabletype)
-
-    def run(to: int, start: int, count: int) -> None:
-        p.charge(count)
-        for table, first in ((target, to), (source, start)):
-            if first + count > len(table.elems):
-                raise Trap(TrapKind.TABLE_OUT_OF_BOUNDS, f"{count} at {first} of {len(table.elems)}")
-        target.elems.move(to, source.elems, start, count)
-
-    return run, (to_class, from_class, min(to_class, from_class)), ()
+    return lambda: p.instance.code.drop_elem(instr[1]), (), ()
 
 
 @maker("table.grow")
@@ -227,39 +145,6 @@ def table_grow(p: Planner, instr: Any) -> Made:
         return int(table.grow_elems(delta, init))
 
     return run, (p.cls(table.tabletype.reftype), address), (address,)
-
-
-@maker("table.fill")
-def table_fill(p: Planner, instr: Any) -> Made:
-    """Fill a range of a table."""
-    table = p.instance.tables[instr[1]]
-    address = p.addr(table.tabletype)
-
-    def run(index: int, value: Any, count: int) -> None:
-        p.charge(count)
-        support.table_fill(table.elems, index, value, count)
-
-    return run, (address, p.cls(table.tabletype.reftype), address), ()
-
-
-# -- exceptions -----------------------------------------------------------------------------------------
-
-
-@maker("throw")
-def throw(p: Planner, instr: Any) -> Made:
-    """Throw an exception."""
-    tag = p.tags[instr[1]]
-
-    def run(*values: Any) -> None:
-        raise WasmException(tag, values)
-
-    return run, tuple(p.cls(t) for t in tag.deftype.comptype.params), ()
-
-
-@maker("throw_ref")
-def throw_ref(p: Planner, instr: Any) -> Made:
-    """Throw an exception by reference."""
-    return support.rethrow, (REF,), ()
 
 
 # -- by the table's `py` column ----------------------------------------------------------------------

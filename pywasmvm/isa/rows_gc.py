@@ -64,7 +64,7 @@ ROWS: tuple[Op, ...] = (
     gc("i31.get_u", 30, params=(I31REF,), results=(I32,), traps=NULL_I31),
     desc("struct.new_desc", 32, Imm.TYPEIDX, traps=NULL_DESC, const=True),
     desc("struct.new_default_desc", 33, Imm.TYPEIDX, traps=NULL_DESC, const=True),
-    desc("ref.get_desc", 34, Imm.TYPEIDX, traps=NULL_STRUCT),
+    desc("ref.get_desc", 34, Imm.TYPEIDX, traps=(TrapKind.NULL_REFERENCE,)),
     desc("ref.cast_desc_eq", 35, Imm.HEAPTYPE, traps=DESC_CAST),
     desc("ref.cast_desc_eq_null", 36, Imm.HEAPTYPE, traps=DESC_CAST, mnemonic="ref.cast_desc_eq"),
 )

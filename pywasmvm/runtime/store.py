@@ -273,6 +273,8 @@ class Store:
     def gc(self) -> None:
         """Free unreachable guest objects now."""
         gc.collect()
+        if self.machine is not None:
+            self.machine.collect()
 
     @property
     def memory_nbytes(self) -> int:

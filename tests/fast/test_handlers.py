@@ -22,9 +22,13 @@ UNITS = (
     "_generated_compare",
     "_generated_float",
     "_generated_memory",
+    "_generated_objects",
     "_generated_vector",
+    "bulk",
     "control",
     "moves",
+    "objects",
+    "throwing",
 )
 # These stop the machine or only help those that do.
 STOPPING = re.compile(r"stop_|leave$|to_host$|to_translator$|slow$")
