@@ -3,13 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-from .heap import InstHandle
+from .heap import Heap
 from .modinfo import ModInfo
+from .storage import InstHandle
 
-class Machine:
+class Machine(Heap):
     """What runs the guests of one store."""
 
-    def __init__(self, store: Any, i31: type, tell_frames: Callable[[BaseException], None]) -> None: ...
+    def __init__(
+        self,
+        store: Any,
+        i31: type,
+        exn_class: type,
+        wrap: Callable[[Any], Any],
+        tell_frames: Callable[[BaseException], None],
+    ) -> None: ...
     def bind(self, instance: Any, info: ModInfo, planner: Any) -> InstHandle: ...
 
 class Code:

@@ -71,7 +71,13 @@ cdef class Held:
         """The structure that describes this one, None for most."""
         if not self.obj.type.has_desc:
             return None
-        return self.machine.object_at(<Obj*>slots(self.obj)[self.obj.type.n_slots - 1])
+        cdef u64 bits = slots(self.obj)[self.obj.type.n_slots - 1]
+        return self.machine.to_raw(&bits, REF)
+
+    @descriptor.setter
+    def descriptor(self, raw):
+        if self.obj.type.has_desc:
+            slots(self.obj)[self.obj.type.n_slots - 1] = self.machine.bits_of(raw)
 
     def __len__(self):
         return self.obj.length if self.obj.type.kind == ARRAY else len(self.type().classes)
@@ -258,6 +264,10 @@ cdef class Heap:
         for i, raw in enumerate(elems):
             held[i] = raw
         return self.object_at(obj)
+
+    def new_exception(self, tag, tuple values):
+        """Make an exception of raw values and return its handle."""
+        return self.object_at(<Obj*>self.new_exn(tag, values))
 
     @property
     def heap_used(self):

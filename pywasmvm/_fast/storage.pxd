@@ -34,8 +34,10 @@ cdef class InstHandle:
     cdef object planner
     cdef list plans
     cdef list kept
+    cdef list bytes_kept
     cdef object instance
     cdef bint placed
     cdef size_t n_elems
+    cdef void forget_segments(self) noexcept
     cdef int place_segments(self) except -1
     cdef int place_elem(self, Py_ssize_t index, list refs) except -1

@@ -138,10 +138,22 @@ cdef class InstHandle:
         free(self.c.tables)
         free(self.c.globals)
         free(self.c.mems)
-        free(self.c.datas)
+        self.forget_segments()
+
+    cdef void forget_segments(self) noexcept:
+        cdef size_t i
         for i in range(self.n_elems):
             free(self.c.elems[i].base)
         free(self.c.elems)
+        free(self.c.datas)
+        self.c.elems = self.c.datas = NULL
+        self.n_elems = 0
+
+    def note_segments(self):
+        """Look at the instance's segments again: a snapshot was put back."""
+        if self.placed:
+            self.forget_segments()
+            self.place_segments()
 
     cdef int place_segments(self) except -1:
         """Note where the segments are; they are made after `bind`."""
@@ -151,11 +163,11 @@ cdef class InstHandle:
         self.c.elems = <SegC*>calloc(len(elems) + 1, sizeof(SegC))
         if not (self.c.datas and self.c.elems):
             raise MemoryError
-        self.n_elems = len(elems)
+        self.n_elems, self.bytes_kept = len(elems), []
         for i, data in enumerate(datas):
             if len(data):
                 view = data
-                self.kept.append(data)
+                self.bytes_kept.append(data)
                 self.c.datas[i].base, self.c.datas[i].size = <u8*>&view[0], len(data)
         for i, refs in enumerate(elems):
             if refs:

@@ -79,6 +79,10 @@ class FastBackend:
         """Return the storage of a global."""
         return self._storage.Cell(self.machine(store), valtype)
 
+    def note_segments(self, instance: Any) -> None:
+        """Take note that the instance's segments have been replaced."""
+        instance.code.note_segments()
+
     def bind(self, instance: Any) -> None:
         """Give every defined function of the instance its code."""
         checked = instance.checked

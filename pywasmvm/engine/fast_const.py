@@ -1,6 +1,6 @@
 """Constant expressions of the compiled engine: a walk over the few instructions that may stand in one.
 
-They run once per global or segment, so they are not translated; arithmetic goes through the table's `py` column.
+They run once per global or segment and are not translated; arithmetic goes through the table's `py` column.
 Rule 1: they cost no fuel (engine/fuel.py, rule 6).
 """
 

@@ -1,8 +1,8 @@
 """What the compiled engine leaves to Python: a plan per instruction, made when a function is translated.
 
-A plan is a callable on raw values with the classes of its operands and results. Growth, segments and
-exceptions are here, references and aggregates in fast_gc.py; vector and atomic instructions without a handler
-run through the table's `py` column.
+A plan is a callable on raw values with the classes of its operands and results. What asks the system or
+the limits of the store is here, and what a segment meets once: growing and dropping. Atomic instructions and
+those of proposals run through the table's `py` column.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ..errors import Trap, UnsupportedError, WasmException
+from ..errors import Trap, UnsupportedError
 from ..isa.model import Fuel, Kind, Op, TrapKind
-from ..runtime.refs import ExceptionRef
-from ..syntax.types import AbsHeapType, ArrayType, DefType, FuncType, NumType, PackedType, StructType
+from ..syntax.types import AbsHeapType, DefType, FuncType, NumType, PackedType
 from .fuel import MOST_UNITS
 from .python import support
 

@@ -73,7 +73,7 @@ class FastStruct(StructRef):
         return found
 
     @property
-    def fields(self) -> Any:
+    def fields(self) -> Any:  # type: ignore[override]
         """The raw fields."""
         return Values(self.held)
 
@@ -81,6 +81,10 @@ class FastStruct(StructRef):
     def descriptor(self) -> Any:
         """The structure that describes it, None for most."""
         return self.held.descriptor
+
+    @descriptor.setter
+    def descriptor(self, value: Any) -> None:
+        self.held.descriptor = value
 
 
 class FastArray(ArrayRef):
@@ -101,7 +105,7 @@ class FastArray(ArrayRef):
         return found
 
     @property
-    def elems(self) -> Any:
+    def elems(self) -> Any:  # type: ignore[override]
         """The raw elements."""
         return Values(self.held)
 
@@ -123,6 +127,11 @@ class FastException(ExceptionRef):
     def values(self) -> tuple[Any, ...]:
         """The raw values thrown."""
         return tuple(self.held[i] for i in range(len(self.held)))
+
+    @values.setter
+    def values(self, values: tuple[Any, ...]) -> None:
+        for i, raw in enumerate(values):
+            self.held[i] = raw
 
 
 _CLASSES = {1: FastStruct, 2: FastArray, 3: FastException}
@@ -156,6 +165,11 @@ class FastHeap(GcHeap):
     def new_array(self, deftype: DefType, elems: Any) -> ArrayRef:
         """Make an array of these raw elements. Raise LimitError if the heap is full."""
         made: ArrayRef = self.machine.new_array(deftype, elems)
+        return made
+
+    def new_exception(self, tag: Any, values: tuple[Any, ...]) -> ExceptionRef:
+        """Make a reference to an exception of raw values. Raise LimitError if the heap is full."""
+        made: ExceptionRef = self.machine.new_exception(tag, values)
         return made
 
     def check_room(self, nbytes: int) -> None:

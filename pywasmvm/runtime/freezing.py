@@ -124,12 +124,14 @@ class Thawer:
     def _empty(self, item: FrozenObject) -> Any:
         """Return the object with nothing in it yet: what it refers to may not be made."""
         heap = self._instance.store.heap
+        values: Any = item.values
+        if not isinstance(values, bytes):
+            values = [None if type(v) in (ObjectAt, FuncAt) else v for v in values]
         if item.cls is ExceptionRef:
-            return ExceptionRef(self._instance.tags[item.what], ())
+            return heap.new_exception(self._instance.tags[item.what], tuple(values))
         if item.cls is ArrayRef:
-            values = item.values
-            return heap.new_array(item.what, bytearray(values) if isinstance(values, bytes) else list(values))
-        return heap.new_struct(item.what, list(item.values))
+            return heap.new_array(item.what, bytearray(values) if isinstance(values, bytes) else values)
+        return heap.new_struct(item.what, values)
 
     def _fill(self, made: Any, item: FrozenObject) -> None:
         if item.cls is ExceptionRef:

@@ -161,6 +161,10 @@ class GcHeap:
         self.charge(nbytes)
         return ArrayRef(deftype, elems, self, nbytes)
 
+    def new_exception(self, tag: Tag, values: tuple[Any, ...]) -> ExceptionRef:
+        """Make a reference to an exception of raw values."""
+        return ExceptionRef(tag, values)
+
     def array_nbytes(self, deftype: DefType, length: int) -> int:
         """Return what an array of this type and length is charged."""
         comptype = deftype.comptype

@@ -121,6 +121,9 @@ class Snapshot:
             None if elem is None else [thaw(frozen) for frozen in elem] for elem in self._elems
         ]
         instance.datas[:] = self._datas
+        note = getattr(instance.store.engine.backend, "note_segments", None)
+        if note is not None:
+            note(instance)
 
     def __repr__(self) -> str:
         return f"<Snapshot of {self.module!r}, {self.nbytes} bytes>"
