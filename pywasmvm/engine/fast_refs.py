@@ -105,7 +105,7 @@ class FastArray(ArrayRef):
         return found
 
     @property
-    def elems(self) -> Any:  # type: ignore[override]
+    def elems(self) -> Any:
         """The raw elements."""
         return Values(self.held)
 
@@ -119,7 +119,7 @@ class FastException(ExceptionRef):
         self.held = held
 
     @property
-    def tag(self) -> Any:
+    def tag(self) -> Any:  # type: ignore[override]
         """The tag."""
         return self.held.owner
 
