@@ -95,12 +95,12 @@ cdef void i32_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -110,8 +110,8 @@ cdef void i32_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -125,12 +125,12 @@ cdef void i32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -140,8 +140,8 @@ cdef void i32_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -155,12 +155,12 @@ cdef void i32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -170,8 +170,8 @@ cdef void i32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -185,12 +185,12 @@ cdef void i32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -200,8 +200,8 @@ cdef void i32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -215,12 +215,12 @@ cdef void i32_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -230,8 +230,8 @@ cdef void i32_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -245,12 +245,12 @@ cdef void i32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -260,8 +260,8 @@ cdef void i32_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -275,12 +275,12 @@ cdef void i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -290,8 +290,8 @@ cdef void i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -305,12 +305,12 @@ cdef void i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -320,8 +320,8 @@ cdef void i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -335,12 +335,12 @@ cdef void i32_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -350,8 +350,8 @@ cdef void i32_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -365,12 +365,12 @@ cdef void i32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -380,8 +380,8 @@ cdef void i32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -470,12 +470,12 @@ cdef void i32_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -485,8 +485,8 @@ cdef void i32_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -500,12 +500,12 @@ cdef void i32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -515,8 +515,8 @@ cdef void i32_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -530,12 +530,12 @@ cdef void i32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -545,8 +545,8 @@ cdef void i32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -560,12 +560,12 @@ cdef void i32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -575,8 +575,8 @@ cdef void i32_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -590,12 +590,12 @@ cdef void i32_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -605,8 +605,8 @@ cdef void i32_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -620,12 +620,12 @@ cdef void i32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -635,8 +635,8 @@ cdef void i32_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -650,12 +650,12 @@ cdef void i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -665,8 +665,8 @@ cdef void i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -680,12 +680,12 @@ cdef void i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -695,8 +695,8 @@ cdef void i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -710,12 +710,12 @@ cdef void i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -725,8 +725,8 @@ cdef void i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -740,12 +740,12 @@ cdef void i32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -755,8 +755,8 @@ cdef void i32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -845,12 +845,12 @@ cdef void i32_lt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -860,8 +860,8 @@ cdef void i32_lt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) < signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -875,12 +875,12 @@ cdef void i32_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -890,8 +890,8 @@ cdef void i32_lt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) < signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -905,12 +905,12 @@ cdef void i32_lt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -920,8 +920,8 @@ cdef void i32_lt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) < signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -935,12 +935,12 @@ cdef void i32_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -950,8 +950,8 @@ cdef void i32_lt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) < signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -965,12 +965,12 @@ cdef void i32_lt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -980,8 +980,8 @@ cdef void i32_lt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) < signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -995,12 +995,12 @@ cdef void i32_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1010,8 +1010,8 @@ cdef void i32_lt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) < signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1025,12 +1025,12 @@ cdef void i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1040,8 +1040,8 @@ cdef void i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) < signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1055,12 +1055,12 @@ cdef void i32_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1070,8 +1070,8 @@ cdef void i32_lt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) < signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1085,12 +1085,12 @@ cdef void i32_lt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1100,8 +1100,8 @@ cdef void i32_lt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) < signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1115,12 +1115,12 @@ cdef void i32_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1130,8 +1130,8 @@ cdef void i32_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) < signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1220,12 +1220,12 @@ cdef void i32_lt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1235,8 +1235,8 @@ cdef void i32_lt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1250,12 +1250,12 @@ cdef void i32_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1265,8 +1265,8 @@ cdef void i32_lt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1280,12 +1280,12 @@ cdef void i32_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1295,8 +1295,8 @@ cdef void i32_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1310,12 +1310,12 @@ cdef void i32_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1325,8 +1325,8 @@ cdef void i32_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1340,12 +1340,12 @@ cdef void i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1355,8 +1355,8 @@ cdef void i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1370,12 +1370,12 @@ cdef void i32_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1385,8 +1385,8 @@ cdef void i32_lt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1400,12 +1400,12 @@ cdef void i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1415,8 +1415,8 @@ cdef void i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1430,12 +1430,12 @@ cdef void i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1445,8 +1445,8 @@ cdef void i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1460,12 +1460,12 @@ cdef void i32_lt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1475,8 +1475,8 @@ cdef void i32_lt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1490,12 +1490,12 @@ cdef void i32_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1505,8 +1505,8 @@ cdef void i32_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1595,12 +1595,12 @@ cdef void i32_gt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1610,8 +1610,8 @@ cdef void i32_gt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) > signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1625,12 +1625,12 @@ cdef void i32_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1640,8 +1640,8 @@ cdef void i32_gt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) > signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1655,12 +1655,12 @@ cdef void i32_gt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1670,8 +1670,8 @@ cdef void i32_gt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) > signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1685,12 +1685,12 @@ cdef void i32_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1700,8 +1700,8 @@ cdef void i32_gt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) > signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1715,12 +1715,12 @@ cdef void i32_gt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1730,8 +1730,8 @@ cdef void i32_gt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) > signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1745,12 +1745,12 @@ cdef void i32_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1760,8 +1760,8 @@ cdef void i32_gt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) > signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1775,12 +1775,12 @@ cdef void i32_gt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1790,8 +1790,8 @@ cdef void i32_gt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) > signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1805,12 +1805,12 @@ cdef void i32_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1820,8 +1820,8 @@ cdef void i32_gt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) > signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1835,12 +1835,12 @@ cdef void i32_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1850,8 +1850,8 @@ cdef void i32_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) > signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1865,12 +1865,12 @@ cdef void i32_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1880,8 +1880,8 @@ cdef void i32_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) > signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1970,12 +1970,12 @@ cdef void i32_gt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1985,8 +1985,8 @@ cdef void i32_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2000,12 +2000,12 @@ cdef void i32_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2015,8 +2015,8 @@ cdef void i32_gt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2030,12 +2030,12 @@ cdef void i32_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2045,8 +2045,8 @@ cdef void i32_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2060,12 +2060,12 @@ cdef void i32_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2075,8 +2075,8 @@ cdef void i32_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2090,12 +2090,12 @@ cdef void i32_gt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2105,8 +2105,8 @@ cdef void i32_gt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2120,12 +2120,12 @@ cdef void i32_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2135,8 +2135,8 @@ cdef void i32_gt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2150,12 +2150,12 @@ cdef void i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2165,8 +2165,8 @@ cdef void i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2180,12 +2180,12 @@ cdef void i32_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2195,8 +2195,8 @@ cdef void i32_gt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2210,12 +2210,12 @@ cdef void i32_gt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2225,8 +2225,8 @@ cdef void i32_gt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2240,12 +2240,12 @@ cdef void i32_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2255,8 +2255,8 @@ cdef void i32_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2345,12 +2345,12 @@ cdef void i32_le_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2360,8 +2360,8 @@ cdef void i32_le_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) <= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2375,12 +2375,12 @@ cdef void i32_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2390,8 +2390,8 @@ cdef void i32_le_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) <= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2405,12 +2405,12 @@ cdef void i32_le_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2420,8 +2420,8 @@ cdef void i32_le_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) <= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2435,12 +2435,12 @@ cdef void i32_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2450,8 +2450,8 @@ cdef void i32_le_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) <= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2465,12 +2465,12 @@ cdef void i32_le_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2480,8 +2480,8 @@ cdef void i32_le_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) <= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2495,12 +2495,12 @@ cdef void i32_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2510,8 +2510,8 @@ cdef void i32_le_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) <= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2525,12 +2525,12 @@ cdef void i32_le_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2540,8 +2540,8 @@ cdef void i32_le_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) <= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2555,12 +2555,12 @@ cdef void i32_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2570,8 +2570,8 @@ cdef void i32_le_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) <= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2585,12 +2585,12 @@ cdef void i32_le_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2600,8 +2600,8 @@ cdef void i32_le_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) <= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2615,12 +2615,12 @@ cdef void i32_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2630,8 +2630,8 @@ cdef void i32_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) <= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2720,12 +2720,12 @@ cdef void i32_le_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2735,8 +2735,8 @@ cdef void i32_le_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2750,12 +2750,12 @@ cdef void i32_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2765,8 +2765,8 @@ cdef void i32_le_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2780,12 +2780,12 @@ cdef void i32_le_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2795,8 +2795,8 @@ cdef void i32_le_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2810,12 +2810,12 @@ cdef void i32_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2825,8 +2825,8 @@ cdef void i32_le_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2840,12 +2840,12 @@ cdef void i32_le_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2855,8 +2855,8 @@ cdef void i32_le_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2870,12 +2870,12 @@ cdef void i32_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2885,8 +2885,8 @@ cdef void i32_le_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2900,12 +2900,12 @@ cdef void i32_le_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2915,8 +2915,8 @@ cdef void i32_le_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2930,12 +2930,12 @@ cdef void i32_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2945,8 +2945,8 @@ cdef void i32_le_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2960,12 +2960,12 @@ cdef void i32_le_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2975,8 +2975,8 @@ cdef void i32_le_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2990,12 +2990,12 @@ cdef void i32_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3005,8 +3005,8 @@ cdef void i32_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3095,12 +3095,12 @@ cdef void i32_ge_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3110,8 +3110,8 @@ cdef void i32_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) >= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3125,12 +3125,12 @@ cdef void i32_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3140,8 +3140,8 @@ cdef void i32_ge_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) >= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3155,12 +3155,12 @@ cdef void i32_ge_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3170,8 +3170,8 @@ cdef void i32_ge_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) >= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3185,12 +3185,12 @@ cdef void i32_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3200,8 +3200,8 @@ cdef void i32_ge_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) >= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3215,12 +3215,12 @@ cdef void i32_ge_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3230,8 +3230,8 @@ cdef void i32_ge_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) >= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3245,12 +3245,12 @@ cdef void i32_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3260,8 +3260,8 @@ cdef void i32_ge_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) >= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3275,12 +3275,12 @@ cdef void i32_ge_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3290,8 +3290,8 @@ cdef void i32_ge_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) >= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3305,12 +3305,12 @@ cdef void i32_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3320,8 +3320,8 @@ cdef void i32_ge_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) >= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3335,12 +3335,12 @@ cdef void i32_ge_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3350,8 +3350,8 @@ cdef void i32_ge_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed32(a) >= signed32(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3365,12 +3365,12 @@ cdef void i32_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3380,8 +3380,8 @@ cdef void i32_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed32(a) >= signed32(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3470,12 +3470,12 @@ cdef void i32_ge_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3485,8 +3485,8 @@ cdef void i32_ge_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3500,12 +3500,12 @@ cdef void i32_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3515,8 +3515,8 @@ cdef void i32_ge_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3530,12 +3530,12 @@ cdef void i32_ge_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3545,8 +3545,8 @@ cdef void i32_ge_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3560,12 +3560,12 @@ cdef void i32_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3575,8 +3575,8 @@ cdef void i32_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3590,12 +3590,12 @@ cdef void i32_ge_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3605,8 +3605,8 @@ cdef void i32_ge_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3620,12 +3620,12 @@ cdef void i32_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3635,8 +3635,8 @@ cdef void i32_ge_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3650,12 +3650,12 @@ cdef void i32_ge_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3665,8 +3665,8 @@ cdef void i32_ge_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3680,12 +3680,12 @@ cdef void i32_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3695,8 +3695,8 @@ cdef void i32_ge_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3710,12 +3710,12 @@ cdef void i32_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3725,8 +3725,8 @@ cdef void i32_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3740,12 +3740,12 @@ cdef void i32_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3755,8 +3755,8 @@ cdef void i32_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3845,12 +3845,12 @@ cdef void i64_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3860,8 +3860,8 @@ cdef void i64_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3875,12 +3875,12 @@ cdef void i64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3890,8 +3890,8 @@ cdef void i64_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3905,12 +3905,12 @@ cdef void i64_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3920,8 +3920,8 @@ cdef void i64_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3935,12 +3935,12 @@ cdef void i64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3950,8 +3950,8 @@ cdef void i64_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3965,12 +3965,12 @@ cdef void i64_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3980,8 +3980,8 @@ cdef void i64_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -3995,12 +3995,12 @@ cdef void i64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4010,8 +4010,8 @@ cdef void i64_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4025,12 +4025,12 @@ cdef void i64_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4040,8 +4040,8 @@ cdef void i64_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4055,12 +4055,12 @@ cdef void i64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4070,8 +4070,8 @@ cdef void i64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4085,12 +4085,12 @@ cdef void i64_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4100,8 +4100,8 @@ cdef void i64_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4115,12 +4115,12 @@ cdef void i64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4130,8 +4130,8 @@ cdef void i64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4220,12 +4220,12 @@ cdef void i64_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4235,8 +4235,8 @@ cdef void i64_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4250,12 +4250,12 @@ cdef void i64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4265,8 +4265,8 @@ cdef void i64_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4280,12 +4280,12 @@ cdef void i64_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4295,8 +4295,8 @@ cdef void i64_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4310,12 +4310,12 @@ cdef void i64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4325,8 +4325,8 @@ cdef void i64_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4340,12 +4340,12 @@ cdef void i64_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4355,8 +4355,8 @@ cdef void i64_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4370,12 +4370,12 @@ cdef void i64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4385,8 +4385,8 @@ cdef void i64_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4400,12 +4400,12 @@ cdef void i64_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4415,8 +4415,8 @@ cdef void i64_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4430,12 +4430,12 @@ cdef void i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4445,8 +4445,8 @@ cdef void i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4460,12 +4460,12 @@ cdef void i64_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4475,8 +4475,8 @@ cdef void i64_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4490,12 +4490,12 @@ cdef void i64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4505,8 +4505,8 @@ cdef void i64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4595,12 +4595,12 @@ cdef void i64_lt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4610,8 +4610,8 @@ cdef void i64_lt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) < signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4625,12 +4625,12 @@ cdef void i64_lt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4640,8 +4640,8 @@ cdef void i64_lt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) < signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4655,12 +4655,12 @@ cdef void i64_lt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4670,8 +4670,8 @@ cdef void i64_lt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) < signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4685,12 +4685,12 @@ cdef void i64_lt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4700,8 +4700,8 @@ cdef void i64_lt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) < signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4715,12 +4715,12 @@ cdef void i64_lt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4730,8 +4730,8 @@ cdef void i64_lt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) < signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4745,12 +4745,12 @@ cdef void i64_lt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4760,8 +4760,8 @@ cdef void i64_lt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) < signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4775,12 +4775,12 @@ cdef void i64_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4790,8 +4790,8 @@ cdef void i64_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) < signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4805,12 +4805,12 @@ cdef void i64_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4820,8 +4820,8 @@ cdef void i64_lt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) < signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4835,12 +4835,12 @@ cdef void i64_lt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4850,8 +4850,8 @@ cdef void i64_lt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) < signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4865,12 +4865,12 @@ cdef void i64_lt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4880,8 +4880,8 @@ cdef void i64_lt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) < signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4970,12 +4970,12 @@ cdef void i64_lt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -4985,8 +4985,8 @@ cdef void i64_lt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5000,12 +5000,12 @@ cdef void i64_lt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5015,8 +5015,8 @@ cdef void i64_lt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5030,12 +5030,12 @@ cdef void i64_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5045,8 +5045,8 @@ cdef void i64_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5060,12 +5060,12 @@ cdef void i64_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5075,8 +5075,8 @@ cdef void i64_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5090,12 +5090,12 @@ cdef void i64_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5105,8 +5105,8 @@ cdef void i64_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5120,12 +5120,12 @@ cdef void i64_lt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5135,8 +5135,8 @@ cdef void i64_lt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5150,12 +5150,12 @@ cdef void i64_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5165,8 +5165,8 @@ cdef void i64_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5180,12 +5180,12 @@ cdef void i64_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5195,8 +5195,8 @@ cdef void i64_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5210,12 +5210,12 @@ cdef void i64_lt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5225,8 +5225,8 @@ cdef void i64_lt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5240,12 +5240,12 @@ cdef void i64_lt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5255,8 +5255,8 @@ cdef void i64_lt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5345,12 +5345,12 @@ cdef void i64_gt_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5360,8 +5360,8 @@ cdef void i64_gt_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) > signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5375,12 +5375,12 @@ cdef void i64_gt_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5390,8 +5390,8 @@ cdef void i64_gt_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) > signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5405,12 +5405,12 @@ cdef void i64_gt_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5420,8 +5420,8 @@ cdef void i64_gt_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) > signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5435,12 +5435,12 @@ cdef void i64_gt_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5450,8 +5450,8 @@ cdef void i64_gt_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) > signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5465,12 +5465,12 @@ cdef void i64_gt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5480,8 +5480,8 @@ cdef void i64_gt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) > signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5495,12 +5495,12 @@ cdef void i64_gt_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5510,8 +5510,8 @@ cdef void i64_gt_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) > signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5525,12 +5525,12 @@ cdef void i64_gt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5540,8 +5540,8 @@ cdef void i64_gt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) > signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5555,12 +5555,12 @@ cdef void i64_gt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5570,8 +5570,8 @@ cdef void i64_gt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) > signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5585,12 +5585,12 @@ cdef void i64_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5600,8 +5600,8 @@ cdef void i64_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) > signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5615,12 +5615,12 @@ cdef void i64_gt_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5630,8 +5630,8 @@ cdef void i64_gt_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) > signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5720,12 +5720,12 @@ cdef void i64_gt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5735,8 +5735,8 @@ cdef void i64_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5750,12 +5750,12 @@ cdef void i64_gt_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5765,8 +5765,8 @@ cdef void i64_gt_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5780,12 +5780,12 @@ cdef void i64_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5795,8 +5795,8 @@ cdef void i64_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5810,12 +5810,12 @@ cdef void i64_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5825,8 +5825,8 @@ cdef void i64_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5840,12 +5840,12 @@ cdef void i64_gt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5855,8 +5855,8 @@ cdef void i64_gt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5870,12 +5870,12 @@ cdef void i64_gt_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5885,8 +5885,8 @@ cdef void i64_gt_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5900,12 +5900,12 @@ cdef void i64_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5915,8 +5915,8 @@ cdef void i64_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5930,12 +5930,12 @@ cdef void i64_gt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5945,8 +5945,8 @@ cdef void i64_gt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5960,12 +5960,12 @@ cdef void i64_gt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5975,8 +5975,8 @@ cdef void i64_gt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -5990,12 +5990,12 @@ cdef void i64_gt_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6005,8 +6005,8 @@ cdef void i64_gt_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6095,12 +6095,12 @@ cdef void i64_le_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6110,8 +6110,8 @@ cdef void i64_le_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) <= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6125,12 +6125,12 @@ cdef void i64_le_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6140,8 +6140,8 @@ cdef void i64_le_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) <= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6155,12 +6155,12 @@ cdef void i64_le_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6170,8 +6170,8 @@ cdef void i64_le_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) <= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6185,12 +6185,12 @@ cdef void i64_le_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6200,8 +6200,8 @@ cdef void i64_le_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) <= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6215,12 +6215,12 @@ cdef void i64_le_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6230,8 +6230,8 @@ cdef void i64_le_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) <= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6245,12 +6245,12 @@ cdef void i64_le_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6260,8 +6260,8 @@ cdef void i64_le_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) <= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6275,12 +6275,12 @@ cdef void i64_le_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6290,8 +6290,8 @@ cdef void i64_le_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) <= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6305,12 +6305,12 @@ cdef void i64_le_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6320,8 +6320,8 @@ cdef void i64_le_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) <= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6335,12 +6335,12 @@ cdef void i64_le_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6350,8 +6350,8 @@ cdef void i64_le_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) <= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6365,12 +6365,12 @@ cdef void i64_le_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6380,8 +6380,8 @@ cdef void i64_le_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) <= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6470,12 +6470,12 @@ cdef void i64_le_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6485,8 +6485,8 @@ cdef void i64_le_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6500,12 +6500,12 @@ cdef void i64_le_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6515,8 +6515,8 @@ cdef void i64_le_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6530,12 +6530,12 @@ cdef void i64_le_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6545,8 +6545,8 @@ cdef void i64_le_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6560,12 +6560,12 @@ cdef void i64_le_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6575,8 +6575,8 @@ cdef void i64_le_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6590,12 +6590,12 @@ cdef void i64_le_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6605,8 +6605,8 @@ cdef void i64_le_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6620,12 +6620,12 @@ cdef void i64_le_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6635,8 +6635,8 @@ cdef void i64_le_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6650,12 +6650,12 @@ cdef void i64_le_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6665,8 +6665,8 @@ cdef void i64_le_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6680,12 +6680,12 @@ cdef void i64_le_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6695,8 +6695,8 @@ cdef void i64_le_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6710,12 +6710,12 @@ cdef void i64_le_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6725,8 +6725,8 @@ cdef void i64_le_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6740,12 +6740,12 @@ cdef void i64_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6755,8 +6755,8 @@ cdef void i64_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6845,12 +6845,12 @@ cdef void i64_ge_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6860,8 +6860,8 @@ cdef void i64_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) >= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6875,12 +6875,12 @@ cdef void i64_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6890,8 +6890,8 @@ cdef void i64_ge_s_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) >= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6905,12 +6905,12 @@ cdef void i64_ge_s_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6920,8 +6920,8 @@ cdef void i64_ge_s_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) >= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6935,12 +6935,12 @@ cdef void i64_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6950,8 +6950,8 @@ cdef void i64_ge_s_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) >= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6965,12 +6965,12 @@ cdef void i64_ge_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6980,8 +6980,8 @@ cdef void i64_ge_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) >= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -6995,12 +6995,12 @@ cdef void i64_ge_s_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7010,8 +7010,8 @@ cdef void i64_ge_s_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) >= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7025,12 +7025,12 @@ cdef void i64_ge_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7040,8 +7040,8 @@ cdef void i64_ge_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) >= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7055,12 +7055,12 @@ cdef void i64_ge_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7070,8 +7070,8 @@ cdef void i64_ge_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) >= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7085,12 +7085,12 @@ cdef void i64_ge_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7100,8 +7100,8 @@ cdef void i64_ge_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if signed64(a) >= signed64(b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7115,12 +7115,12 @@ cdef void i64_ge_s_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7130,8 +7130,8 @@ cdef void i64_ge_s_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (signed64(a) >= signed64(b)):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7220,12 +7220,12 @@ cdef void i64_ge_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7235,8 +7235,8 @@ cdef void i64_ge_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7250,12 +7250,12 @@ cdef void i64_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7265,8 +7265,8 @@ cdef void i64_ge_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7280,12 +7280,12 @@ cdef void i64_ge_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7295,8 +7295,8 @@ cdef void i64_ge_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7310,12 +7310,12 @@ cdef void i64_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7325,8 +7325,8 @@ cdef void i64_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7340,12 +7340,12 @@ cdef void i64_ge_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7355,8 +7355,8 @@ cdef void i64_ge_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7370,12 +7370,12 @@ cdef void i64_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7385,8 +7385,8 @@ cdef void i64_ge_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7400,12 +7400,12 @@ cdef void i64_ge_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7415,8 +7415,8 @@ cdef void i64_ge_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7430,12 +7430,12 @@ cdef void i64_ge_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7445,8 +7445,8 @@ cdef void i64_ge_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7460,12 +7460,12 @@ cdef void i64_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7475,8 +7475,8 @@ cdef void i64_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7490,12 +7490,12 @@ cdef void i64_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7505,8 +7505,8 @@ cdef void i64_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7595,12 +7595,12 @@ cdef void f32_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7610,8 +7610,8 @@ cdef void f32_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7625,12 +7625,12 @@ cdef void f32_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7640,8 +7640,8 @@ cdef void f32_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7655,12 +7655,12 @@ cdef void f32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7670,8 +7670,8 @@ cdef void f32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7685,12 +7685,12 @@ cdef void f32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7700,8 +7700,8 @@ cdef void f32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7715,12 +7715,12 @@ cdef void f32_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7730,8 +7730,8 @@ cdef void f32_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7745,12 +7745,12 @@ cdef void f32_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7760,8 +7760,8 @@ cdef void f32_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7775,12 +7775,12 @@ cdef void f32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7790,8 +7790,8 @@ cdef void f32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7805,12 +7805,12 @@ cdef void f32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7820,8 +7820,8 @@ cdef void f32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7835,12 +7835,12 @@ cdef void f32_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7850,8 +7850,8 @@ cdef void f32_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7865,12 +7865,12 @@ cdef void f32_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7880,8 +7880,8 @@ cdef void f32_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7970,12 +7970,12 @@ cdef void f32_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -7985,8 +7985,8 @@ cdef void f32_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8000,12 +8000,12 @@ cdef void f32_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8015,8 +8015,8 @@ cdef void f32_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8030,12 +8030,12 @@ cdef void f32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8045,8 +8045,8 @@ cdef void f32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8060,12 +8060,12 @@ cdef void f32_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8075,8 +8075,8 @@ cdef void f32_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8090,12 +8090,12 @@ cdef void f32_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8105,8 +8105,8 @@ cdef void f32_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8120,12 +8120,12 @@ cdef void f32_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8135,8 +8135,8 @@ cdef void f32_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8150,12 +8150,12 @@ cdef void f32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8165,8 +8165,8 @@ cdef void f32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8180,12 +8180,12 @@ cdef void f32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8195,8 +8195,8 @@ cdef void f32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8210,12 +8210,12 @@ cdef void f32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8225,8 +8225,8 @@ cdef void f32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8240,12 +8240,12 @@ cdef void f32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8255,8 +8255,8 @@ cdef void f32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8345,12 +8345,12 @@ cdef void f32_lt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8360,8 +8360,8 @@ cdef void f32_lt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8375,12 +8375,12 @@ cdef void f32_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8390,8 +8390,8 @@ cdef void f32_lt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8405,12 +8405,12 @@ cdef void f32_lt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8420,8 +8420,8 @@ cdef void f32_lt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8435,12 +8435,12 @@ cdef void f32_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8450,8 +8450,8 @@ cdef void f32_lt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8465,12 +8465,12 @@ cdef void f32_lt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8480,8 +8480,8 @@ cdef void f32_lt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8495,12 +8495,12 @@ cdef void f32_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8510,8 +8510,8 @@ cdef void f32_lt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8525,12 +8525,12 @@ cdef void f32_lt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8540,8 +8540,8 @@ cdef void f32_lt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8555,12 +8555,12 @@ cdef void f32_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8570,8 +8570,8 @@ cdef void f32_lt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8585,12 +8585,12 @@ cdef void f32_lt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8600,8 +8600,8 @@ cdef void f32_lt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8615,12 +8615,12 @@ cdef void f32_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8630,8 +8630,8 @@ cdef void f32_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8720,12 +8720,12 @@ cdef void f32_gt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8735,8 +8735,8 @@ cdef void f32_gt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8750,12 +8750,12 @@ cdef void f32_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8765,8 +8765,8 @@ cdef void f32_gt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8780,12 +8780,12 @@ cdef void f32_gt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8795,8 +8795,8 @@ cdef void f32_gt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8810,12 +8810,12 @@ cdef void f32_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8825,8 +8825,8 @@ cdef void f32_gt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8840,12 +8840,12 @@ cdef void f32_gt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8855,8 +8855,8 @@ cdef void f32_gt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8870,12 +8870,12 @@ cdef void f32_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8885,8 +8885,8 @@ cdef void f32_gt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8900,12 +8900,12 @@ cdef void f32_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8915,8 +8915,8 @@ cdef void f32_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8930,12 +8930,12 @@ cdef void f32_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8945,8 +8945,8 @@ cdef void f32_gt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8960,12 +8960,12 @@ cdef void f32_gt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8975,8 +8975,8 @@ cdef void f32_gt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -8990,12 +8990,12 @@ cdef void f32_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9005,8 +9005,8 @@ cdef void f32_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9095,12 +9095,12 @@ cdef void f32_le_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9110,8 +9110,8 @@ cdef void f32_le_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9125,12 +9125,12 @@ cdef void f32_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9140,8 +9140,8 @@ cdef void f32_le_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9155,12 +9155,12 @@ cdef void f32_le_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9170,8 +9170,8 @@ cdef void f32_le_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9185,12 +9185,12 @@ cdef void f32_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9200,8 +9200,8 @@ cdef void f32_le_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9215,12 +9215,12 @@ cdef void f32_le_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9230,8 +9230,8 @@ cdef void f32_le_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9245,12 +9245,12 @@ cdef void f32_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9260,8 +9260,8 @@ cdef void f32_le_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9275,12 +9275,12 @@ cdef void f32_le_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9290,8 +9290,8 @@ cdef void f32_le_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9305,12 +9305,12 @@ cdef void f32_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9320,8 +9320,8 @@ cdef void f32_le_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9335,12 +9335,12 @@ cdef void f32_le_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9350,8 +9350,8 @@ cdef void f32_le_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9365,12 +9365,12 @@ cdef void f32_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9380,8 +9380,8 @@ cdef void f32_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9470,12 +9470,12 @@ cdef void f32_ge_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9485,8 +9485,8 @@ cdef void f32_ge_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9500,12 +9500,12 @@ cdef void f32_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9515,8 +9515,8 @@ cdef void f32_ge_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9530,12 +9530,12 @@ cdef void f32_ge_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9545,8 +9545,8 @@ cdef void f32_ge_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9560,12 +9560,12 @@ cdef void f32_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9575,8 +9575,8 @@ cdef void f32_ge_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9590,12 +9590,12 @@ cdef void f32_ge_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9605,8 +9605,8 @@ cdef void f32_ge_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9620,12 +9620,12 @@ cdef void f32_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9635,8 +9635,8 @@ cdef void f32_ge_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9650,12 +9650,12 @@ cdef void f32_ge_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9665,8 +9665,8 @@ cdef void f32_ge_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9680,12 +9680,12 @@ cdef void f32_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9695,8 +9695,8 @@ cdef void f32_ge_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9710,12 +9710,12 @@ cdef void f32_ge_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9725,8 +9725,8 @@ cdef void f32_ge_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9740,12 +9740,12 @@ cdef void f32_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f32_ge_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9755,8 +9755,8 @@ cdef void f32_ge_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9845,12 +9845,12 @@ cdef void f64_eq_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9860,8 +9860,8 @@ cdef void f64_eq_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9875,12 +9875,12 @@ cdef void f64_eq_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9890,8 +9890,8 @@ cdef void f64_eq_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9905,12 +9905,12 @@ cdef void f64_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9920,8 +9920,8 @@ cdef void f64_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9935,12 +9935,12 @@ cdef void f64_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9950,8 +9950,8 @@ cdef void f64_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9965,12 +9965,12 @@ cdef void f64_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9980,8 +9980,8 @@ cdef void f64_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -9995,12 +9995,12 @@ cdef void f64_eq_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10010,8 +10010,8 @@ cdef void f64_eq_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10025,12 +10025,12 @@ cdef void f64_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10040,8 +10040,8 @@ cdef void f64_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10055,12 +10055,12 @@ cdef void f64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10070,8 +10070,8 @@ cdef void f64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10085,12 +10085,12 @@ cdef void f64_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10100,8 +10100,8 @@ cdef void f64_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a == b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10115,12 +10115,12 @@ cdef void f64_eq_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10130,8 +10130,8 @@ cdef void f64_eq_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a == b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10220,12 +10220,12 @@ cdef void f64_ne_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10235,8 +10235,8 @@ cdef void f64_ne_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10250,12 +10250,12 @@ cdef void f64_ne_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10265,8 +10265,8 @@ cdef void f64_ne_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10280,12 +10280,12 @@ cdef void f64_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10295,8 +10295,8 @@ cdef void f64_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10310,12 +10310,12 @@ cdef void f64_ne_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10325,8 +10325,8 @@ cdef void f64_ne_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10340,12 +10340,12 @@ cdef void f64_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10355,8 +10355,8 @@ cdef void f64_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10370,12 +10370,12 @@ cdef void f64_ne_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10385,8 +10385,8 @@ cdef void f64_ne_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10400,12 +10400,12 @@ cdef void f64_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10415,8 +10415,8 @@ cdef void f64_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10430,12 +10430,12 @@ cdef void f64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10445,8 +10445,8 @@ cdef void f64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10460,12 +10460,12 @@ cdef void f64_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10475,8 +10475,8 @@ cdef void f64_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a != b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10490,12 +10490,12 @@ cdef void f64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10505,8 +10505,8 @@ cdef void f64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a != b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10595,12 +10595,12 @@ cdef void f64_lt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10610,8 +10610,8 @@ cdef void f64_lt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10625,12 +10625,12 @@ cdef void f64_lt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10640,8 +10640,8 @@ cdef void f64_lt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10655,12 +10655,12 @@ cdef void f64_lt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10670,8 +10670,8 @@ cdef void f64_lt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10685,12 +10685,12 @@ cdef void f64_lt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10700,8 +10700,8 @@ cdef void f64_lt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10715,12 +10715,12 @@ cdef void f64_lt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10730,8 +10730,8 @@ cdef void f64_lt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10745,12 +10745,12 @@ cdef void f64_lt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10760,8 +10760,8 @@ cdef void f64_lt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10775,12 +10775,12 @@ cdef void f64_lt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10790,8 +10790,8 @@ cdef void f64_lt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10805,12 +10805,12 @@ cdef void f64_lt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10820,8 +10820,8 @@ cdef void f64_lt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10835,12 +10835,12 @@ cdef void f64_lt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10850,8 +10850,8 @@ cdef void f64_lt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a < b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10865,12 +10865,12 @@ cdef void f64_lt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10880,8 +10880,8 @@ cdef void f64_lt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a < b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10970,12 +10970,12 @@ cdef void f64_gt_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -10985,8 +10985,8 @@ cdef void f64_gt_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11000,12 +11000,12 @@ cdef void f64_gt_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11015,8 +11015,8 @@ cdef void f64_gt_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11030,12 +11030,12 @@ cdef void f64_gt_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11045,8 +11045,8 @@ cdef void f64_gt_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11060,12 +11060,12 @@ cdef void f64_gt_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11075,8 +11075,8 @@ cdef void f64_gt_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11090,12 +11090,12 @@ cdef void f64_gt_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11105,8 +11105,8 @@ cdef void f64_gt_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11120,12 +11120,12 @@ cdef void f64_gt_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11135,8 +11135,8 @@ cdef void f64_gt_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11150,12 +11150,12 @@ cdef void f64_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11165,8 +11165,8 @@ cdef void f64_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11180,12 +11180,12 @@ cdef void f64_gt_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11195,8 +11195,8 @@ cdef void f64_gt_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11210,12 +11210,12 @@ cdef void f64_gt_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11225,8 +11225,8 @@ cdef void f64_gt_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a > b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11240,12 +11240,12 @@ cdef void f64_gt_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11255,8 +11255,8 @@ cdef void f64_gt_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a > b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11345,12 +11345,12 @@ cdef void f64_le_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11360,8 +11360,8 @@ cdef void f64_le_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11375,12 +11375,12 @@ cdef void f64_le_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11390,8 +11390,8 @@ cdef void f64_le_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11405,12 +11405,12 @@ cdef void f64_le_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11420,8 +11420,8 @@ cdef void f64_le_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11435,12 +11435,12 @@ cdef void f64_le_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11450,8 +11450,8 @@ cdef void f64_le_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11465,12 +11465,12 @@ cdef void f64_le_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11480,8 +11480,8 @@ cdef void f64_le_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11495,12 +11495,12 @@ cdef void f64_le_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11510,8 +11510,8 @@ cdef void f64_le_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11525,12 +11525,12 @@ cdef void f64_le_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11540,8 +11540,8 @@ cdef void f64_le_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11555,12 +11555,12 @@ cdef void f64_le_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11570,8 +11570,8 @@ cdef void f64_le_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11585,12 +11585,12 @@ cdef void f64_le_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11600,8 +11600,8 @@ cdef void f64_le_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a <= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11615,12 +11615,12 @@ cdef void f64_le_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11630,8 +11630,8 @@ cdef void f64_le_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a <= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11720,12 +11720,12 @@ cdef void f64_ge_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11735,8 +11735,8 @@ cdef void f64_ge_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11750,12 +11750,12 @@ cdef void f64_ge_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11765,8 +11765,8 @@ cdef void f64_ge_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11780,12 +11780,12 @@ cdef void f64_ge_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11795,8 +11795,8 @@ cdef void f64_ge_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11810,12 +11810,12 @@ cdef void f64_ge_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11825,8 +11825,8 @@ cdef void f64_ge_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11840,12 +11840,12 @@ cdef void f64_ge_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11855,8 +11855,8 @@ cdef void f64_ge_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11870,12 +11870,12 @@ cdef void f64_ge_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11885,8 +11885,8 @@ cdef void f64_ge_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11900,12 +11900,12 @@ cdef void f64_ge_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11915,8 +11915,8 @@ cdef void f64_ge_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11930,12 +11930,12 @@ cdef void f64_ge_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11945,8 +11945,8 @@ cdef void f64_ge_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11960,12 +11960,12 @@ cdef void f64_ge_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11975,8 +11975,8 @@ cdef void f64_ge_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if a >= b:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -11990,12 +11990,12 @@ cdef void f64_ge_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>pc.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_ge_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -12005,8 +12005,8 @@ cdef void f64_ge_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 f
     if not (a >= b):
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef Handler table[960]

@@ -57,12 +57,12 @@ cdef void branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -74,12 +74,12 @@ cdef void branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void branch_unless_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -91,12 +91,12 @@ cdef void branch_unless_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -108,12 +108,12 @@ cdef void branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
             ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
             return
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= pc.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
-            return
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void enter_0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -239,8 +239,8 @@ cdef void branch_if_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if <u32>fp[pc.a] != 0:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -248,8 +248,8 @@ cdef void branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fue
     if <u32>acc != 0:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void branch_unless_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -257,8 +257,8 @@ cdef void branch_unless_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if <u32>fp[pc.a] == 0:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void branch_unless_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -266,8 +266,8 @@ cdef void branch_unless_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     if <u32>acc == 0:
         to = at(pc, pc.d)
         to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void enter_0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:

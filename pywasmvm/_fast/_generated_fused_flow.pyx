@@ -9,6 +9,126 @@ from .numeric cimport *
 from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
 
 
+cdef void i32_add_si_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_eq_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_eq_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_eq_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_eq_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
@@ -25,12 +145,12 @@ cdef void i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 a
             ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
             return
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -45,13 +165,93 @@ cdef void i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, 
     if a_1 != b_1:
         to_1 = at(p1, p1.d)
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_ss_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__i32_ne_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ne_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
@@ -65,17 +265,17 @@ cdef void i32_add_ss_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64
             ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
             return
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_ss_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
+    cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
@@ -85,8 +285,5870 @@ cdef void i32_add_ss_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx
     if a_1 < b_1:
         to_1 = at(p1, p1.d)
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_lt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if signed32(a_1) > signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if signed32(a_1) > signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_s_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if signed32(a_1) > signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_s_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if signed32(a_1) > signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if signed32(a_1) > signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if signed32(a_1) > signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ge_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 >= b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ge_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 >= b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ge_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 >= b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ge_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 >= b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 >= b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 >= b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_le_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 <= b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_le_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 <= b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_le_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 <= b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_le_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 <= b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_le_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 <= b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_le_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 <= b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_if_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>fp[pc.a] != 0:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_if_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>fp[pc.a] != 0:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_if_s_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>fp[pc.a] != 0:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_if_s__i32_add_si_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>fp[pc.a] != 0:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void branch_if_s_free__i32_add_si_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef Ins* to
+    if <u32>fp[pc.a] != 0:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__copy_s__i32_and_ai_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if a_3 == b_3:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i32_add_ss_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = <Ins*>fp[p2.b]
+    cdef Ins* call_2 = to_2 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_2.a
+    fuel -= call_2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, call_2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 index_1 = <u32>fp[p1.a]
+    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
+    cdef Ins* to_1 = at(entry_1, entry_1.d)
+    fuel -= entry_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, entry_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a__i32_and_ai_a__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc != 0:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a__i32_and_ai_a__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc != 0:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a__i32_and_sa_s__branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc == 0:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a__i32_and_sa_s__branch_unless_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc == 0:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 != b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 != b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_load8_s_s_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(extend8_s32(x_1))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_load8_s_s_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(extend8_s32(x_1))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_sub_ss_a__i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if signed32(a_2) < signed32(b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_sub_ss_a__i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if signed32(a_2) < signed32(b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>fp[p1.a] != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__branch_if_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>fp[p1.a] != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__branch_if_s__branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>fp[p1.a] != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>fp[p2.a] != 0:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__branch_if_s_free__branch_if_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>fp[p1.a] != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>fp[p2.a] != 0:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__charge__i64_ge_s_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = fp[p2.b]
+    cdef Ins* to_2
+    if not (signed64(a_2) >= signed64(b_2)):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__copy_s__charge__i32_le_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>fp[p3.b]
+    cdef Ins* to_3
+    if signed32(a_3) <= signed32(b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_add_si_s__branch_if_a__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_eq_si_br0__copy_s__branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>fp[p3.a] != 0:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_eq_si_br0_free__copy_s__branch_if_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>fp[p3.a] != 0:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_load8_u_s_s__i32_eq_ai_br0__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_load8_u_s_s__i32_eq_ai_br0_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_lt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_lt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__global_get_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__global_get_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__global_get_a__i32_lt_s_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (signed32(a_2) < signed32(b_2)):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__global_get_a__i32_lt_s_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (signed32(a_2) < signed32(b_2)):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__i32_load_s_a__i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__i32_load_s_a__i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__i32_load_s_s__i32_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__i32_load_s_s__i32_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__i32_load_s_s__i32_load_s_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__i32_load_s_s__i32_load_s_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__i32_load_s_s__i32_load_s_a__i32_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    acc = <u32>(a_3 * b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__i32_load_s_s__i32_load_s_a__i32_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    acc = <u32>(a_3 * b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0__i32_load_s_s__i32_mul_sa_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 * b_2)
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = <Ins*>fp[p3.b]
+    cdef Ins* call_3 = to_3 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_3.a
+    fuel -= call_3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, call_3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_0_free__i32_load_s_s__i32_mul_sa_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 * b_2)
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = <Ins*>fp[p3.b]
+    cdef Ins* call_3 = to_3 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_3.a
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__const_a__i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 - b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__const_a__i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    acc = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 - b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__const_a__i32_sub_as_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 - b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_3 = ld8(mem + ea_3)
+    acc = <u32>(x_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__const_a__i32_sub_as_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    acc = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 - b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_3 = ld8(mem + ea_3)
+    acc = <u32>(x_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__const_s__i32_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__const_s__i32_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__global_get_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__global_get_s__charge__switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 index_3 = <u32>fp[p3.a]
+    cdef Ins* entry_3 = p3 + 1 + (index_3 if index_3 < <u32>p3.imm else <u32>p3.imm)
+    cdef Ins* to_3 = at(entry_3, entry_3.d)
+    fuel -= entry_3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, entry_3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__global_get_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__global_get_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__global_get_s__switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 index_2 = <u32>fp[p2.a]
+    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
+    cdef Ins* to_2 = at(entry_2, entry_2.d)
+    fuel -= entry_2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, entry_2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__global_get_s__switch_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 index_2 = <u32>fp[p2.a]
+    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
+    cdef Ins* to_2 = at(entry_2, entry_2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__i32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__i32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__i32_ge_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if signed32(a_1) >= signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__i32_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if signed32(a_1) >= signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__i32_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 >= b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__i32_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 >= b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__i32_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 > b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__i32_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 > b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n__i32_load_s_s__i32_or_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 | b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void enter_n_free__i32_load_s_s__i32_or_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef i64 depth = ctx.depth + 1
+    cdef u64* p = fp + pc.a
+    cdef u64* end = p + pc.b
+    if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
+        ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    while p < end:
+        p[0] = 0
+        p += 1
+    fp[pc.d] = acc
+    ctx.depth = depth
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 | b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_sa_a__f64_gt_ai_a__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&p1.imm)
+    acc = <u32>(a_1 > b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_sa_a__f64_gt_ai_a__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&p1.imm)
+    acc = <u32>(a_1 > b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__f64_add_sa_a__f64_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
         p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&p2.imm)
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__f64_add_sa_a__f64_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&p2.imm)
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if not (a_1 >= b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if not (a_1 >= b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    cdef Ins* to_3
+    if not (a_3 <= b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    cdef Ins* to_3
+    if not (a_3 <= b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>fp[p1.a] != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__branch_if_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>fp[p1.a] != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__branch_if_s__charge__i64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>fp[p1.a] != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_3 = ld64(mem + ea_3)
+    acc = <u64>(x_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__global_get_a__i32_ge_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if not (a_2 >= b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__global_get_a__i32_ge_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if not (a_2 >= b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__return_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = fp[p1.a]
+    ctx.depth -= 1
+    fp -= call_1.a
+    fuel -= call_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__return_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = fp[p1.a]
+    ctx.depth -= 1
+    fp -= call_1.a
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_store_ai__i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = p1.b
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_store_ai__i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = p1.b
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 index_1 = <u32>acc
+    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
+    cdef Ins* to_1 = at(entry_1, entry_1.d)
+    fuel -= entry_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, entry_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__switch_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 index_1 = <u32>acc
+    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
+    cdef Ins* to_1 = at(entry_1, entry_1.d)
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__i32_gt_u_ai_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 > b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__i32_gt_u_ai_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 > b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_as_a__i32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_as_a__i32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_s__i32_load_a_s__i32_and_ai_a__branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc == 0:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_s__i32_load_a_s__i32_and_ai_a__branch_unless_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc == 0:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_add_as_a__i32_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if not (a_2 != b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_add_as_a__i32_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if not (a_2 != b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0__i32_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 & b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0_free__i32_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 < b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 & b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_a__i32_store_sa__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    cdef u32 b_2 = <u32>acc
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_2 = mem + ea_2
+    st32(p_2, <u32>(b_2))
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_a__i32_store_sa__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    cdef u32 b_2 = <u32>acc
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_2 = mem + ea_2
+    st32(p_2, <u32>(b_2))
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_s__i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_s__i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -117,12 +6179,12 @@ cdef void i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0(Ins* pc, u6
             ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
             return
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -149,19 +6211,68 @@ cdef void i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0_free(Ins* p
     if a_3 < b_3:
         to_3 = at(p3, p3.d)
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
         return
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i64_store_ai__i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 b_1 = pair(&p1.b)
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st64(p_1, b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc != 0:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i64_store_ai__i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 b_1 = pair(&p1.b)
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st64(p_1, b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc != 0:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -178,12 +6289,12 @@ cdef void i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc
             ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
             return
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -196,450 +6307,62 @@ cdef void i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u6
     if <u32>acc != 0:
         to_1 = at(p1, p1.d)
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 > b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 > b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__i32_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__i32_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
         return
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void const_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = at(p1, p1.d)
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = at(p1, p1.d)
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ss_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    fuel -= call_1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ss_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
+    cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
+    fp[p1.d] = p1.imm
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
+    cdef u32 a_2 = <u32>fp[p2.a]
     cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 > b_2:
-        to_2 = at(p2, p2.d)
-        fuel -= p2.c
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if signed32(a_3) < signed32(b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
         if unlikely(fuel < 0):
-            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
             return
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p2.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
+    cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
+    fp[p1.d] = p1.imm
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
+    cdef u32 a_2 = <u32>fp[p2.a]
     cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 > b_2:
-        to_2 = at(p2, p2.d)
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef Ins* to_2
-    if <u32>acc != 0:
-        to_2 = at(p2, p2.d)
-        fuel -= p2.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
-            return
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p2.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef Ins* to_2
-    if <u32>acc != 0:
-        to_2 = at(p2, p2.d)
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    cdef Ins* to_1
-    if a_1 != b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p1.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    cdef Ins* to_1
-    if a_1 != b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = at(p1, p1.d)
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if signed32(a_3) < signed32(b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = at(p1, p1.d)
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_load8_u_s_a__switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 index_2 = <u32>acc
-    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
-    cdef Ins* to_2 = at(entry_2, entry_2.d)
-    fuel -= entry_2.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_2, fp, mem, ctx, entry_2.c, fuel, facc, sacc)
-        return
-    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_load8_u_s_a__switch_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 index_2 = <u32>acc
-    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
-    cdef Ins* to_2 = at(entry_2, entry_2.d)
-    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_s_a__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1
-    if <u32>acc != 0:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_s_a__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1
-    if <u32>acc != 0:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 index_1 = <u32>acc
-    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
-    cdef Ins* to_1 = at(entry_1, entry_1.d)
-    fuel -= entry_1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, entry_1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__switch_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 index_1 = <u32>acc
-    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
-    cdef Ins* to_1 = at(entry_1, entry_1.d)
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_s_s__i32_add_ai_a__switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 index_2 = <u32>acc
-    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
-    cdef Ins* to_2 = at(entry_2, entry_2.d)
-    fuel -= entry_2.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_2, fp, mem, ctx, entry_2.c, fuel, facc, sacc)
-        return
-    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_s_s__i32_add_ai_a__switch_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 index_2 = <u32>acc
-    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
-    cdef Ins* to_2 = at(entry_2, entry_2.d)
-    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__copy_s__i32_gt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -661,12 +6384,12 @@ cdef void i32_add_si_s__copy_s__i32_gt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* 
             ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
             return
         to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p2.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__copy_s__i32_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -684,228 +6407,64 @@ cdef void i32_add_si_s__copy_s__i32_gt_u_ss_br0_free(Ins* pc, u64* fp, u8* mem, 
     if a_2 > b_2:
         to_2 = at(p2, p2.d)
         to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void charge__i32_add_ss_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fuel -= pc.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
         return
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef Ins* to_2 = <Ins*>fp[p2.b]
-    cdef Ins* call_2 = to_2 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_2.a
-    fuel -= call_2.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_2, fp, mem, ctx, call_2.c, fuel, facc, sacc)
-        return
-    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a >> (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 ^ b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef Ins* to_3
-    if <u32>acc != 0:
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a >> (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 ^ b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef Ins* to_3
-    if <u32>acc != 0:
-        to_3 = at(p3, p3.d)
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_s__branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1
-    if <u32>fp[p1.a] != 0:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_s__branch_if_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1
-    if <u32>fp[p1.a] != 0:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_a_s__i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>fp[p1.b]
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p1.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_a_s__i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>fp[p1.b]
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__copy_s__i32_gt_u_ss_br0__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
+    acc = fp[p1.a]
     fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 4 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    cdef u32 x_2 = ld32(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
     cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>fp[p3.b]
-    cdef Ins* to_3
-    if a_3 < b_3:
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p3.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__copy_s__i32_gt_u_ss_br0_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
+    acc = fp[p1.a]
     fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 4 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    cdef u32 x_2 = ld32(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
     cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>fp[p3.b]
-    cdef Ins* to_3
-    if a_3 < b_3:
-        to_3 = at(p3, p3.d)
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__global_set_a__return_i(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -944,260 +6503,226 @@ cdef void i32_add_si_s__global_set_a__return_i_free(Ins* pc, u64* fp, u8* mem, C
     to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_a__i32_load8_u_a_s__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
     fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
     cdef Ins* to_2
-    if a_2 != b_2:
+    if <u32>acc != 0:
         to_2 = at(p2, p2.d)
         fuel -= p2.c
         if unlikely(fuel < 0):
             ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
             return
         to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p2.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_load8_u_a_s__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    cdef Ins* to_2
-    if a_2 != b_2:
-        to_2 = at(p2, p2.d)
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__branch_if_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1
-    if <u32>fp[p1.a] != 0:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__branch_if_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1
-    if <u32>fp[p1.a] != 0:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_gt_ai_a__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = facc
-    cdef double b = ldd(&pc.imm)
-    acc = <u32>(a > b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_gt_ai_a__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = facc
-    cdef double b = ldd(&pc.imm)
-    acc = <u32>(a > b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a]
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    fuel -= p2.c
+    fuel -= p2.b
     if unlikely(fuel < 0):
-        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
         return
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_add_sa_a__f64_gt_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&p1.imm)
-    cdef Ins* to_1
-    if a_1 > b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_add_sa_a__f64_gt_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&p1.imm)
-    cdef Ins* to_1
-    if a_1 > b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_si_a__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    cdef Ins* to_1
-    if a_1 != b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p1.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_and_si_a__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__i32_add_si_s__i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    cdef Ins* to_1
-    if a_1 != b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_mul_sa_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    fuel -= call_1.c
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if a_3 != b_3:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
     if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
         return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_mul_sa_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__i32_add_si_s__i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a * b)
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if a_3 != b_3:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_si_s__i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_si_s__i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>fp[p3.b]
+    cdef Ins* to_3
+    if a_3 < b_3:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>fp[p3.b]
+    cdef Ins* to_3
+    if a_3 < b_3:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1260,12 +6785,12 @@ cdef void i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a(Ins* pc, u64*
             ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
             return
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1290,8 +6815,2626 @@ cdef void i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a_free(Ins* pc,
     if <u32>acc != 0:
         to_3 = at(p3, p3.d)
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 > b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_a_a__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 != b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_a_a__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 != b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_s_a__switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 index_2 = <u32>acc
+    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
+    cdef Ins* to_2 = at(entry_2, entry_2.d)
+    fuel -= entry_2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, entry_2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_s_a__switch_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 index_2 = <u32>acc
+    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
+    cdef Ins* to_2 = at(entry_2, entry_2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_s_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_s_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>acc != 0:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    fuel -= call_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 > b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc == 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__branch_unless_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc == 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_s__i32_eq_ai_br0__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_s__i32_eq_ai_br0_free__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_sa_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_sa_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_sa_s__branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc == 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_sa_s__branch_unless_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc == 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_a__branch_unless_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc == 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_a__branch_unless_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc == 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_a__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_a__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_a__i32_ne_sa_br0__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 < b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_br0__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_br0_free__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_br0__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_br0_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_br0__i32_add_si_s__i32_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_br0_free__i32_add_si_s__i32_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_si_br0__i32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_si_br0_free__i32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a == b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_ai_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_ai_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a > b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_si_br0__i32_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 * b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_gt_u_si_br0_free__i32_mul_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a > b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 * b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_s_s_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_s_s_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_s_s_s__i32_eq_ai_br0__i32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_s_s_s__i32_eq_ai_br0_free__i32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(extend8_s32(x))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if a_2 == b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_ne_sa_br0__i32_add_si_s__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    cdef Ins* to_3
+    if a_3 != b_3:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_a__i32_ne_sa_br0_free__i32_add_si_s__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if a_1 != b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    cdef Ins* to_3
+    if a_3 != b_3:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_eq_ai_br0__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_a_s__i32_eq_ai_br0_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if a_1 == b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__branch_if_a__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__branch_if_a_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__branch_if_a__i32_add_si_s__i32_gt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if a_3 > b_3:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__branch_if_a_free__i32_add_si_s__i32_gt_u_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1
+    if <u32>acc != 0:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if a_3 > b_3:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 index_1 = <u32>acc
+    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
+    cdef Ins* to_1 = at(entry_1, entry_1.d)
+    fuel -= entry_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, entry_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__switch_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 index_1 = <u32>acc
+    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
+    cdef Ins* to_1 = at(entry_1, entry_1.d)
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_add_ai_a__switch_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 index_2 = <u32>acc
+    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
+    cdef Ins* to_2 = at(entry_2, entry_2.d)
+    fuel -= entry_2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, entry_2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_add_ai_a__switch_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 index_2 = <u32>acc
+    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
+    cdef Ins* to_2 = at(entry_2, entry_2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if not (a_1 <= b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef Ins* to_1
+    if not (a_1 <= b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_store_sa__i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_store_sa__i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_store_sa__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_store_sa__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_lt_u_as_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_lt_u_as_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    cdef Ins* to_1
+    if a_1 < b_1:
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_and_ai_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 == b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_and_ai_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 == b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_s_ss_br0__return_0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) < signed32(b):
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    ctx.depth -= 1
+    fp -= call_1.a
+    fuel -= call_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_s_ss_br0_free__return_0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if signed32(a) < signed32(b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    ctx.depth -= 1
+    fp -= call_1.a
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ai_s__i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 < b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if not (a_3 == b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ai_s__i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 < b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if not (a_3 == b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a < b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 == b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a < b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 == b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_si_br1__i32_shl_si_a__i32_add_as_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 << (b_3 & 31))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_si_br1_free__i32_shl_si_a__i32_add_as_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 << (b_3 & 31))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ss_br1__i32_load16_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ss_br1_free__i32_load16_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ss_br1__i32_load16_u_s_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ss_br1_free__i32_load16_u_s_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ss_br1__i32_load16_u_s_s__i32_lt_u_ai_br1__i32_store8_ss(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>fp[p3.d]
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st8(p_3, <u8>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ss_br1_free__i32_load16_u_s_s__i32_lt_u_ai_br1_free__i32_store8_ss(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    cdef Ins* to
+    if not (a < b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>fp[p3.d]
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st8(p_3, <u8>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_mul_sa_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    fuel -= call_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_mul_sa_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    acc = <u64>(a_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    cdef Ins* to_3
+    if a_3 >= b_3:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    acc = <u64>(a_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    cdef Ins* to_3
+    if a_3 >= b_3:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_sa_br0__i32_add_si_s__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if a_2 != b_2:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_sa_br0_free__i32_add_si_s__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if a_2 != b_2:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_si_br0__i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= pc.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.b, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ne_si_br0_free__i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    cdef Ins* to
+    if a != b:
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_or_sa_a__i32_store_sa__return_0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = <Ins*>fp[p2.b]
+    cdef Ins* call_2 = to_2 - 1
+    ctx.depth -= 1
+    fp -= call_2.a
+    fuel -= call_2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, call_2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_or_sa_a__i32_store_sa__return_0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = <Ins*>fp[p2.b]
+    cdef Ins* call_2 = to_2 - 1
+    ctx.depth -= 1
+    fp -= call_2.a
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_or_si_a__i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if not (a_3 < b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_or_si_a__i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if not (a_3 < b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_ai_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    fuel -= call_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_ai_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_ai_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >> (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    fuel -= call_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_ai_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >> (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    fp[0] = acc
+    ctx.depth -= 1
+    fp -= call_1.a
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >> (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc != 0:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >> (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3
+    if <u32>acc != 0:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_store8_sa__i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1318,12 +9461,12 @@ cdef void i32_store8_sa__i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, 
             ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
             return
         to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p2.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_store8_sa__i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1346,588 +9489,54 @@ cdef void i32_store8_sa__i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* 
     if a_2 != b_2:
         to_2 = at(p2, p2.d)
         to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_s__switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 index_1 = <u32>fp[p1.a]
-    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
-    cdef Ins* to_1 = at(entry_1, entry_1.d)
-    fuel -= entry_1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, entry_1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_s__switch_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 index_1 = <u32>fp[p1.a]
-    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
-    cdef Ins* to_1 = at(entry_1, entry_1.d)
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>p3.imm
-    cdef Ins* to_3
-    if a_3 != b_3:
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>p3.imm
-    cdef Ins* to_3
-    if a_3 != b_3:
-        to_3 = at(p3, p3.d)
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = at(p1, p1.d)
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = at(p1, p1.d)
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 != b_2:
-        to_2 = at(p2, p2.d)
-        fuel -= p2.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
-            return
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p2.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 != b_2:
-        to_2 = at(p2, p2.d)
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_a_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_a_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 == b_2:
-        to_2 = at(p2, p2.d)
-        fuel -= p2.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
-            return
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p2.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 == b_2:
-        to_2 = at(p2, p2.d)
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 1 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_2 = ld8(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>p3.imm
-    cdef Ins* to_3
-    if a_3 == b_3:
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 1 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_2 = ld8(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>p3.imm
-    cdef Ins* to_3
-    if a_3 == b_3:
-        to_3 = at(p3, p3.d)
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a]
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    fuel -= p2.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
         return
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_load_s_a__i64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
+cdef void i32_store_as__i32_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
     cdef Ins* to_1
-    if not (a_1 == b_1):
+    if not (a_1 < b_1):
         to_1 = at(p1, p1.d)
         fuel -= p1.c
         if unlikely(fuel < 0):
             ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
             return
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_load_s_a__i64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
+cdef void i32_store_as__i32_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    cdef Ins* to_1
-    if not (a_1 == b_1):
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_ne_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
     cdef u32 b_1 = <u32>p1.imm
     cdef Ins* to_1
-    if a_1 != b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_ne_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 != b_1:
+    if not (a_1 < b_1):
         to_1 = at(p1, p1.d)
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_eq_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_eq_si_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void charge__copy_s__i32_and_ai_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fuel -= pc.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
         return
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a]
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 & b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>p3.imm
-    cdef Ins* to_3
-    if a_3 == b_3:
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__charge__copy_s__i32_lt_u_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-        return
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a]
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>fp[p3.b]
-    cdef Ins* to_3
-    if a_3 < b_3:
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p3.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_store_sa__copy_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1966,99 +9575,565 @@ cdef void i32_store_sa__copy_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u
     to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_shl_si_a__i32_add_ai_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_sa__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_sa__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = at(p1, p1.d)
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_si__i32_store_ss__branch_unless_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = pc.b
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>fp[p2.a] == 0:
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_si__i32_store_ss__branch_unless_s_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = pc.b
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2
+    if <u32>fp[p2.a] == 0:
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_ss__return_0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    ctx.depth -= 1
+    fp -= call_1.a
+    fuel -= call_1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
+        return
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_ss__return_0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef Ins* to_1 = <Ins*>fp[p1.b]
+    cdef Ins* call_1 = to_1 - 1
+    ctx.depth -= 1
+    fp -= call_1.a
+    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_si_a__i32_store_as__i32_lt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    acc = <u32>(a << (b & 31))
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_si_a__i32_store_as__i32_lt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    cdef Ins* to_2
+    if not (a_2 < b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_a__i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>acc
     cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a]
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    fuel -= p3.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
-        return
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_gt_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
     cdef Ins* to_1
-    if signed32(a_1) > signed32(b_1):
+    if signed32(a_1) < signed32(b_1):
         to_1 = at(p1, p1.d)
         fuel -= p1.c
         if unlikely(fuel < 0):
             ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
             return
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p1.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__i32_gt_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_sub_ss_a__i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_a__i32_lt_s_ai_br0__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_a__i32_lt_s_ai_br0_free__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if signed32(a_1) < signed32(b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_s__i32_sub_ss_a__i32_ge_s_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if signed32(a_2) >= signed32(b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_s__i32_sub_ss_a__i32_ge_s_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    cdef Ins* to_2
+    if signed32(a_2) >= signed32(b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_wrap_i64_a_a__i32_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    acc = <u32>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
     cdef Ins* to_1
-    if signed32(a_1) > signed32(b_1):
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_wrap_i64_a_a__i32_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    acc = <u32>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
         to_1 = at(p1, p1.d)
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    acc = <u32>(a_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 4 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u32 x_2 = ld32(mem + ea_2)
-    acc = <u32>(x_2)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_wrap_i64_a_a__i32_eq_ai_br1__const_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    acc = <u32>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_wrap_i64_a_a__i32_eq_ai_br1_free__const_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    acc = <u32>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_sa_a__i32_mul_ai_s__i32_add_si_s__i32_ne_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 * b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
     cdef Ins* p3 = pc + 3
     cdef u32 a_3 = <u32>fp[p3.a]
     cdef u32 b_3 = <u32>acc
     cdef Ins* to_3
-    if not (a_3 <= b_3):
+    if a_3 != b_3:
         to_3 = at(p3, p3.d)
         fuel -= p3.c
         if unlikely(fuel < 0):
             ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
             return
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p3.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
+cdef void i32_xor_sa_a__i32_mul_ai_s__i32_add_si_s__i32_ne_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 * b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    cdef Ins* to_3
+    if a_3 != b_3:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_sa_a__i32_store_sa__copy_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_sa_a__i32_store_sa__copy_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ge_u_as_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = acc
     acc = <u32>(a_1)
@@ -2068,16 +10143,526 @@ cdef void global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1_free(Ins
         ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u32 x_2 = ld32(mem + ea_2)
-    acc = <u32>(x_2)
+    acc = <u64>(x_2)
     cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>acc
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = fp[p3.b]
     cdef Ins* to_3
-    if not (a_3 <= b_3):
+    if not (a_3 >= b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ge_u_as_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u64>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = fp[p3.b]
+    cdef Ins* to_3
+    if not (a_3 >= b_3):
         to_3 = at(p3, p3.d)
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ne_sa_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u64>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p3.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ne_sa_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u64>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_si_s__charge__i64_ge_s_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    cdef Ins* to_2
+    if not (signed64(a_2) >= signed64(b_2)):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_si_s__charge__i64_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    cdef Ins* to_2
+    if not (a_2 >= b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_si_s__i64_add_ss_s__i64_ge_u_ss_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = fp[p2.b]
+    cdef Ins* to_2
+    if not (a_2 >= b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p2.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, <u32>p2.imm, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_si_s__i64_add_ss_s__i64_ge_u_ss_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = fp[p2.b]
+    cdef Ins* to_2
+    if not (a_2 >= b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_ai_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    acc = <u64>(a_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_ai_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    acc = <u64>(a_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_shr_u_ai_s__const_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_shr_u_ai_s__const_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = at(p3, p3.d)
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    cdef Ins* to_2
+    if not (a_2 != b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    cdef Ins* to_2
+    if not (a_2 != b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    cdef Ins* to_2
+    if not (a_2 != b_2):
+        to_2 = at(p2, p2.d)
+        fuel -= p2.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+            return
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p2.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    cdef Ins* to_2
+    if not (a_2 != b_2):
+        to_2 = at(p2, p2.d)
+        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_a_a__i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_a_a__i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_a_s__i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    acc = <u64>(a)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_a_s__i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    acc = <u64>(a)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    cdef Ins* to_1
+    if not (a_1 != b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if a_3 != b_3:
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    cdef Ins* to_3
+    if a_3 != b_3:
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_extend_i32_u_s_a__i64_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2094,12 +10679,12 @@ cdef void i64_extend_i32_u_s_a__i64_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* 
             ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
             return
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p1.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>p1.imm
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, <u32>p1.imm, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2112,412 +10697,292 @@ cdef void i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, 
     if a_1 >= b_1:
         to_1 = at(p1, p1.d)
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a * b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    acc = <u64>(a_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = acc
-    cdef Ins* to_3
-    if a_3 >= b_3:
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p3.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a * b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    acc = <u64>(a_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = acc
-    cdef Ins* to_3
-    if a_3 >= b_3:
-        to_3 = at(p3, p3.d)
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if signed32(a_1) < signed32(b_1):
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if signed32(a_1) < signed32(b_1):
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    fp[p1.d] = p1.imm
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>p3.imm
-    cdef Ins* to_3
-    if signed32(a_3) < signed32(b_3):
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    fp[p1.d] = p1.imm
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
-    cdef u32 b_3 = <u32>p3.imm
-    cdef Ins* to_3
-    if signed32(a_3) < signed32(b_3):
-        to_3 = at(p3, p3.d)
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__copy_s__charge__i32_le_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a]
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    fuel -= p2.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
-        return
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>fp[p3.b]
-    cdef Ins* to_3
-    if signed32(a_3) <= signed32(b_3):
-        to_3 = at(p3, p3.d)
-        fuel -= p3.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-            return
-        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= <u32>p3.imm
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, <u32>p3.imm, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 < b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_s_s_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(extend8_s32(x))
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        fuel -= p1.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-            return
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_s_s_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(extend8_s32(x))
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    cdef Ins* to_1
-    if a_1 == b_1:
-        to_1 = at(p1, p1.d)
-        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 & b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 < b_2:
-        to_2 = at(p2, p2.d)
-        fuel -= p2.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
-            return
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p2.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 & b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 < b_2:
-        to_2 = at(p2, p2.d)
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_s_s__i32_mul_sa_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 * b_1)
-    cdef Ins* p2 = pc + 2
-    cdef Ins* to_2 = <Ins*>fp[p2.b]
-    cdef Ins* call_2 = to_2 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_2.a
-    fuel -= call_2.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_2, fp, mem, ctx, call_2.c, fuel, facc, sacc)
-        return
-    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_s_s__i32_mul_sa_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 * b_1)
-    cdef Ins* p2 = pc + 2
-    cdef Ins* to_2 = <Ins*>fp[p2.b]
-    cdef Ins* call_2 = to_2 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_2.a
-    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
         return
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void charge__switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fuel -= pc.c
+cdef void i64_ge_u_as_br1__const_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        fuel -= pc.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to, fp, mem, ctx, pc.c, fuel, facc, sacc)
+            return
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= <u32>pc.imm
     if unlikely(fuel < 0):
-        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        ctx.on_empty(pc + 1, fp, mem, ctx, <u32>pc.imm, fuel, facc, sacc)
         return
     cdef Ins* p1 = pc + 1
-    cdef u32 index_1 = <u32>fp[p1.a]
-    cdef Ins* entry_1 = p1 + 1 + (index_1 if index_1 < <u32>p1.imm else <u32>p1.imm)
-    cdef Ins* to_1 = at(entry_1, entry_1.d)
-    fuel -= entry_1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, entry_1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_s__charge__switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-        return
+    fp[p1.d] = p1.imm
     cdef Ins* p2 = pc + 2
-    cdef u32 index_2 = <u32>fp[p2.a]
-    cdef Ins* entry_2 = p2 + 1 + (index_2 if index_2 < <u32>p2.imm else <u32>p2.imm)
-    cdef Ins* to_2 = at(entry_2, entry_2.d)
-    fuel -= entry_2.c
+    cdef Ins* to_2 = at(p2, p2.d)
+    fuel -= p2.c
     if unlikely(fuel < 0):
-        ctx.on_empty(to_2, fp, mem, ctx, entry_2.c, fuel, facc, sacc)
+        ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
         return
     to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_ge_u_as_br1_free__const_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    cdef Ins* to
+    if not (a >= b):
+        to = at(pc, pc.d)
+        to.h(to, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load32_u_a_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    acc = <u64>(a_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load32_u_a_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    acc = <u64>(a_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    acc = <u64>(a_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        fuel -= p3.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
+            return
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    acc = <u64>(a_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    cdef Ins* to_3
+    if not (a_3 != b_3):
+        to_3 = at(p3, p3.d)
+        to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_eq_ai_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        fuel -= p1.c
+        if unlikely(fuel < 0):
+            ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+            return
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_eq_ai_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    cdef Ins* to_1
+    if not (a_1 == b_1):
+        to_1 = at(p1, p1.d)
+        to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_s__const_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_s__const_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_store_sa__i32_add_si_s__global_set_a__return_i(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u64 b = acc
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st64(p, b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    (<u64*>p2.imm)[0] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = <Ins*>fp[p3.b]
+    cdef Ins* call_3 = to_3 - 1
+    fp[0] = p3.imm
+    ctx.depth -= 1
+    fp -= call_3.a
+    fuel -= call_3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_3, fp, mem, ctx, call_3.c, fuel, facc, sacc)
+        return
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_store_sa__i32_add_si_s__global_set_a__return_i_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u64 b = acc
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st64(p, b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    (<u64*>p2.imm)[0] = acc
+    cdef Ins* p3 = pc + 3
+    cdef Ins* to_3 = <Ins*>fp[p3.b]
+    cdef Ins* call_3 = to_3 - 1
+    fp[0] = p3.imm
+    ctx.depth -= 1
+    fp -= call_3.a
+    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_sub_ss_a__i64_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2535,12 +11000,12 @@ cdef void i64_sub_ss_a__i64_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64
             ctx.on_empty(to_1, fp, mem, ctx, p1.c, fuel, facc, sacc)
             return
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p1.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
-            return
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p1.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.b, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_sub_ss_a__i64_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2554,8 +11019,36 @@ cdef void i64_sub_ss_a__i64_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx
     if a_1 > b_1:
         to_1 = at(p1, p1.d)
         to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_xor_ai_s__const_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_xor_ai_s__const_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef Ins* to_2 = at(p2, p2.d)
+    to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2579,12 +11072,12 @@ cdef void select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0(Ins* pc, u64* 
             ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
             return
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p3.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
-            return
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    fuel -= p3.b
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.b, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2604,519 +11097,981 @@ cdef void select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0_free(Ins* pc, 
     if a_3 > b_3:
         to_3 = at(p3, p3.d)
         to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shl_ai_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a << (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    fuel -= call_1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shl_ai_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a << (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__const_s__const_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    fp[p1.d] = p1.imm
-    cdef Ins* p2 = pc + 2
-    fp[p2.d] = p2.imm
-    cdef Ins* p3 = pc + 3
-    fuel -= p3.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
         return
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void const_s__i32_load8_s_s_s__i32_eq_ai_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(extend8_s32(x_1))
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 == b_2:
-        to_2 = at(p2, p2.d)
-        fuel -= p2.c
-        if unlikely(fuel < 0):
-            ctx.on_empty(to_2, fp, mem, ctx, p2.c, fuel, facc, sacc)
-            return
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        fuel -= p2.b
-        if unlikely(fuel < 0):
-            ctx.on_empty(p2 + 1, fp, mem, ctx, p2.b, fuel, facc, sacc)
-            return
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_s__i32_load8_s_s_s__i32_eq_ai_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(extend8_s32(x_1))
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    cdef Ins* to_2
-    if a_2 == b_2:
-        to_2 = at(p2, p2.d)
-        to_2.h(to_2, fp, mem, ctx, acc, fuel, facc, sacc)
-    else:
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_s_s__i32_load_s_a__i32_mul_sa_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 * b_2)
-    cdef Ins* p3 = pc + 3
-    cdef Ins* to_3 = <Ins*>fp[p3.b]
-    cdef Ins* call_3 = to_3 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_3.a
-    fuel -= call_3.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_3, fp, mem, ctx, call_3.c, fuel, facc, sacc)
-        return
-    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_s_s__i32_load_s_a__i32_mul_sa_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 * b_2)
-    cdef Ins* p3 = pc + 3
-    cdef Ins* to_3 = <Ins*>fp[p3.b]
-    cdef Ins* call_3 = to_3 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_3.a
-    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shr_u_ai_a__return_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a >> (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    fuel -= call_1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_1, fp, mem, ctx, call_1.c, fuel, facc, sacc)
-        return
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shr_u_ai_a__return_a_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a >> (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef Ins* to_1 = <Ins*>fp[p1.b]
-    cdef Ins* call_1 = to_1 - 1
-    fp[0] = acc
-    ctx.depth -= 1
-    fp -= call_1.a
-    to_1.h(to_1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__i32_store_ai__i32_add_si_s__jump(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    cdef u32 b_1 = p1.b
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st32(p_1, <u32>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef Ins* to_3 = at(p3, p3.d)
-    fuel -= p3.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(to_3, fp, mem, ctx, p3.c, fuel, facc, sacc)
-        return
-    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__i32_store_ai__i32_add_si_s__jump_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    cdef u32 b_1 = p1.b
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st32(p_1, <u32>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef Ins* to_3 = at(p3, p3.d)
-    to_3.h(to_3, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef Handler table[135]
+cdef Handler table[482]
 
 
 cdef void fill() noexcept nogil:
-    table[0] = &i32_add_si_s__i32_ne_ai_br0
-    table[1] = &i32_add_si_s__i32_ne_ai_br0_free
-    table[2] = &i32_add_ss_s__i32_lt_u_ai_br0
-    table[3] = &i32_add_ss_s__i32_lt_u_ai_br0_free
-    table[4] = &i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0
-    table[5] = &i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0_free
-    table[6] = &copy_s__charge
-    table[7] = &i32_add_si_s__branch_if_a
-    table[8] = &i32_add_si_s__branch_if_a_free
-    table[9] = &i32_add_si_s__i32_gt_u_ai_br0
-    table[10] = &i32_add_si_s__i32_gt_u_ai_br0_free
-    table[11] = &const_s__i32_lt_u_si_br0
-    table[12] = &const_s__i32_lt_u_si_br0_free
-    table[13] = &const_s__charge
-    table[14] = &const_s__jump
-    table[15] = &const_s__jump_free
-    table[16] = &i32_add_ss_a__return_a
-    table[17] = &i32_add_ss_a__return_a_free
-    table[18] = &i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0
-    table[19] = &i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0_free
-    table[20] = &i32_add_si_s__i32_add_si_s__branch_if_a
-    table[21] = &i32_add_si_s__i32_add_si_s__branch_if_a_free
-    table[22] = &i32_add_si_s__i32_ne_sa_br0
-    table[23] = &i32_add_si_s__i32_ne_sa_br0_free
-    table[24] = &i32_add_si_s__jump
-    table[25] = &i32_add_si_s__jump_free
-    table[26] = &i32_add_si_s__i32_load8_u_s_a__switch_a
-    table[27] = &i32_add_si_s__i32_load8_u_s_a__switch_a_free
-    table[28] = &i32_load8_u_s_a__branch_if_a
-    table[29] = &i32_load8_u_s_a__branch_if_a_free
-    table[30] = &i32_add_ai_a__switch_a
-    table[31] = &i32_add_ai_a__switch_a_free
-    table[32] = &i32_load8_u_s_s__i32_add_ai_a__switch_a
-    table[33] = &i32_load8_u_s_s__i32_add_ai_a__switch_a_free
-    table[34] = &i32_add_si_s__copy_s__i32_gt_u_ss_br0
-    table[35] = &i32_add_si_s__copy_s__i32_gt_u_ss_br0_free
-    table[36] = &charge__i32_add_ss_a__return_a
-    table[37] = &i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a
-    table[38] = &i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a_free
-    table[39] = &global_get_s__branch_if_s
-    table[40] = &global_get_s__branch_if_s_free
-    table[41] = &i32_load_a_s__i32_lt_u_as_br0
-    table[42] = &i32_load_a_s__i32_lt_u_as_br0_free
-    table[43] = &i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0
-    table[44] = &i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0_free
-    table[45] = &i32_add_si_s__global_set_a__return_i
-    table[46] = &i32_add_si_s__global_set_a__return_i_free
-    table[47] = &i32_add_si_a__i32_load8_u_a_s__i32_ne_sa_br0
-    table[48] = &i32_add_si_a__i32_load8_u_a_s__i32_ne_sa_br0_free
-    table[49] = &copy_s__branch_if_s
-    table[50] = &copy_s__branch_if_s_free
-    table[51] = &f64_gt_ai_a__i32_eq_ai_br0
-    table[52] = &f64_gt_ai_a__i32_eq_ai_br0_free
-    table[53] = &i32_add_ai_s__copy_s__charge
-    table[54] = &f64_add_sa_a__f64_gt_ai_br0
-    table[55] = &f64_add_sa_a__f64_gt_ai_br0_free
-    table[56] = &i32_and_si_a__i32_ne_sa_br0
-    table[57] = &i32_and_si_a__i32_ne_sa_br0_free
-    table[58] = &i32_mul_sa_a__return_a
-    table[59] = &i32_mul_sa_a__return_a_free
-    table[60] = &i32_add_si_s__i32_add_si_s__jump
-    table[61] = &i32_add_si_s__i32_add_si_s__jump_free
-    table[62] = &i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a
-    table[63] = &i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a_free
-    table[64] = &i32_store8_sa__i32_add_si_s__i32_ne_ai_br0
-    table[65] = &i32_store8_sa__i32_add_si_s__i32_ne_ai_br0_free
-    table[66] = &global_get_s__switch_s
-    table[67] = &global_get_s__switch_s_free
-    table[68] = &i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0
-    table[69] = &i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0_free
-    table[70] = &copy_s__jump
-    table[71] = &copy_s__jump_free
-    table[72] = &const_s__i32_add_si_s__i32_ne_ai_br0
-    table[73] = &const_s__i32_add_si_s__i32_ne_ai_br0_free
-    table[74] = &i32_load8_u_a_s__i32_eq_ai_br0
-    table[75] = &i32_load8_u_a_s__i32_eq_ai_br0_free
-    table[76] = &i32_and_ai_a__i32_lt_u_ai_br0
-    table[77] = &i32_and_ai_a__i32_lt_u_ai_br0_free
-    table[78] = &i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0
-    table[79] = &i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free
-    table[80] = &copy_s__i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0
-    table[81] = &copy_s__i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free
-    table[82] = &copy_s__copy_s__charge
-    table[83] = &i64_load_s_a__i64_eq_ai_br1
-    table[84] = &i64_load_s_a__i64_eq_ai_br1_free
-    table[85] = &i32_add_si_s__i32_ne_si_br0
-    table[86] = &i32_add_si_s__i32_ne_si_br0_free
-    table[87] = &i32_and_ai_s__i32_eq_ai_br0
-    table[88] = &i32_and_ai_s__i32_eq_ai_br0_free
-    table[89] = &copy_s__i32_eq_si_br0
-    table[90] = &copy_s__i32_eq_si_br0_free
-    table[91] = &charge__copy_s__i32_and_ai_s__i32_eq_ai_br0
-    table[92] = &i32_add_si_s__charge__copy_s__i32_lt_u_ss_br0
-    table[93] = &i32_store_sa__copy_s__jump
-    table[94] = &i32_store_sa__copy_s__jump_free
-    table[95] = &i32_shl_si_a__i32_add_ai_s__copy_s__charge
-    table[96] = &i32_add_si_s__i32_gt_s_sa_br0
-    table[97] = &i32_add_si_s__i32_gt_s_sa_br0_free
-    table[98] = &global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1
-    table[99] = &global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1_free
-    table[100] = &i64_extend_i32_u_s_a__i64_ge_u_sa_br0
-    table[101] = &i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
-    table[102] = &i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0
-    table[103] = &i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
-    table[104] = &i32_add_si_s__i32_lt_s_ai_br0
-    table[105] = &i32_add_si_s__i32_lt_s_ai_br0_free
-    table[106] = &i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0
-    table[107] = &i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0_free
-    table[108] = &copy_s__copy_s__charge__i32_le_s_ss_br0
-    table[109] = &i32_add_si_s__i32_lt_u_ai_br0
-    table[110] = &i32_add_si_s__i32_lt_u_ai_br0_free
-    table[111] = &i32_load8_s_s_s__i32_eq_ai_br0
-    table[112] = &i32_load8_s_s_s__i32_eq_ai_br0_free
-    table[113] = &i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0
-    table[114] = &i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0_free
-    table[115] = &i32_load_s_s__i32_mul_sa_a__return_a
-    table[116] = &i32_load_s_s__i32_mul_sa_a__return_a_free
-    table[117] = &global_get_s__charge
-    table[118] = &charge__switch_s
-    table[119] = &global_get_s__charge__switch_s
-    table[120] = &i64_sub_ss_a__i64_gt_u_ai_br0
-    table[121] = &i64_sub_ss_a__i64_gt_u_ai_br0_free
-    table[122] = &select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0
-    table[123] = &select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0_free
-    table[124] = &i32_shl_ai_a__return_a
-    table[125] = &i32_shl_ai_a__return_a_free
-    table[126] = &const_s__const_s__const_s__charge
-    table[127] = &const_s__i32_load8_s_s_s__i32_eq_ai_br0
-    table[128] = &const_s__i32_load8_s_s_s__i32_eq_ai_br0_free
-    table[129] = &i32_load_s_s__i32_load_s_a__i32_mul_sa_a__return_a
-    table[130] = &i32_load_s_s__i32_load_s_a__i32_mul_sa_a__return_a_free
-    table[131] = &i32_shr_u_ai_a__return_a
-    table[132] = &i32_shr_u_ai_a__return_a_free
-    table[133] = &i32_add_ai_a__i32_store_ai__i32_add_si_s__jump
-    table[134] = &i32_add_ai_a__i32_store_ai__i32_add_si_s__jump_free
+    table[0] = &i32_add_si_s__i32_eq_ai_br0
+    table[1] = &i32_add_si_s__i32_eq_ai_br0_free
+    table[2] = &i32_add_si_s__i32_eq_as_br0
+    table[3] = &i32_add_si_s__i32_eq_as_br0_free
+    table[4] = &i32_add_si_s__i32_eq_sa_br0
+    table[5] = &i32_add_si_s__i32_eq_sa_br0_free
+    table[6] = &i32_add_si_s__i32_ne_ai_br0
+    table[7] = &i32_add_si_s__i32_ne_ai_br0_free
+    table[8] = &i32_add_si_s__i32_ne_as_br0
+    table[9] = &i32_add_si_s__i32_ne_as_br0_free
+    table[10] = &i32_add_si_s__i32_ne_sa_br0
+    table[11] = &i32_add_si_s__i32_ne_sa_br0_free
+    table[12] = &i32_add_si_s__i32_lt_u_ai_br0
+    table[13] = &i32_add_si_s__i32_lt_u_ai_br0_free
+    table[14] = &i32_add_si_s__i32_lt_u_as_br0
+    table[15] = &i32_add_si_s__i32_lt_u_as_br0_free
+    table[16] = &i32_add_si_s__i32_lt_u_sa_br0
+    table[17] = &i32_add_si_s__i32_lt_u_sa_br0_free
+    table[18] = &i32_add_si_s__i32_lt_s_ai_br0
+    table[19] = &i32_add_si_s__i32_lt_s_ai_br0_free
+    table[20] = &i32_add_si_s__i32_lt_s_as_br0
+    table[21] = &i32_add_si_s__i32_lt_s_as_br0_free
+    table[22] = &i32_add_si_s__i32_lt_s_sa_br0
+    table[23] = &i32_add_si_s__i32_lt_s_sa_br0_free
+    table[24] = &i32_add_si_s__i32_gt_u_ai_br0
+    table[25] = &i32_add_si_s__i32_gt_u_ai_br0_free
+    table[26] = &i32_add_si_s__i32_gt_u_as_br0
+    table[27] = &i32_add_si_s__i32_gt_u_as_br0_free
+    table[28] = &i32_add_si_s__i32_gt_u_sa_br0
+    table[29] = &i32_add_si_s__i32_gt_u_sa_br0_free
+    table[30] = &i32_add_si_s__i32_gt_s_ai_br0
+    table[31] = &i32_add_si_s__i32_gt_s_ai_br0_free
+    table[32] = &i32_add_si_s__i32_gt_s_as_br0
+    table[33] = &i32_add_si_s__i32_gt_s_as_br0_free
+    table[34] = &i32_add_si_s__i32_gt_s_sa_br0
+    table[35] = &i32_add_si_s__i32_gt_s_sa_br0_free
+    table[36] = &i32_add_si_s__i32_ge_u_ai_br0
+    table[37] = &i32_add_si_s__i32_ge_u_ai_br0_free
+    table[38] = &i32_add_si_s__i32_ge_u_as_br0
+    table[39] = &i32_add_si_s__i32_ge_u_as_br0_free
+    table[40] = &i32_add_si_s__i32_ge_u_sa_br0
+    table[41] = &i32_add_si_s__i32_ge_u_sa_br0_free
+    table[42] = &i32_add_si_s__i32_le_u_ai_br0
+    table[43] = &i32_add_si_s__i32_le_u_ai_br0_free
+    table[44] = &i32_add_si_s__i32_le_u_as_br0
+    table[45] = &i32_add_si_s__i32_le_u_as_br0_free
+    table[46] = &i32_add_si_s__i32_le_u_sa_br0
+    table[47] = &i32_add_si_s__i32_le_u_sa_br0_free
+    table[48] = &i32_load_s_s__i32_eq_ai_br0
+    table[49] = &i32_load_s_s__i32_eq_ai_br0_free
+    table[50] = &i32_load_s_s__i32_eq_ai_br1
+    table[51] = &i32_load_s_s__i32_eq_ai_br1_free
+    table[52] = &i32_load_s_s__i32_ne_ai_br0
+    table[53] = &i32_load_s_s__i32_ne_ai_br0_free
+    table[54] = &i32_load_s_s__i32_ne_ai_br1
+    table[55] = &i32_load_s_s__i32_ne_ai_br1_free
+    table[56] = &i32_load_s_s__i32_lt_u_ai_br0
+    table[57] = &i32_load_s_s__i32_lt_u_ai_br0_free
+    table[58] = &i32_load_s_s__i32_lt_u_ai_br1
+    table[59] = &i32_load_s_s__i32_lt_u_ai_br1_free
+    table[60] = &i32_load_s_a__i32_eq_ai_br0
+    table[61] = &i32_load_s_a__i32_eq_ai_br0_free
+    table[62] = &i32_load_s_a__i32_eq_ai_br1
+    table[63] = &i32_load_s_a__i32_eq_ai_br1_free
+    table[64] = &i32_load_s_a__i32_ne_ai_br0
+    table[65] = &i32_load_s_a__i32_ne_ai_br0_free
+    table[66] = &i32_load_s_a__i32_ne_ai_br1
+    table[67] = &i32_load_s_a__i32_ne_ai_br1_free
+    table[68] = &i32_load_s_a__i32_lt_u_ai_br0
+    table[69] = &i32_load_s_a__i32_lt_u_ai_br0_free
+    table[70] = &i32_load_s_a__i32_lt_u_ai_br1
+    table[71] = &i32_load_s_a__i32_lt_u_ai_br1_free
+    table[72] = &i32_load_a_s__i32_eq_ai_br0
+    table[73] = &i32_load_a_s__i32_eq_ai_br0_free
+    table[74] = &i32_load_a_s__i32_eq_ai_br1
+    table[75] = &i32_load_a_s__i32_eq_ai_br1_free
+    table[76] = &i32_load_a_s__i32_ne_ai_br0
+    table[77] = &i32_load_a_s__i32_ne_ai_br0_free
+    table[78] = &i32_load_a_s__i32_ne_ai_br1
+    table[79] = &i32_load_a_s__i32_ne_ai_br1_free
+    table[80] = &i32_load_a_s__i32_lt_u_ai_br0
+    table[81] = &i32_load_a_s__i32_lt_u_ai_br0_free
+    table[82] = &i32_load_a_s__i32_lt_u_ai_br1
+    table[83] = &i32_load_a_s__i32_lt_u_ai_br1_free
+    table[84] = &i32_load_a_a__i32_eq_ai_br0
+    table[85] = &i32_load_a_a__i32_eq_ai_br0_free
+    table[86] = &i32_load_a_a__i32_eq_ai_br1
+    table[87] = &i32_load_a_a__i32_eq_ai_br1_free
+    table[88] = &i32_load_a_a__i32_ne_ai_br0
+    table[89] = &i32_load_a_a__i32_ne_ai_br0_free
+    table[90] = &i32_load_a_a__i32_ne_ai_br1
+    table[91] = &i32_load_a_a__i32_ne_ai_br1_free
+    table[92] = &i32_load_a_a__i32_lt_u_ai_br0
+    table[93] = &i32_load_a_a__i32_lt_u_ai_br0_free
+    table[94] = &i32_load_a_a__i32_lt_u_ai_br1
+    table[95] = &i32_load_a_a__i32_lt_u_ai_br1_free
+    table[96] = &i32_load8_u_s_s__i32_eq_ai_br0
+    table[97] = &i32_load8_u_s_s__i32_eq_ai_br0_free
+    table[98] = &i32_load8_u_s_s__i32_eq_ai_br1
+    table[99] = &i32_load8_u_s_s__i32_eq_ai_br1_free
+    table[100] = &i32_load8_u_s_s__i32_ne_ai_br0
+    table[101] = &i32_load8_u_s_s__i32_ne_ai_br0_free
+    table[102] = &i32_load8_u_s_s__i32_ne_ai_br1
+    table[103] = &i32_load8_u_s_s__i32_ne_ai_br1_free
+    table[104] = &i32_load8_u_s_s__i32_lt_u_ai_br0
+    table[105] = &i32_load8_u_s_s__i32_lt_u_ai_br0_free
+    table[106] = &i32_load8_u_s_s__i32_lt_u_ai_br1
+    table[107] = &i32_load8_u_s_s__i32_lt_u_ai_br1_free
+    table[108] = &i32_load8_u_s_a__i32_eq_ai_br0
+    table[109] = &i32_load8_u_s_a__i32_eq_ai_br0_free
+    table[110] = &i32_load8_u_s_a__i32_eq_ai_br1
+    table[111] = &i32_load8_u_s_a__i32_eq_ai_br1_free
+    table[112] = &i32_load8_u_s_a__i32_ne_ai_br0
+    table[113] = &i32_load8_u_s_a__i32_ne_ai_br0_free
+    table[114] = &i32_load8_u_s_a__i32_ne_ai_br1
+    table[115] = &i32_load8_u_s_a__i32_ne_ai_br1_free
+    table[116] = &i32_load8_u_s_a__i32_lt_u_ai_br0
+    table[117] = &i32_load8_u_s_a__i32_lt_u_ai_br0_free
+    table[118] = &i32_load8_u_s_a__i32_lt_u_ai_br1
+    table[119] = &i32_load8_u_s_a__i32_lt_u_ai_br1_free
+    table[120] = &i32_load8_u_a_s__i32_eq_ai_br0
+    table[121] = &i32_load8_u_a_s__i32_eq_ai_br0_free
+    table[122] = &i32_load8_u_a_s__i32_eq_ai_br1
+    table[123] = &i32_load8_u_a_s__i32_eq_ai_br1_free
+    table[124] = &i32_load8_u_a_s__i32_ne_ai_br0
+    table[125] = &i32_load8_u_a_s__i32_ne_ai_br0_free
+    table[126] = &i32_load8_u_a_s__i32_ne_ai_br1
+    table[127] = &i32_load8_u_a_s__i32_ne_ai_br1_free
+    table[128] = &i32_load8_u_a_s__i32_lt_u_ai_br0
+    table[129] = &i32_load8_u_a_s__i32_lt_u_ai_br0_free
+    table[130] = &i32_load8_u_a_s__i32_lt_u_ai_br1
+    table[131] = &i32_load8_u_a_s__i32_lt_u_ai_br1_free
+    table[132] = &i32_load8_u_a_a__i32_eq_ai_br0
+    table[133] = &i32_load8_u_a_a__i32_eq_ai_br0_free
+    table[134] = &i32_load8_u_a_a__i32_eq_ai_br1
+    table[135] = &i32_load8_u_a_a__i32_eq_ai_br1_free
+    table[136] = &i32_load8_u_a_a__i32_ne_ai_br0
+    table[137] = &i32_load8_u_a_a__i32_ne_ai_br0_free
+    table[138] = &i32_load8_u_a_a__i32_ne_ai_br1
+    table[139] = &i32_load8_u_a_a__i32_ne_ai_br1_free
+    table[140] = &i32_load8_u_a_a__i32_lt_u_ai_br0
+    table[141] = &i32_load8_u_a_a__i32_lt_u_ai_br0_free
+    table[142] = &i32_load8_u_a_a__i32_lt_u_ai_br1
+    table[143] = &i32_load8_u_a_a__i32_lt_u_ai_br1_free
+    table[144] = &branch_if_s__charge
+    table[145] = &branch_if_s__i32_add_si_s
+    table[146] = &branch_if_s_free__i32_add_si_s
+    table[147] = &branch_if_s__i32_add_si_s__const_s
+    table[148] = &branch_if_s_free__i32_add_si_s__const_s
+    table[149] = &charge__copy_s__i32_and_ai_s__i32_eq_ai_br0
+    table[150] = &charge__i32_add_ss_a__return_a
+    table[151] = &charge__switch_s
+    table[152] = &const_a__i32_shl_as_a__i32_and_ai_a__branch_if_a
+    table[153] = &const_a__i32_shl_as_a__i32_and_ai_a__branch_if_a_free
+    table[154] = &const_a__i32_shl_as_a__i32_and_sa_s__branch_unless_a
+    table[155] = &const_a__i32_shl_as_a__i32_and_sa_s__branch_unless_a_free
+    table[156] = &const_s__i32_add_si_s__i32_ne_ai_br0
+    table[157] = &const_s__i32_add_si_s__i32_ne_ai_br0_free
+    table[158] = &const_s__i32_load8_s_s_s__i32_eq_ai_br0
+    table[159] = &const_s__i32_load8_s_s_s__i32_eq_ai_br0_free
+    table[160] = &const_s__i32_lt_u_si_br0
+    table[161] = &const_s__i32_lt_u_si_br0_free
+    table[162] = &const_s__i32_sub_ss_a__i32_lt_s_ai_br0
+    table[163] = &const_s__i32_sub_ss_a__i32_lt_s_ai_br0_free
+    table[164] = &const_s__jump
+    table[165] = &const_s__jump_free
+    table[166] = &copy_s__branch_if_s
+    table[167] = &copy_s__branch_if_s_free
+    table[168] = &copy_s__branch_if_s__branch_if_s
+    table[169] = &copy_s__branch_if_s_free__branch_if_s_free
+    table[170] = &copy_s__charge__i64_ge_s_ss_br1
+    table[171] = &copy_s__copy_s__charge__i32_le_s_ss_br0
+    table[172] = &copy_s__i32_add_si_s__branch_if_a
+    table[173] = &copy_s__i32_add_si_s__branch_if_a_free
+    table[174] = &copy_s__i32_add_si_s__branch_if_a__charge
+    table[175] = &copy_s__i32_add_si_s__jump
+    table[176] = &copy_s__i32_add_si_s__jump_free
+    table[177] = &copy_s__i32_eq_ai_br1
+    table[178] = &copy_s__i32_eq_ai_br1_free
+    table[179] = &copy_s__i32_eq_si_br0
+    table[180] = &copy_s__i32_eq_si_br0_free
+    table[181] = &copy_s__i32_eq_si_br0__copy_s__branch_if_s
+    table[182] = &copy_s__i32_eq_si_br0_free__copy_s__branch_if_s_free
+    table[183] = &copy_s__i32_load8_u_s_s__i32_eq_ai_br0__i32_add_si_s
+    table[184] = &copy_s__i32_load8_u_s_s__i32_eq_ai_br0_free__i32_add_si_s
+    table[185] = &copy_s__i32_lt_u_ss_br0
+    table[186] = &copy_s__i32_lt_u_ss_br0_free
+    table[187] = &copy_s__jump
+    table[188] = &copy_s__jump_free
+    table[189] = &enter_0__global_get_a
+    table[190] = &enter_0_free__global_get_a
+    table[191] = &enter_0__global_get_a__i32_lt_s_ai_br1
+    table[192] = &enter_0_free__global_get_a__i32_lt_s_ai_br1_free
+    table[193] = &enter_0__i32_load_s_a__i32_and_ai_a
+    table[194] = &enter_0_free__i32_load_s_a__i32_and_ai_a
+    table[195] = &enter_0__i32_load_s_s
+    table[196] = &enter_0_free__i32_load_s_s
+    table[197] = &enter_0__i32_load_s_s__i32_load_s_a
+    table[198] = &enter_0_free__i32_load_s_s__i32_load_s_a
+    table[199] = &enter_0__i32_load_s_s__i32_load_s_a__i32_add_sa_a
+    table[200] = &enter_0_free__i32_load_s_s__i32_load_s_a__i32_add_sa_a
+    table[201] = &enter_0__i32_load_s_s__i32_load_s_a__i32_mul_sa_a
+    table[202] = &enter_0_free__i32_load_s_s__i32_load_s_a__i32_mul_sa_a
+    table[203] = &enter_0__i32_load_s_s__i32_mul_sa_a__return_a
+    table[204] = &enter_0_free__i32_load_s_s__i32_mul_sa_a__return_a_free
+    table[205] = &enter_n__const_a__i32_sub_as_s
+    table[206] = &enter_n_free__const_a__i32_sub_as_s
+    table[207] = &enter_n__const_a__i32_sub_as_s__i32_load8_u_s_s
+    table[208] = &enter_n_free__const_a__i32_sub_as_s__i32_load8_u_s_s
+    table[209] = &enter_n__const_s__i32_lt_u_si_br0
+    table[210] = &enter_n_free__const_s__i32_lt_u_si_br0_free
+    table[211] = &enter_n__global_get_s
+    table[212] = &enter_n_free__global_get_s
+    table[213] = &enter_n__global_get_s__charge
+    table[214] = &enter_n__global_get_s__charge__switch_s
+    table[215] = &enter_n__global_get_s__const_s
+    table[216] = &enter_n_free__global_get_s__const_s
+    table[217] = &enter_n__global_get_s__switch_s
+    table[218] = &enter_n_free__global_get_s__switch_s_free
+    table[219] = &enter_n__i32_eq_si_br1
+    table[220] = &enter_n_free__i32_eq_si_br1_free
+    table[221] = &enter_n__i32_ge_s_ss_br0
+    table[222] = &enter_n_free__i32_ge_s_ss_br0_free
+    table[223] = &enter_n__i32_ge_u_si_br1
+    table[224] = &enter_n_free__i32_ge_u_si_br1_free
+    table[225] = &enter_n__i32_gt_u_si_br1
+    table[226] = &enter_n_free__i32_gt_u_si_br1_free
+    table[227] = &enter_n__i32_load_s_s
+    table[228] = &enter_n_free__i32_load_s_s
+    table[229] = &enter_n__i32_load_s_s__i32_or_ss_a
+    table[230] = &enter_n_free__i32_load_s_s__i32_or_ss_a
+    table[231] = &f64_add_sa_a__f64_gt_ai_a__i32_eq_ai_br0
+    table[232] = &f64_add_sa_a__f64_gt_ai_a__i32_eq_ai_br0_free
+    table[233] = &f64_mul_sa_s__f64_add_sa_a__f64_gt_ai_br0
+    table[234] = &f64_mul_sa_s__f64_add_sa_a__f64_gt_ai_br0_free
+    table[235] = &global_get_a__i32_eq_ai_br1
+    table[236] = &global_get_a__i32_eq_ai_br1_free
+    table[237] = &global_get_a__i32_ge_u_sa_br1
+    table[238] = &global_get_a__i32_ge_u_sa_br1_free
+    table[239] = &global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1
+    table[240] = &global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1_free
+    table[241] = &global_get_s__branch_if_s
+    table[242] = &global_get_s__branch_if_s_free
+    table[243] = &global_get_s__branch_if_s__charge__i64_load_s_s
+    table[244] = &global_get_s__global_get_a__i32_ge_u_sa_br1
+    table[245] = &global_get_s__global_get_a__i32_ge_u_sa_br1_free
+    table[246] = &global_get_s__return_s
+    table[247] = &global_get_s__return_s_free
+    table[248] = &i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0
+    table[249] = &i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0_free
+    table[250] = &i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0__i32_add_si_s
+    table[251] = &i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free__i32_add_si_s
+    table[252] = &i32_add_ai_a__i32_store_ai__i32_add_si_s__jump
+    table[253] = &i32_add_ai_a__i32_store_ai__i32_add_si_s__jump_free
+    table[254] = &i32_add_ai_a__switch_a
+    table[255] = &i32_add_ai_a__switch_a_free
+    table[256] = &i32_add_ai_s__i32_gt_u_ai_s__branch_if_a
+    table[257] = &i32_add_ai_s__i32_gt_u_ai_s__branch_if_a_free
+    table[258] = &i32_add_as_a__i32_ne_sa_br1
+    table[259] = &i32_add_as_a__i32_ne_sa_br1_free
+    table[260] = &i32_add_sa_s__i32_load_a_s__i32_and_ai_a__branch_unless_a
+    table[261] = &i32_add_sa_s__i32_load_a_s__i32_and_ai_a__branch_unless_a_free
+    table[262] = &i32_add_si_a__i32_add_as_a__i32_ne_sa_br1
+    table[263] = &i32_add_si_a__i32_add_as_a__i32_ne_sa_br1_free
+    table[264] = &i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0
+    table[265] = &i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0_free
+    table[266] = &i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0__i32_and_si_s
+    table[267] = &i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0_free__i32_and_si_s
+    table[268] = &i32_add_si_a__i32_load8_u_a_a__i32_store_sa__jump
+    table[269] = &i32_add_si_a__i32_load8_u_a_a__i32_store_sa__jump_free
+    table[270] = &i32_add_si_a__i32_load8_u_a_s__i32_add_si_s__jump
+    table[271] = &i32_add_si_a__i32_load8_u_a_s__i32_add_si_s__jump_free
+    table[272] = &i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0
+    table[273] = &i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0_free
+    table[274] = &i32_add_si_a__i64_store_ai__i32_add_si_s__branch_if_a
+    table[275] = &i32_add_si_a__i64_store_ai__i32_add_si_s__branch_if_a_free
+    table[276] = &i32_add_si_s__branch_if_a
+    table[277] = &i32_add_si_s__branch_if_a_free
+    table[278] = &i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0
+    table[279] = &i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0_free
+    table[280] = &i32_add_si_s__copy_s__i32_gt_u_ss_br0
+    table[281] = &i32_add_si_s__copy_s__i32_gt_u_ss_br0_free
+    table[282] = &i32_add_si_s__copy_s__i32_gt_u_ss_br0__i32_add_si_s
+    table[283] = &i32_add_si_s__copy_s__i32_gt_u_ss_br0_free__i32_add_si_s
+    table[284] = &i32_add_si_s__global_set_a__return_i
+    table[285] = &i32_add_si_s__global_set_a__return_i_free
+    table[286] = &i32_add_si_s__i32_add_si_s__branch_if_a
+    table[287] = &i32_add_si_s__i32_add_si_s__branch_if_a_free
+    table[288] = &i32_add_si_s__i32_add_si_s__i32_add_si_s__i32_ne_ai_br0
+    table[289] = &i32_add_si_s__i32_add_si_s__i32_add_si_s__i32_ne_ai_br0_free
+    table[290] = &i32_add_si_s__i32_add_si_s__i32_gt_u_ai_br0
+    table[291] = &i32_add_si_s__i32_add_si_s__i32_gt_u_ai_br0_free
+    table[292] = &i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0
+    table[293] = &i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0_free
+    table[294] = &i32_add_si_s__i32_add_si_s__jump
+    table[295] = &i32_add_si_s__i32_add_si_s__jump_free
+    table[296] = &i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a
+    table[297] = &i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a_free
+    table[298] = &i32_add_si_s__i32_gt_u_si_br0
+    table[299] = &i32_add_si_s__i32_gt_u_si_br0_free
+    table[300] = &i32_add_si_s__i32_load8_u_a_a__i32_ne_ai_br0
+    table[301] = &i32_add_si_s__i32_load8_u_a_a__i32_ne_ai_br0_free
+    table[302] = &i32_add_si_s__i32_load8_u_s_a__switch_a
+    table[303] = &i32_add_si_s__i32_load8_u_s_a__switch_a_free
+    table[304] = &i32_add_si_s__i32_load8_u_s_s__branch_if_a
+    table[305] = &i32_add_si_s__i32_load8_u_s_s__branch_if_a_free
+    table[306] = &i32_add_si_s__jump
+    table[307] = &i32_add_si_s__jump_free
+    table[308] = &i32_add_ss_a__return_a
+    table[309] = &i32_add_ss_a__return_a_free
+    table[310] = &i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0
+    table[311] = &i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0_free
+    table[312] = &i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0__charge
+    table[313] = &i32_add_ss_s__i32_lt_u_ai_br0
+    table[314] = &i32_add_ss_s__i32_lt_u_ai_br0_free
+    table[315] = &i32_and_ai_a__branch_if_a
+    table[316] = &i32_and_ai_a__branch_if_a_free
+    table[317] = &i32_and_ai_a__branch_unless_a
+    table[318] = &i32_and_ai_a__branch_unless_a_free
+    table[319] = &i32_and_ai_a__i32_eq_ai_br1
+    table[320] = &i32_and_ai_a__i32_eq_ai_br1_free
+    table[321] = &i32_and_ai_a__i32_lt_u_ai_br0
+    table[322] = &i32_and_ai_a__i32_lt_u_ai_br0_free
+    table[323] = &i32_and_ai_s__i32_eq_ai_br0
+    table[324] = &i32_and_ai_s__i32_eq_ai_br0_free
+    table[325] = &i32_and_ai_s__i32_eq_ai_br0__copy_s
+    table[326] = &i32_and_ai_s__i32_eq_ai_br0_free__copy_s
+    table[327] = &i32_and_sa_a__i32_eq_ai_br1
+    table[328] = &i32_and_sa_a__i32_eq_ai_br1_free
+    table[329] = &i32_and_sa_s__branch_unless_a
+    table[330] = &i32_and_sa_s__branch_unless_a_free
+    table[331] = &i32_and_si_a__branch_unless_a
+    table[332] = &i32_and_si_a__branch_unless_a_free
+    table[333] = &i32_and_si_a__i32_ne_sa_br0
+    table[334] = &i32_and_si_a__i32_ne_sa_br0_free
+    table[335] = &i32_and_si_a__i32_ne_sa_br0__charge
+    table[336] = &i32_and_si_s__i32_lt_u_ai_br1
+    table[337] = &i32_and_si_s__i32_lt_u_ai_br1_free
+    table[338] = &i32_eq_ai_br0__copy_s
+    table[339] = &i32_eq_ai_br0_free__copy_s
+    table[340] = &i32_eq_ai_br0__i32_add_si_s
+    table[341] = &i32_eq_ai_br0_free__i32_add_si_s
+    table[342] = &i32_eq_ai_br0__i32_add_si_s__i32_and_si_s
+    table[343] = &i32_eq_ai_br0_free__i32_add_si_s__i32_and_si_s
+    table[344] = &i32_eq_si_br0__i32_ne_si_br0
+    table[345] = &i32_eq_si_br0_free__i32_ne_si_br0_free
+    table[346] = &i32_gt_u_ai_s__branch_if_a
+    table[347] = &i32_gt_u_ai_s__branch_if_a_free
+    table[348] = &i32_gt_u_si_br0__i32_mul_si_s
+    table[349] = &i32_gt_u_si_br0_free__i32_mul_si_s
+    table[350] = &i32_load8_s_s_s__i32_eq_ai_br0
+    table[351] = &i32_load8_s_s_s__i32_eq_ai_br0_free
+    table[352] = &i32_load8_s_s_s__i32_eq_ai_br0__i32_eq_si_br0
+    table[353] = &i32_load8_s_s_s__i32_eq_ai_br0_free__i32_eq_si_br0_free
+    table[354] = &i32_load8_u_a_a__i32_ne_sa_br0__i32_add_si_s__i32_ne_sa_br0
+    table[355] = &i32_load8_u_a_a__i32_ne_sa_br0_free__i32_add_si_s__i32_ne_sa_br0_free
+    table[356] = &i32_load8_u_a_s__i32_eq_ai_br0__i32_add_si_s
+    table[357] = &i32_load8_u_a_s__i32_eq_ai_br0_free__i32_add_si_s
+    table[358] = &i32_load8_u_s_a__branch_if_a
+    table[359] = &i32_load8_u_s_a__branch_if_a_free
+    table[360] = &i32_load8_u_s_a__branch_if_a__i32_add_si_s
+    table[361] = &i32_load8_u_s_a__branch_if_a_free__i32_add_si_s
+    table[362] = &i32_load8_u_s_a__branch_if_a__i32_add_si_s__i32_gt_u_si_br0
+    table[363] = &i32_load8_u_s_a__branch_if_a_free__i32_add_si_s__i32_gt_u_si_br0_free
+    table[364] = &i32_load8_u_s_a__switch_a
+    table[365] = &i32_load8_u_s_a__switch_a_free
+    table[366] = &i32_load8_u_s_s__i32_add_ai_a__switch_a
+    table[367] = &i32_load8_u_s_s__i32_add_ai_a__switch_a_free
+    table[368] = &i32_load_a_a__i32_le_u_sa_br1
+    table[369] = &i32_load_a_a__i32_le_u_sa_br1_free
+    table[370] = &i32_load_a_a__i32_store_sa__i32_add_si_s__jump
+    table[371] = &i32_load_a_a__i32_store_sa__i32_add_si_s__jump_free
+    table[372] = &i32_load_a_a__i32_store_sa__jump
+    table[373] = &i32_load_a_a__i32_store_sa__jump_free
+    table[374] = &i32_load_a_s__i32_lt_u_as_br0
+    table[375] = &i32_load_a_s__i32_lt_u_as_br0_free
+    table[376] = &i32_load_s_s__i32_and_ai_a__i32_eq_ai_br1
+    table[377] = &i32_load_s_s__i32_and_ai_a__i32_eq_ai_br1_free
+    table[378] = &i32_lt_s_ss_br0__return_0
+    table[379] = &i32_lt_s_ss_br0_free__return_0_free
+    table[380] = &i32_lt_u_ai_s__i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1
+    table[381] = &i32_lt_u_ai_s__i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1_free
+    table[382] = &i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1
+    table[383] = &i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1_free
+    table[384] = &i32_lt_u_si_br1__i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
+    table[385] = &i32_lt_u_si_br1_free__i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
+    table[386] = &i32_lt_u_ss_br1__i32_load16_u_s_s
+    table[387] = &i32_lt_u_ss_br1_free__i32_load16_u_s_s
+    table[388] = &i32_lt_u_ss_br1__i32_load16_u_s_s__i32_lt_u_ai_br1
+    table[389] = &i32_lt_u_ss_br1_free__i32_load16_u_s_s__i32_lt_u_ai_br1_free
+    table[390] = &i32_lt_u_ss_br1__i32_load16_u_s_s__i32_lt_u_ai_br1__i32_store8_ss
+    table[391] = &i32_lt_u_ss_br1_free__i32_load16_u_s_s__i32_lt_u_ai_br1_free__i32_store8_ss
+    table[392] = &i32_mul_sa_a__return_a
+    table[393] = &i32_mul_sa_a__return_a_free
+    table[394] = &i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0
+    table[395] = &i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
+    table[396] = &i32_ne_sa_br0__i32_add_si_s__i32_ne_sa_br0
+    table[397] = &i32_ne_sa_br0_free__i32_add_si_s__i32_ne_sa_br0_free
+    table[398] = &i32_ne_si_br0__i32_add_si_s__jump
+    table[399] = &i32_ne_si_br0_free__i32_add_si_s__jump_free
+    table[400] = &i32_or_sa_a__i32_store_sa__return_0
+    table[401] = &i32_or_sa_a__i32_store_sa__return_0_free
+    table[402] = &i32_or_si_a__i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1
+    table[403] = &i32_or_si_a__i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1_free
+    table[404] = &i32_shl_ai_a__return_a
+    table[405] = &i32_shl_ai_a__return_a_free
+    table[406] = &i32_shr_u_ai_a__return_a
+    table[407] = &i32_shr_u_ai_a__return_a_free
+    table[408] = &i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a
+    table[409] = &i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a_free
+    table[410] = &i32_store8_sa__i32_add_si_s__i32_ne_ai_br0
+    table[411] = &i32_store8_sa__i32_add_si_s__i32_ne_ai_br0_free
+    table[412] = &i32_store_as__i32_lt_u_si_br1
+    table[413] = &i32_store_as__i32_lt_u_si_br1_free
+    table[414] = &i32_store_sa__copy_s__jump
+    table[415] = &i32_store_sa__copy_s__jump_free
+    table[416] = &i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1
+    table[417] = &i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1_free
+    table[418] = &i32_store_sa__jump
+    table[419] = &i32_store_sa__jump_free
+    table[420] = &i32_store_si__i32_store_ss__branch_unless_s
+    table[421] = &i32_store_si__i32_store_ss__branch_unless_s_free
+    table[422] = &i32_store_ss__return_0
+    table[423] = &i32_store_ss__return_0_free
+    table[424] = &i32_sub_si_a__i32_store_as__i32_lt_u_si_br1
+    table[425] = &i32_sub_si_a__i32_store_as__i32_lt_u_si_br1_free
+    table[426] = &i32_sub_ss_a__i32_lt_s_ai_br0
+    table[427] = &i32_sub_ss_a__i32_lt_s_ai_br0_free
+    table[428] = &i32_sub_ss_a__i32_lt_s_ai_br0__i32_add_si_s
+    table[429] = &i32_sub_ss_a__i32_lt_s_ai_br0_free__i32_add_si_s
+    table[430] = &i32_sub_ss_s__i32_sub_ss_a__i32_ge_s_sa_br0
+    table[431] = &i32_sub_ss_s__i32_sub_ss_a__i32_ge_s_sa_br0_free
+    table[432] = &i32_wrap_i64_a_a__i32_eq_ai_br1
+    table[433] = &i32_wrap_i64_a_a__i32_eq_ai_br1_free
+    table[434] = &i32_wrap_i64_a_a__i32_eq_ai_br1__const_s__jump
+    table[435] = &i32_wrap_i64_a_a__i32_eq_ai_br1_free__const_s__jump_free
+    table[436] = &i32_xor_sa_a__i32_mul_ai_s__i32_add_si_s__i32_ne_sa_br0
+    table[437] = &i32_xor_sa_a__i32_mul_ai_s__i32_add_si_s__i32_ne_sa_br0_free
+    table[438] = &i32_xor_sa_a__i32_store_sa__copy_s__jump
+    table[439] = &i32_xor_sa_a__i32_store_sa__copy_s__jump_free
+    table[440] = &i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ge_u_as_br1
+    table[441] = &i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ge_u_as_br1_free
+    table[442] = &i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ne_sa_br1
+    table[443] = &i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ne_sa_br1_free
+    table[444] = &i64_add_si_s__charge__i64_ge_s_si_br1
+    table[445] = &i64_add_si_s__charge__i64_ge_u_si_br1
+    table[446] = &i64_add_si_s__i64_add_ss_s__i64_ge_u_ss_br1
+    table[447] = &i64_add_si_s__i64_add_ss_s__i64_ge_u_ss_br1_free
+    table[448] = &i64_and_ai_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1
+    table[449] = &i64_and_ai_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    table[450] = &i64_and_si_a__i64_shr_u_ai_s__const_s__jump
+    table[451] = &i64_and_si_a__i64_shr_u_ai_s__const_s__jump_free
+    table[452] = &i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1
+    table[453] = &i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    table[454] = &i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1
+    table[455] = &i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1_free
+    table[456] = &i64_extend_i32_u_a_a__i64_ne_ai_br1
+    table[457] = &i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    table[458] = &i64_extend_i32_u_a_s__i64_ne_ai_br1
+    table[459] = &i64_extend_i32_u_a_s__i64_ne_ai_br1_free
+    table[460] = &i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0
+    table[461] = &i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0_free
+    table[462] = &i64_extend_i32_u_s_a__i64_ge_u_sa_br0
+    table[463] = &i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
+    table[464] = &i64_ge_u_as_br1__const_s__jump
+    table[465] = &i64_ge_u_as_br1_free__const_s__jump_free
+    table[466] = &i64_load32_u_a_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1
+    table[467] = &i64_load32_u_a_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    table[468] = &i64_load_s_a__i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1
+    table[469] = &i64_load_s_a__i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1_free
+    table[470] = &i64_load_s_a__i64_eq_ai_br1
+    table[471] = &i64_load_s_a__i64_eq_ai_br1_free
+    table[472] = &i64_shr_u_ai_s__const_s__jump
+    table[473] = &i64_shr_u_ai_s__const_s__jump_free
+    table[474] = &i64_store_sa__i32_add_si_s__global_set_a__return_i
+    table[475] = &i64_store_sa__i32_add_si_s__global_set_a__return_i_free
+    table[476] = &i64_sub_ss_a__i64_gt_u_ai_br0
+    table[477] = &i64_sub_ss_a__i64_gt_u_ai_br0_free
+    table[478] = &i64_xor_ai_s__const_s__jump
+    table[479] = &i64_xor_ai_s__const_s__jump_free
+    table[480] = &select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0
+    table[481] = &select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0_free
 
 
 NAMES = """
+    i32_add_si_s__i32_eq_ai_br0
+    i32_add_si_s__i32_eq_ai_br0_free
+    i32_add_si_s__i32_eq_as_br0
+    i32_add_si_s__i32_eq_as_br0_free
+    i32_add_si_s__i32_eq_sa_br0
+    i32_add_si_s__i32_eq_sa_br0_free
     i32_add_si_s__i32_ne_ai_br0
     i32_add_si_s__i32_ne_ai_br0_free
-    i32_add_ss_s__i32_lt_u_ai_br0
-    i32_add_ss_s__i32_lt_u_ai_br0_free
-    i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0
-    i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0_free
-    copy_s__charge
-    i32_add_si_s__branch_if_a
-    i32_add_si_s__branch_if_a_free
-    i32_add_si_s__i32_gt_u_ai_br0
-    i32_add_si_s__i32_gt_u_ai_br0_free
-    const_s__i32_lt_u_si_br0
-    const_s__i32_lt_u_si_br0_free
-    const_s__charge
-    const_s__jump
-    const_s__jump_free
-    i32_add_ss_a__return_a
-    i32_add_ss_a__return_a_free
-    i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0
-    i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0_free
-    i32_add_si_s__i32_add_si_s__branch_if_a
-    i32_add_si_s__i32_add_si_s__branch_if_a_free
+    i32_add_si_s__i32_ne_as_br0
+    i32_add_si_s__i32_ne_as_br0_free
     i32_add_si_s__i32_ne_sa_br0
     i32_add_si_s__i32_ne_sa_br0_free
-    i32_add_si_s__jump
-    i32_add_si_s__jump_free
-    i32_add_si_s__i32_load8_u_s_a__switch_a
-    i32_add_si_s__i32_load8_u_s_a__switch_a_free
-    i32_load8_u_s_a__branch_if_a
-    i32_load8_u_s_a__branch_if_a_free
-    i32_add_ai_a__switch_a
-    i32_add_ai_a__switch_a_free
-    i32_load8_u_s_s__i32_add_ai_a__switch_a
-    i32_load8_u_s_s__i32_add_ai_a__switch_a_free
-    i32_add_si_s__copy_s__i32_gt_u_ss_br0
-    i32_add_si_s__copy_s__i32_gt_u_ss_br0_free
+    i32_add_si_s__i32_lt_u_ai_br0
+    i32_add_si_s__i32_lt_u_ai_br0_free
+    i32_add_si_s__i32_lt_u_as_br0
+    i32_add_si_s__i32_lt_u_as_br0_free
+    i32_add_si_s__i32_lt_u_sa_br0
+    i32_add_si_s__i32_lt_u_sa_br0_free
+    i32_add_si_s__i32_lt_s_ai_br0
+    i32_add_si_s__i32_lt_s_ai_br0_free
+    i32_add_si_s__i32_lt_s_as_br0
+    i32_add_si_s__i32_lt_s_as_br0_free
+    i32_add_si_s__i32_lt_s_sa_br0
+    i32_add_si_s__i32_lt_s_sa_br0_free
+    i32_add_si_s__i32_gt_u_ai_br0
+    i32_add_si_s__i32_gt_u_ai_br0_free
+    i32_add_si_s__i32_gt_u_as_br0
+    i32_add_si_s__i32_gt_u_as_br0_free
+    i32_add_si_s__i32_gt_u_sa_br0
+    i32_add_si_s__i32_gt_u_sa_br0_free
+    i32_add_si_s__i32_gt_s_ai_br0
+    i32_add_si_s__i32_gt_s_ai_br0_free
+    i32_add_si_s__i32_gt_s_as_br0
+    i32_add_si_s__i32_gt_s_as_br0_free
+    i32_add_si_s__i32_gt_s_sa_br0
+    i32_add_si_s__i32_gt_s_sa_br0_free
+    i32_add_si_s__i32_ge_u_ai_br0
+    i32_add_si_s__i32_ge_u_ai_br0_free
+    i32_add_si_s__i32_ge_u_as_br0
+    i32_add_si_s__i32_ge_u_as_br0_free
+    i32_add_si_s__i32_ge_u_sa_br0
+    i32_add_si_s__i32_ge_u_sa_br0_free
+    i32_add_si_s__i32_le_u_ai_br0
+    i32_add_si_s__i32_le_u_ai_br0_free
+    i32_add_si_s__i32_le_u_as_br0
+    i32_add_si_s__i32_le_u_as_br0_free
+    i32_add_si_s__i32_le_u_sa_br0
+    i32_add_si_s__i32_le_u_sa_br0_free
+    i32_load_s_s__i32_eq_ai_br0
+    i32_load_s_s__i32_eq_ai_br0_free
+    i32_load_s_s__i32_eq_ai_br1
+    i32_load_s_s__i32_eq_ai_br1_free
+    i32_load_s_s__i32_ne_ai_br0
+    i32_load_s_s__i32_ne_ai_br0_free
+    i32_load_s_s__i32_ne_ai_br1
+    i32_load_s_s__i32_ne_ai_br1_free
+    i32_load_s_s__i32_lt_u_ai_br0
+    i32_load_s_s__i32_lt_u_ai_br0_free
+    i32_load_s_s__i32_lt_u_ai_br1
+    i32_load_s_s__i32_lt_u_ai_br1_free
+    i32_load_s_a__i32_eq_ai_br0
+    i32_load_s_a__i32_eq_ai_br0_free
+    i32_load_s_a__i32_eq_ai_br1
+    i32_load_s_a__i32_eq_ai_br1_free
+    i32_load_s_a__i32_ne_ai_br0
+    i32_load_s_a__i32_ne_ai_br0_free
+    i32_load_s_a__i32_ne_ai_br1
+    i32_load_s_a__i32_ne_ai_br1_free
+    i32_load_s_a__i32_lt_u_ai_br0
+    i32_load_s_a__i32_lt_u_ai_br0_free
+    i32_load_s_a__i32_lt_u_ai_br1
+    i32_load_s_a__i32_lt_u_ai_br1_free
+    i32_load_a_s__i32_eq_ai_br0
+    i32_load_a_s__i32_eq_ai_br0_free
+    i32_load_a_s__i32_eq_ai_br1
+    i32_load_a_s__i32_eq_ai_br1_free
+    i32_load_a_s__i32_ne_ai_br0
+    i32_load_a_s__i32_ne_ai_br0_free
+    i32_load_a_s__i32_ne_ai_br1
+    i32_load_a_s__i32_ne_ai_br1_free
+    i32_load_a_s__i32_lt_u_ai_br0
+    i32_load_a_s__i32_lt_u_ai_br0_free
+    i32_load_a_s__i32_lt_u_ai_br1
+    i32_load_a_s__i32_lt_u_ai_br1_free
+    i32_load_a_a__i32_eq_ai_br0
+    i32_load_a_a__i32_eq_ai_br0_free
+    i32_load_a_a__i32_eq_ai_br1
+    i32_load_a_a__i32_eq_ai_br1_free
+    i32_load_a_a__i32_ne_ai_br0
+    i32_load_a_a__i32_ne_ai_br0_free
+    i32_load_a_a__i32_ne_ai_br1
+    i32_load_a_a__i32_ne_ai_br1_free
+    i32_load_a_a__i32_lt_u_ai_br0
+    i32_load_a_a__i32_lt_u_ai_br0_free
+    i32_load_a_a__i32_lt_u_ai_br1
+    i32_load_a_a__i32_lt_u_ai_br1_free
+    i32_load8_u_s_s__i32_eq_ai_br0
+    i32_load8_u_s_s__i32_eq_ai_br0_free
+    i32_load8_u_s_s__i32_eq_ai_br1
+    i32_load8_u_s_s__i32_eq_ai_br1_free
+    i32_load8_u_s_s__i32_ne_ai_br0
+    i32_load8_u_s_s__i32_ne_ai_br0_free
+    i32_load8_u_s_s__i32_ne_ai_br1
+    i32_load8_u_s_s__i32_ne_ai_br1_free
+    i32_load8_u_s_s__i32_lt_u_ai_br0
+    i32_load8_u_s_s__i32_lt_u_ai_br0_free
+    i32_load8_u_s_s__i32_lt_u_ai_br1
+    i32_load8_u_s_s__i32_lt_u_ai_br1_free
+    i32_load8_u_s_a__i32_eq_ai_br0
+    i32_load8_u_s_a__i32_eq_ai_br0_free
+    i32_load8_u_s_a__i32_eq_ai_br1
+    i32_load8_u_s_a__i32_eq_ai_br1_free
+    i32_load8_u_s_a__i32_ne_ai_br0
+    i32_load8_u_s_a__i32_ne_ai_br0_free
+    i32_load8_u_s_a__i32_ne_ai_br1
+    i32_load8_u_s_a__i32_ne_ai_br1_free
+    i32_load8_u_s_a__i32_lt_u_ai_br0
+    i32_load8_u_s_a__i32_lt_u_ai_br0_free
+    i32_load8_u_s_a__i32_lt_u_ai_br1
+    i32_load8_u_s_a__i32_lt_u_ai_br1_free
+    i32_load8_u_a_s__i32_eq_ai_br0
+    i32_load8_u_a_s__i32_eq_ai_br0_free
+    i32_load8_u_a_s__i32_eq_ai_br1
+    i32_load8_u_a_s__i32_eq_ai_br1_free
+    i32_load8_u_a_s__i32_ne_ai_br0
+    i32_load8_u_a_s__i32_ne_ai_br0_free
+    i32_load8_u_a_s__i32_ne_ai_br1
+    i32_load8_u_a_s__i32_ne_ai_br1_free
+    i32_load8_u_a_s__i32_lt_u_ai_br0
+    i32_load8_u_a_s__i32_lt_u_ai_br0_free
+    i32_load8_u_a_s__i32_lt_u_ai_br1
+    i32_load8_u_a_s__i32_lt_u_ai_br1_free
+    i32_load8_u_a_a__i32_eq_ai_br0
+    i32_load8_u_a_a__i32_eq_ai_br0_free
+    i32_load8_u_a_a__i32_eq_ai_br1
+    i32_load8_u_a_a__i32_eq_ai_br1_free
+    i32_load8_u_a_a__i32_ne_ai_br0
+    i32_load8_u_a_a__i32_ne_ai_br0_free
+    i32_load8_u_a_a__i32_ne_ai_br1
+    i32_load8_u_a_a__i32_ne_ai_br1_free
+    i32_load8_u_a_a__i32_lt_u_ai_br0
+    i32_load8_u_a_a__i32_lt_u_ai_br0_free
+    i32_load8_u_a_a__i32_lt_u_ai_br1
+    i32_load8_u_a_a__i32_lt_u_ai_br1_free
+    branch_if_s__charge
+    branch_if_s__i32_add_si_s
+    branch_if_s_free__i32_add_si_s
+    branch_if_s__i32_add_si_s__const_s
+    branch_if_s_free__i32_add_si_s__const_s
+    charge__copy_s__i32_and_ai_s__i32_eq_ai_br0
     charge__i32_add_ss_a__return_a
-    i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a
-    i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a_free
-    global_get_s__branch_if_s
-    global_get_s__branch_if_s_free
-    i32_load_a_s__i32_lt_u_as_br0
-    i32_load_a_s__i32_lt_u_as_br0_free
-    i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0
-    i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0_free
-    i32_add_si_s__global_set_a__return_i
-    i32_add_si_s__global_set_a__return_i_free
-    i32_add_si_a__i32_load8_u_a_s__i32_ne_sa_br0
-    i32_add_si_a__i32_load8_u_a_s__i32_ne_sa_br0_free
+    charge__switch_s
+    const_a__i32_shl_as_a__i32_and_ai_a__branch_if_a
+    const_a__i32_shl_as_a__i32_and_ai_a__branch_if_a_free
+    const_a__i32_shl_as_a__i32_and_sa_s__branch_unless_a
+    const_a__i32_shl_as_a__i32_and_sa_s__branch_unless_a_free
+    const_s__i32_add_si_s__i32_ne_ai_br0
+    const_s__i32_add_si_s__i32_ne_ai_br0_free
+    const_s__i32_load8_s_s_s__i32_eq_ai_br0
+    const_s__i32_load8_s_s_s__i32_eq_ai_br0_free
+    const_s__i32_lt_u_si_br0
+    const_s__i32_lt_u_si_br0_free
+    const_s__i32_sub_ss_a__i32_lt_s_ai_br0
+    const_s__i32_sub_ss_a__i32_lt_s_ai_br0_free
+    const_s__jump
+    const_s__jump_free
     copy_s__branch_if_s
     copy_s__branch_if_s_free
-    f64_gt_ai_a__i32_eq_ai_br0
-    f64_gt_ai_a__i32_eq_ai_br0_free
-    i32_add_ai_s__copy_s__charge
-    f64_add_sa_a__f64_gt_ai_br0
-    f64_add_sa_a__f64_gt_ai_br0_free
-    i32_and_si_a__i32_ne_sa_br0
-    i32_and_si_a__i32_ne_sa_br0_free
-    i32_mul_sa_a__return_a
-    i32_mul_sa_a__return_a_free
+    copy_s__branch_if_s__branch_if_s
+    copy_s__branch_if_s_free__branch_if_s_free
+    copy_s__charge__i64_ge_s_ss_br1
+    copy_s__copy_s__charge__i32_le_s_ss_br0
+    copy_s__i32_add_si_s__branch_if_a
+    copy_s__i32_add_si_s__branch_if_a_free
+    copy_s__i32_add_si_s__branch_if_a__charge
+    copy_s__i32_add_si_s__jump
+    copy_s__i32_add_si_s__jump_free
+    copy_s__i32_eq_ai_br1
+    copy_s__i32_eq_ai_br1_free
+    copy_s__i32_eq_si_br0
+    copy_s__i32_eq_si_br0_free
+    copy_s__i32_eq_si_br0__copy_s__branch_if_s
+    copy_s__i32_eq_si_br0_free__copy_s__branch_if_s_free
+    copy_s__i32_load8_u_s_s__i32_eq_ai_br0__i32_add_si_s
+    copy_s__i32_load8_u_s_s__i32_eq_ai_br0_free__i32_add_si_s
+    copy_s__i32_lt_u_ss_br0
+    copy_s__i32_lt_u_ss_br0_free
+    copy_s__jump
+    copy_s__jump_free
+    enter_0__global_get_a
+    enter_0_free__global_get_a
+    enter_0__global_get_a__i32_lt_s_ai_br1
+    enter_0_free__global_get_a__i32_lt_s_ai_br1_free
+    enter_0__i32_load_s_a__i32_and_ai_a
+    enter_0_free__i32_load_s_a__i32_and_ai_a
+    enter_0__i32_load_s_s
+    enter_0_free__i32_load_s_s
+    enter_0__i32_load_s_s__i32_load_s_a
+    enter_0_free__i32_load_s_s__i32_load_s_a
+    enter_0__i32_load_s_s__i32_load_s_a__i32_add_sa_a
+    enter_0_free__i32_load_s_s__i32_load_s_a__i32_add_sa_a
+    enter_0__i32_load_s_s__i32_load_s_a__i32_mul_sa_a
+    enter_0_free__i32_load_s_s__i32_load_s_a__i32_mul_sa_a
+    enter_0__i32_load_s_s__i32_mul_sa_a__return_a
+    enter_0_free__i32_load_s_s__i32_mul_sa_a__return_a_free
+    enter_n__const_a__i32_sub_as_s
+    enter_n_free__const_a__i32_sub_as_s
+    enter_n__const_a__i32_sub_as_s__i32_load8_u_s_s
+    enter_n_free__const_a__i32_sub_as_s__i32_load8_u_s_s
+    enter_n__const_s__i32_lt_u_si_br0
+    enter_n_free__const_s__i32_lt_u_si_br0_free
+    enter_n__global_get_s
+    enter_n_free__global_get_s
+    enter_n__global_get_s__charge
+    enter_n__global_get_s__charge__switch_s
+    enter_n__global_get_s__const_s
+    enter_n_free__global_get_s__const_s
+    enter_n__global_get_s__switch_s
+    enter_n_free__global_get_s__switch_s_free
+    enter_n__i32_eq_si_br1
+    enter_n_free__i32_eq_si_br1_free
+    enter_n__i32_ge_s_ss_br0
+    enter_n_free__i32_ge_s_ss_br0_free
+    enter_n__i32_ge_u_si_br1
+    enter_n_free__i32_ge_u_si_br1_free
+    enter_n__i32_gt_u_si_br1
+    enter_n_free__i32_gt_u_si_br1_free
+    enter_n__i32_load_s_s
+    enter_n_free__i32_load_s_s
+    enter_n__i32_load_s_s__i32_or_ss_a
+    enter_n_free__i32_load_s_s__i32_or_ss_a
+    f64_add_sa_a__f64_gt_ai_a__i32_eq_ai_br0
+    f64_add_sa_a__f64_gt_ai_a__i32_eq_ai_br0_free
+    f64_mul_sa_s__f64_add_sa_a__f64_gt_ai_br0
+    f64_mul_sa_s__f64_add_sa_a__f64_gt_ai_br0_free
+    global_get_a__i32_eq_ai_br1
+    global_get_a__i32_eq_ai_br1_free
+    global_get_a__i32_ge_u_sa_br1
+    global_get_a__i32_ge_u_sa_br1_free
+    global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1
+    global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1_free
+    global_get_s__branch_if_s
+    global_get_s__branch_if_s_free
+    global_get_s__branch_if_s__charge__i64_load_s_s
+    global_get_s__global_get_a__i32_ge_u_sa_br1
+    global_get_s__global_get_a__i32_ge_u_sa_br1_free
+    global_get_s__return_s
+    global_get_s__return_s_free
+    i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0
+    i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0_free
+    i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0__i32_add_si_s
+    i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free__i32_add_si_s
+    i32_add_ai_a__i32_store_ai__i32_add_si_s__jump
+    i32_add_ai_a__i32_store_ai__i32_add_si_s__jump_free
+    i32_add_ai_a__switch_a
+    i32_add_ai_a__switch_a_free
+    i32_add_ai_s__i32_gt_u_ai_s__branch_if_a
+    i32_add_ai_s__i32_gt_u_ai_s__branch_if_a_free
+    i32_add_as_a__i32_ne_sa_br1
+    i32_add_as_a__i32_ne_sa_br1_free
+    i32_add_sa_s__i32_load_a_s__i32_and_ai_a__branch_unless_a
+    i32_add_sa_s__i32_load_a_s__i32_and_ai_a__branch_unless_a_free
+    i32_add_si_a__i32_add_as_a__i32_ne_sa_br1
+    i32_add_si_a__i32_add_as_a__i32_ne_sa_br1_free
+    i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0
+    i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0_free
+    i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0__i32_and_si_s
+    i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_br0_free__i32_and_si_s
+    i32_add_si_a__i32_load8_u_a_a__i32_store_sa__jump
+    i32_add_si_a__i32_load8_u_a_a__i32_store_sa__jump_free
+    i32_add_si_a__i32_load8_u_a_s__i32_add_si_s__jump
+    i32_add_si_a__i32_load8_u_a_s__i32_add_si_s__jump_free
+    i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0
+    i32_add_si_a__i32_store8_ai__i32_add_ss_s__i32_lt_u_ai_br0_free
+    i32_add_si_a__i64_store_ai__i32_add_si_s__branch_if_a
+    i32_add_si_a__i64_store_ai__i32_add_si_s__branch_if_a_free
+    i32_add_si_s__branch_if_a
+    i32_add_si_s__branch_if_a_free
+    i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0
+    i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0_free
+    i32_add_si_s__copy_s__i32_gt_u_ss_br0
+    i32_add_si_s__copy_s__i32_gt_u_ss_br0_free
+    i32_add_si_s__copy_s__i32_gt_u_ss_br0__i32_add_si_s
+    i32_add_si_s__copy_s__i32_gt_u_ss_br0_free__i32_add_si_s
+    i32_add_si_s__global_set_a__return_i
+    i32_add_si_s__global_set_a__return_i_free
+    i32_add_si_s__i32_add_si_s__branch_if_a
+    i32_add_si_s__i32_add_si_s__branch_if_a_free
+    i32_add_si_s__i32_add_si_s__i32_add_si_s__i32_ne_ai_br0
+    i32_add_si_s__i32_add_si_s__i32_add_si_s__i32_ne_ai_br0_free
+    i32_add_si_s__i32_add_si_s__i32_gt_u_ai_br0
+    i32_add_si_s__i32_add_si_s__i32_gt_u_ai_br0_free
+    i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0
+    i32_add_si_s__i32_add_si_s__i32_load_a_s__i32_lt_u_as_br0_free
     i32_add_si_s__i32_add_si_s__jump
     i32_add_si_s__i32_add_si_s__jump_free
     i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a
     i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s__branch_if_a_free
-    i32_store8_sa__i32_add_si_s__i32_ne_ai_br0
-    i32_store8_sa__i32_add_si_s__i32_ne_ai_br0_free
-    global_get_s__switch_s
-    global_get_s__switch_s_free
-    i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0
-    i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0_free
-    copy_s__jump
-    copy_s__jump_free
-    const_s__i32_add_si_s__i32_ne_ai_br0
-    const_s__i32_add_si_s__i32_ne_ai_br0_free
-    i32_load8_u_a_s__i32_eq_ai_br0
-    i32_load8_u_a_s__i32_eq_ai_br0_free
+    i32_add_si_s__i32_gt_u_si_br0
+    i32_add_si_s__i32_gt_u_si_br0_free
+    i32_add_si_s__i32_load8_u_a_a__i32_ne_ai_br0
+    i32_add_si_s__i32_load8_u_a_a__i32_ne_ai_br0_free
+    i32_add_si_s__i32_load8_u_s_a__switch_a
+    i32_add_si_s__i32_load8_u_s_a__switch_a_free
+    i32_add_si_s__i32_load8_u_s_s__branch_if_a
+    i32_add_si_s__i32_load8_u_s_s__branch_if_a_free
+    i32_add_si_s__jump
+    i32_add_si_s__jump_free
+    i32_add_ss_a__return_a
+    i32_add_ss_a__return_a_free
+    i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0
+    i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0_free
+    i32_add_ss_s__i32_add_si_s__i32_gt_u_ai_br0__charge
+    i32_add_ss_s__i32_lt_u_ai_br0
+    i32_add_ss_s__i32_lt_u_ai_br0_free
+    i32_and_ai_a__branch_if_a
+    i32_and_ai_a__branch_if_a_free
+    i32_and_ai_a__branch_unless_a
+    i32_and_ai_a__branch_unless_a_free
+    i32_and_ai_a__i32_eq_ai_br1
+    i32_and_ai_a__i32_eq_ai_br1_free
     i32_and_ai_a__i32_lt_u_ai_br0
     i32_and_ai_a__i32_lt_u_ai_br0_free
-    i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0
-    i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free
-    copy_s__i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0
-    copy_s__i32_add_ai_a__i32_load8_u_a_s__i32_eq_ai_br0_free
-    copy_s__copy_s__charge
-    i64_load_s_a__i64_eq_ai_br1
-    i64_load_s_a__i64_eq_ai_br1_free
-    i32_add_si_s__i32_ne_si_br0
-    i32_add_si_s__i32_ne_si_br0_free
     i32_and_ai_s__i32_eq_ai_br0
     i32_and_ai_s__i32_eq_ai_br0_free
-    copy_s__i32_eq_si_br0
-    copy_s__i32_eq_si_br0_free
-    charge__copy_s__i32_and_ai_s__i32_eq_ai_br0
-    i32_add_si_s__charge__copy_s__i32_lt_u_ss_br0
-    i32_store_sa__copy_s__jump
-    i32_store_sa__copy_s__jump_free
-    i32_shl_si_a__i32_add_ai_s__copy_s__charge
-    i32_add_si_s__i32_gt_s_sa_br0
-    i32_add_si_s__i32_gt_s_sa_br0_free
-    global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1
-    global_get_a__i32_wrap_i64_a_a__i32_load_a_a__i32_le_u_sa_br1_free
-    i64_extend_i32_u_s_a__i64_ge_u_sa_br0
-    i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
-    i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0
-    i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
-    i32_add_si_s__i32_lt_s_ai_br0
-    i32_add_si_s__i32_lt_s_ai_br0_free
-    i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0
-    i32_add_si_s__const_s__i32_add_si_s__i32_lt_s_ai_br0_free
-    copy_s__copy_s__charge__i32_le_s_ss_br0
-    i32_add_si_s__i32_lt_u_ai_br0
-    i32_add_si_s__i32_lt_u_ai_br0_free
+    i32_and_ai_s__i32_eq_ai_br0__copy_s
+    i32_and_ai_s__i32_eq_ai_br0_free__copy_s
+    i32_and_sa_a__i32_eq_ai_br1
+    i32_and_sa_a__i32_eq_ai_br1_free
+    i32_and_sa_s__branch_unless_a
+    i32_and_sa_s__branch_unless_a_free
+    i32_and_si_a__branch_unless_a
+    i32_and_si_a__branch_unless_a_free
+    i32_and_si_a__i32_ne_sa_br0
+    i32_and_si_a__i32_ne_sa_br0_free
+    i32_and_si_a__i32_ne_sa_br0__charge
+    i32_and_si_s__i32_lt_u_ai_br1
+    i32_and_si_s__i32_lt_u_ai_br1_free
+    i32_eq_ai_br0__copy_s
+    i32_eq_ai_br0_free__copy_s
+    i32_eq_ai_br0__i32_add_si_s
+    i32_eq_ai_br0_free__i32_add_si_s
+    i32_eq_ai_br0__i32_add_si_s__i32_and_si_s
+    i32_eq_ai_br0_free__i32_add_si_s__i32_and_si_s
+    i32_eq_si_br0__i32_ne_si_br0
+    i32_eq_si_br0_free__i32_ne_si_br0_free
+    i32_gt_u_ai_s__branch_if_a
+    i32_gt_u_ai_s__branch_if_a_free
+    i32_gt_u_si_br0__i32_mul_si_s
+    i32_gt_u_si_br0_free__i32_mul_si_s
     i32_load8_s_s_s__i32_eq_ai_br0
     i32_load8_s_s_s__i32_eq_ai_br0_free
-    i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0
-    i32_add_ai_a__i32_and_ai_a__i32_lt_u_ai_br0_free
-    i32_load_s_s__i32_mul_sa_a__return_a
-    i32_load_s_s__i32_mul_sa_a__return_a_free
-    global_get_s__charge
-    charge__switch_s
-    global_get_s__charge__switch_s
-    i64_sub_ss_a__i64_gt_u_ai_br0
-    i64_sub_ss_a__i64_gt_u_ai_br0_free
-    select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0
-    select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0_free
+    i32_load8_s_s_s__i32_eq_ai_br0__i32_eq_si_br0
+    i32_load8_s_s_s__i32_eq_ai_br0_free__i32_eq_si_br0_free
+    i32_load8_u_a_a__i32_ne_sa_br0__i32_add_si_s__i32_ne_sa_br0
+    i32_load8_u_a_a__i32_ne_sa_br0_free__i32_add_si_s__i32_ne_sa_br0_free
+    i32_load8_u_a_s__i32_eq_ai_br0__i32_add_si_s
+    i32_load8_u_a_s__i32_eq_ai_br0_free__i32_add_si_s
+    i32_load8_u_s_a__branch_if_a
+    i32_load8_u_s_a__branch_if_a_free
+    i32_load8_u_s_a__branch_if_a__i32_add_si_s
+    i32_load8_u_s_a__branch_if_a_free__i32_add_si_s
+    i32_load8_u_s_a__branch_if_a__i32_add_si_s__i32_gt_u_si_br0
+    i32_load8_u_s_a__branch_if_a_free__i32_add_si_s__i32_gt_u_si_br0_free
+    i32_load8_u_s_a__switch_a
+    i32_load8_u_s_a__switch_a_free
+    i32_load8_u_s_s__i32_add_ai_a__switch_a
+    i32_load8_u_s_s__i32_add_ai_a__switch_a_free
+    i32_load_a_a__i32_le_u_sa_br1
+    i32_load_a_a__i32_le_u_sa_br1_free
+    i32_load_a_a__i32_store_sa__i32_add_si_s__jump
+    i32_load_a_a__i32_store_sa__i32_add_si_s__jump_free
+    i32_load_a_a__i32_store_sa__jump
+    i32_load_a_a__i32_store_sa__jump_free
+    i32_load_a_s__i32_lt_u_as_br0
+    i32_load_a_s__i32_lt_u_as_br0_free
+    i32_load_s_s__i32_and_ai_a__i32_eq_ai_br1
+    i32_load_s_s__i32_and_ai_a__i32_eq_ai_br1_free
+    i32_lt_s_ss_br0__return_0
+    i32_lt_s_ss_br0_free__return_0_free
+    i32_lt_u_ai_s__i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1
+    i32_lt_u_ai_s__i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1_free
+    i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1
+    i32_lt_u_si_a__i32_and_sa_a__i32_eq_ai_br1_free
+    i32_lt_u_si_br1__i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
+    i32_lt_u_si_br1_free__i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
+    i32_lt_u_ss_br1__i32_load16_u_s_s
+    i32_lt_u_ss_br1_free__i32_load16_u_s_s
+    i32_lt_u_ss_br1__i32_load16_u_s_s__i32_lt_u_ai_br1
+    i32_lt_u_ss_br1_free__i32_load16_u_s_s__i32_lt_u_ai_br1_free
+    i32_lt_u_ss_br1__i32_load16_u_s_s__i32_lt_u_ai_br1__i32_store8_ss
+    i32_lt_u_ss_br1_free__i32_load16_u_s_s__i32_lt_u_ai_br1_free__i32_store8_ss
+    i32_mul_sa_a__return_a
+    i32_mul_sa_a__return_a_free
+    i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0
+    i32_mul_ss_s__i32_add_si_s__i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
+    i32_ne_sa_br0__i32_add_si_s__i32_ne_sa_br0
+    i32_ne_sa_br0_free__i32_add_si_s__i32_ne_sa_br0_free
+    i32_ne_si_br0__i32_add_si_s__jump
+    i32_ne_si_br0_free__i32_add_si_s__jump_free
+    i32_or_sa_a__i32_store_sa__return_0
+    i32_or_sa_a__i32_store_sa__return_0_free
+    i32_or_si_a__i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1
+    i32_or_si_a__i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1_free
     i32_shl_ai_a__return_a
     i32_shl_ai_a__return_a_free
-    const_s__const_s__const_s__charge
-    const_s__i32_load8_s_s_s__i32_eq_ai_br0
-    const_s__i32_load8_s_s_s__i32_eq_ai_br0_free
-    i32_load_s_s__i32_load_s_a__i32_mul_sa_a__return_a
-    i32_load_s_s__i32_load_s_a__i32_mul_sa_a__return_a_free
     i32_shr_u_ai_a__return_a
     i32_shr_u_ai_a__return_a_free
-    i32_add_ai_a__i32_store_ai__i32_add_si_s__jump
-    i32_add_ai_a__i32_store_ai__i32_add_si_s__jump_free
+    i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a
+    i32_shr_u_si_a__i32_xor_sa_s__i32_add_si_s__branch_if_a_free
+    i32_store8_sa__i32_add_si_s__i32_ne_ai_br0
+    i32_store8_sa__i32_add_si_s__i32_ne_ai_br0_free
+    i32_store_as__i32_lt_u_si_br1
+    i32_store_as__i32_lt_u_si_br1_free
+    i32_store_sa__copy_s__jump
+    i32_store_sa__copy_s__jump_free
+    i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1
+    i32_store_sa__i32_and_si_s__i32_lt_u_ai_br1_free
+    i32_store_sa__jump
+    i32_store_sa__jump_free
+    i32_store_si__i32_store_ss__branch_unless_s
+    i32_store_si__i32_store_ss__branch_unless_s_free
+    i32_store_ss__return_0
+    i32_store_ss__return_0_free
+    i32_sub_si_a__i32_store_as__i32_lt_u_si_br1
+    i32_sub_si_a__i32_store_as__i32_lt_u_si_br1_free
+    i32_sub_ss_a__i32_lt_s_ai_br0
+    i32_sub_ss_a__i32_lt_s_ai_br0_free
+    i32_sub_ss_a__i32_lt_s_ai_br0__i32_add_si_s
+    i32_sub_ss_a__i32_lt_s_ai_br0_free__i32_add_si_s
+    i32_sub_ss_s__i32_sub_ss_a__i32_ge_s_sa_br0
+    i32_sub_ss_s__i32_sub_ss_a__i32_ge_s_sa_br0_free
+    i32_wrap_i64_a_a__i32_eq_ai_br1
+    i32_wrap_i64_a_a__i32_eq_ai_br1_free
+    i32_wrap_i64_a_a__i32_eq_ai_br1__const_s__jump
+    i32_wrap_i64_a_a__i32_eq_ai_br1_free__const_s__jump_free
+    i32_xor_sa_a__i32_mul_ai_s__i32_add_si_s__i32_ne_sa_br0
+    i32_xor_sa_a__i32_mul_ai_s__i32_add_si_s__i32_ne_sa_br0_free
+    i32_xor_sa_a__i32_store_sa__copy_s__jump
+    i32_xor_sa_a__i32_store_sa__copy_s__jump_free
+    i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ge_u_as_br1
+    i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ge_u_as_br1_free
+    i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ne_sa_br1
+    i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a__i64_ne_sa_br1_free
+    i64_add_si_s__charge__i64_ge_s_si_br1
+    i64_add_si_s__charge__i64_ge_u_si_br1
+    i64_add_si_s__i64_add_ss_s__i64_ge_u_ss_br1
+    i64_add_si_s__i64_add_ss_s__i64_ge_u_ss_br1_free
+    i64_and_ai_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1
+    i64_and_ai_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    i64_and_si_a__i64_shr_u_ai_s__const_s__jump
+    i64_and_si_a__i64_shr_u_ai_s__const_s__jump_free
+    i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1
+    i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1
+    i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1_free
+    i64_extend_i32_u_a_a__i64_ne_ai_br1
+    i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    i64_extend_i32_u_a_s__i64_ne_ai_br1
+    i64_extend_i32_u_a_s__i64_ne_ai_br1_free
+    i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0
+    i64_extend_i32_u_s_a__i64_add_sa_s__i32_add_si_s__i32_ne_ai_br0_free
+    i64_extend_i32_u_s_a__i64_ge_u_sa_br0
+    i64_extend_i32_u_s_a__i64_ge_u_sa_br0_free
+    i64_ge_u_as_br1__const_s__jump
+    i64_ge_u_as_br1_free__const_s__jump_free
+    i64_load32_u_a_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1
+    i64_load32_u_a_a__i64_eq_ai_a__i64_extend_i32_u_a_a__i64_ne_ai_br1_free
+    i64_load_s_a__i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1
+    i64_load_s_a__i64_eq_ai_a__i64_extend_i32_u_a_s__i64_ne_ai_br1_free
+    i64_load_s_a__i64_eq_ai_br1
+    i64_load_s_a__i64_eq_ai_br1_free
+    i64_shr_u_ai_s__const_s__jump
+    i64_shr_u_ai_s__const_s__jump_free
+    i64_store_sa__i32_add_si_s__global_set_a__return_i
+    i64_store_sa__i32_add_si_s__global_set_a__return_i_free
+    i64_sub_ss_a__i64_gt_u_ai_br0
+    i64_sub_ss_a__i64_gt_u_ai_br0_free
+    i64_xor_ai_s__const_s__jump
+    i64_xor_ai_s__const_s__jump_free
+    select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0
+    select_ss_a__select_ss_s__i64_sub_ss_a__i64_gt_u_ai_br0_free
 """
 
 

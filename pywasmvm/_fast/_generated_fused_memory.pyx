@@ -9,101 +9,31 @@ from .numeric cimport *
 from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
 
 
-cdef void i32_store8_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef u32 b = <u32>acc
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    st8(p, <u8>(b))
+cdef void i32_add_si_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
     fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_a__i32_store8_ai(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_a__i32_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     cdef Ins* p1 = pc + 1
     cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    cdef u32 b_1 = p1.b
-    if unlikely(ea_1 + 1 > ctx.memlen):
+    if unlikely(ea_1 + 4 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8* p_1 = mem + ea_1
-    st8(p_1, <u8>(b_1))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_store8_ai__i32_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    cdef u32 b_1 = p1.b
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st8(p_1, <u8>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>fp[p2.b]
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_store8_sa__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef u32 b = <u32>acc
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    st8(p, <u8>(b))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_1 = ldf64(mem + ea_1)
-    facc = x_1
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
+    cdef u32 x_1 = ld32(mem + ea_1)
     acc = <u32>(x_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
@@ -123,29 +53,166 @@ cdef void i32_add_si_a__i32_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_load_a_s__i32_add_si_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x = ldf64(mem + ea)
-    facc = x
-    std(&fp[pc.d], facc)
+cdef void i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef double x_2 = ldf64(mem + ea_2)
-    facc = x_2
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_a__f64_load_a_a__f64_mul_sa_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_a__i32_load8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(extend8_s32(x_1))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(extend8_s32(x_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load16_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load16_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(extend16_s32(x_1))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load16_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(extend16_s32(x_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__f32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef float x_1 = ldf32(mem + ea_1)
+    sacc = x_1
+    fp[p1.d] = f32_to_bits(sacc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__f32_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef float x_1 = ldf32(mem + ea_1)
+    sacc = x_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__f64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
@@ -156,81 +223,50 @@ cdef void i32_add_si_a__f64_load_a_a__f64_mul_sa_s__i32_add_si_a(Ins* pc, u64* f
         return
     cdef double x_1 = ldf64(mem + ea_1)
     facc = x_1
-    cdef Ins* p2 = pc + 2
-    cdef double a_2 = ldd(&fp[p2.a])
-    cdef double b_2 = facc
-    cdef double r_2 = a_2 * b_2
-    if unlikely(r_2 != r_2):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p2.d], facc)
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_2
-    std(&fp[p2.d], facc)
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>p3.imm
-    acc = <u32>(a_3 + b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_2 = ldf64(mem + ea_2)
-    facc = x_2
-    std(&fp[p2.d], facc)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_shl_ai_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
+cdef void i32_add_si_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
+    acc = <u32>(a + b)
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 << (b_1 & 31))
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 4 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u32 x_2 = ld32(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_load_a_s__i32_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
+cdef void i32_add_ss_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 >> (b_1 & 31))
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -249,125 +285,12 @@ cdef void i32_add_ss_a__i32_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_load_a_a__i64_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 * b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_ss_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
+    cdef u32 b = <u32>fp[pc.b]
     acc = <u32>(a + b)
     cdef Ins* p1 = pc + 1
     cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x_1 = ld64(mem + ea_1)
-    acc = <u64>(x_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i64_load_a_a__i64_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x_1 = ld64(mem + ea_1)
-    acc = <u64>(x_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 * b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_load_s_a__i64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u64 b_1 = acc
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st64(p_1, b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    acc = <u32>(a_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    cdef u64 b_3 = fp[p3.d]
-    if unlikely(ea_3 + 8 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_3 = mem + ea_3
-    st64(p_3, b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_load_s_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    acc = <u32>(a_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_a_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a]
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_load8_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
     if unlikely(ea_1 + 1 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
@@ -376,16 +299,372 @@ cdef void i32_add_si_s__i32_load8_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_load_a_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>acc + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+cdef void i32_add_ss_a__i32_load8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(extend8_s32(x_1))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load8_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(extend8_s32(x_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load16_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load16_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load16_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(extend16_s32(x_1))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load16_s_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 2 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16 x_1 = ld16(mem + ea_1)
+    acc = <u32>(extend16_s32(x_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__f32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef float x_1 = ldf32(mem + ea_1)
+    sacc = x_1
+    fp[p1.d] = f32_to_bits(sacc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__f32_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef float x_1 = ldf32(mem + ea_1)
+    sacc = x_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__f64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i32_wrap_i64_s_a__i64_load32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u64>(x_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i32_wrap_i64_s_a__i64_load32_u_a_s__i64_shl_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u64>(x_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = p3.imm
+    acc = <u64>(a_3 << (b_3 & 63))
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
     cdef Ins* p1 = pc + 1
     cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a__i32_or_sa_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 | b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>acc
+    if unlikely(ea_3 + 4 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st32(p_3, <u32>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_sub_as_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 1 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_2 = ld8(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_wrap_i64_a_a__i64_load32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u64>(x_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_wrap_i64_a_a__i64_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 1 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_2 = ld8(mem + ea_2)
+    acc = <u64>(x_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__copy_s__charge__f64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_3 = ldf64(mem + ea_3)
+    facc = x_3
+    std(&fp[p3.d], facc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_3 = ld8(mem + ea_3)
+    acc = <u32>(x_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
     if unlikely(ea_1 + 4 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
@@ -394,317 +673,45 @@ cdef void i32_load_a_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 ac
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__i32_load_a_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
+cdef void copy_s__i32_store_as__i32_store_ss(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
     if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a]
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a ^ b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u32 b_1 = <u32>acc
-    if unlikely(ea_1 + 1 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8* p_1 = mem + ea_1
-    st8(p_1, <u8>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>p3.imm
-    acc = <u32>(a_3 + b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_store8_sa__i32_add_si_s__i32_add_si_a__i32_xor_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef u32 b = <u32>acc
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    st8(p, <u8>(b))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>acc
-    acc = <u32>(a_3 ^ b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_s_s__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_load_s_s__i32_add_si_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    acc = fp[p3.a]
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 1 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_3 = ld8(mem + ea_3)
-    acc = <u32>(x_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_xor_as_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a ^ b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 & b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 << (b_2 & 31))
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 4 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_3 = ld32(mem + ea_3)
-    acc = <u32>(x_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_xor_sa_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a ^ b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 & b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 << (b_2 & 31))
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 4 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_3 = ld32(mem + ea_3)
-    acc = <u32>(x_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_sub_si_s__global_set_a__i64_store_si(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a - b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    (<u64*>p1.imm)[0] = acc
+    st32(p_1, <u32>(b_1))
     cdef Ins* p2 = pc + 2
     cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
-    cdef u64 b_2 = pair(&p2.b)
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_2 = mem + ea_2
-    st64(p_2, b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_add_si_s__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    cdef u32 b_2 = <u32>fp[p2.d]
     if unlikely(ea_2 + 4 > ctx.memlen):
         ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u32 x_2 = ld32(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
+    cdef u8* p_2 = mem + ea_2
+    st32(p_2, <u32>(b_2))
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_sub_si_s__global_set_a__i64_store_si__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a - b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    (<u64*>p1.imm)[0] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
-    cdef u64 b_2 = pair(&p2.b)
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+cdef void f64_add_sa_a__f64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    cdef u8* p_2 = mem + ea_2
-    st64(p_2, b_2)
-    cdef Ins* p3 = pc + 3
-    fp[p3.d] = p3.imm
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ss_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 1 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_3 = ld8(mem + ea_3)
-    acc = <u32>(x_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_s_s__i32_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
+    facc = r
     cdef Ins* p1 = pc + 1
     cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
+    cdef double b_1 = facc
+    if unlikely(ea_1 + 8 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_store_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef double b = facc
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    stf64(p, b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
+    cdef u8* p_1 = mem + ea_1
+    stf64(p_1, b_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -729,128 +736,17 @@ cdef void f64_load_a_a__f64_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 ac
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_sub_sa_a__f64_store_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a - b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef double b_1 = facc
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    stf64(p_1, b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_store_sa__i32_add_si_s__f64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef double b = facc
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    stf64(p, b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef double a_2 = ldd(&fp[p2.a])
-    cdef double b_2 = ldd(&fp[p2.b])
-    cdef double r_2 = a_2 * b_2
-    if unlikely(r_2 != r_2):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_2
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_as_s__f64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = facc
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_1 = ldf64(mem + ea_1)
-    facc = x_1
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_load_s_a__f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+cdef void f64_load_a_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
     if unlikely(ea + 8 > ctx.memlen):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef double x = ldf64(mem + ea)
     facc = x
+    std(&fp[pc.d], facc)
     cdef Ins* p1 = pc + 1
     cdef double a_1 = ldd(&fp[p1.a])
     cdef double b_1 = facc
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_add_sa_a__f64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef double b_1 = facc
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    stf64(p_1, b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_ss_a__f64_mul_as_s__f64_load_s_a__f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
     cdef double r_1 = a_1 * b_1
     if unlikely(r_1 != r_1):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
@@ -859,109 +755,16 @@ cdef void f64_mul_ss_a__f64_mul_as_s__f64_load_s_a__f64_add_sa_a(Ins* pc, u64* f
         return
     facc = r_1
     std(&fp[p1.d], facc)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_2 = ldf64(mem + ea_2)
-    facc = x_2
-    cdef Ins* p3 = pc + 3
-    cdef double a_3 = ldd(&fp[p3.a])
-    cdef double b_3 = facc
-    cdef double r_3 = a_3 + b_3
-    if unlikely(r_3 != r_3):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_3
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_load_s_a__f64_add_sa_a__f64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+cdef void f64_load_a_s__i32_add_si_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
     if unlikely(ea + 8 > ctx.memlen):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef double x = ldf64(mem + ea)
     facc = x
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = facc
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
-    cdef double b_2 = facc
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_2 = mem + ea_2
-    stf64(p_2, b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    acc = <u32>(a_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 8 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x_3 = ld64(mem + ea_3)
-    acc = <u64>(x_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__f64_load_a_s__i32_add_si_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_1 = ldf64(mem + ea_1)
-    facc = x_1
-    std(&fp[p1.d], facc)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 8 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_3 = ldf64(mem + ea_3)
-    facc = x_3
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_s__f64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
     std(&fp[pc.d], facc)
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
@@ -974,556 +777,7 @@ cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_s__f64_load_s_a(Ins* pc, u64* f
         return
     cdef double x_2 = ldf64(mem + ea_2)
     facc = x_2
-    std(&fp[p2.d], facc)
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
-    if unlikely(ea_3 + 8 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_3 = ldf64(mem + ea_3)
-    facc = x_3
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_load_s_a__f64_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x = ldf64(mem + ea)
-    facc = x
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = facc
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_sa_s__i32_store8_sa__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u32 b_1 = <u32>acc
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st8(p_1, <u8>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>p3.imm
-    acc = <u32>(a_3 + b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__i32_store8_ss(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 < b_1)
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a if <u32>acc else p2.b]
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
-    cdef u32 b_3 = <u32>fp[p3.d]
-    if unlikely(ea_3 + 1 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_3 = mem + ea_3
-    st8(p_3, <u8>(b_3))
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_store8_ss__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef u32 b = <u32>fp[pc.d]
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    st8(p, <u8>(b))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 1 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_2 = ld8(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_xor_sa_a__i32_store8_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a ^ b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u32 b_1 = <u32>acc
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st8(p_1, <u8>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_store8_sa__i32_add_si_s__i32_xor_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef u32 b = <u32>acc
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    st8(p, <u8>(b))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>fp[p2.b]
-    acc = <u32>(a_2 ^ b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_xor_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a ^ b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u32 b_1 = <u32>acc
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st8(p_1, <u8>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>fp[p3.b]
-    acc = <u32>(a_3 ^ b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_xor_ss_a__i32_store8_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a ^ b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u32 b_1 = <u32>acc
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st8(p_1, <u8>(b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_a__f64_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_2 = ldf64(mem + ea_2)
-    facc = x_2
-    cdef Ins* p3 = pc + 3
-    cdef double a_3 = ldd(&fp[p3.a])
-    cdef double b_3 = facc
-    cdef double r_3 = a_3 - b_3
-    if unlikely(r_3 != r_3):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p3.d], facc)
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_3
-    std(&fp[p3.d], facc)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_store_sa__f64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef double b = facc
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    stf64(p, b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_1 = ldf64(mem + ea_1)
-    facc = x_1
-    std(&fp[p1.d], facc)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_load_s_s__f64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x = ldf64(mem + ea)
-    facc = x
-    std(&fp[pc.d], facc)
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_as_a__f64_sub_sa_a__f64_store_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = facc
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = facc
-    cdef double r_1 = a_1 - b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
-    cdef double b_2 = facc
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_2 = mem + ea_2
-    stf64(p_2, b_2)
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>p3.imm
-    acc = <u32>(a_3 + b_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_store_sa__f64_load_s_s__f64_mul_ss_a__f64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef double b = facc
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p = mem + ea
-    stf64(p, b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x_1 = ldf64(mem + ea_1)
-    facc = x_1
-    std(&fp[p1.d], facc)
-    cdef Ins* p2 = pc + 2
-    cdef double a_2 = ldd(&fp[p2.a])
-    cdef double b_2 = ldd(&fp[p2.b])
-    cdef double r_2 = a_2 * b_2
-    if unlikely(r_2 != r_2):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_2
-    cdef Ins* p3 = pc + 3
-    cdef double a_3 = facc
-    cdef double b_3 = ldd(&fp[p3.b])
-    cdef double r_3 = a_3 * b_3
-    if unlikely(r_3 != r_3):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_3
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    acc = <u32>(a_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x_2 = ld64(mem + ea_2)
-    acc = <u64>(x_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_load_s_a__i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 >> (b_1 & 63))
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_load_s_a__i64_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 & b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_and_ai_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(a & b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x_1 = ld64(mem + ea_1)
-    acc = <u64>(x_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_load_s_a__i64_and_ai_s__i64_load_s_a__i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 & b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
-    if unlikely(ea_2 + 8 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x_2 = ld64(mem + ea_2)
-    acc = <u64>(x_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = acc
-    cdef u64 b_3 = p3.imm
-    acc = <u64>(a_3 >> (b_3 & 63))
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    cdef u32 b_1 = <u32>acc
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st32(p_1, <u32>(b_1))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    cdef u32 b_1 = <u32>fp[p1.d]
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st32(p_1, <u32>(b_1))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void global_get_a__i32_wrap_i64_a_a__i32_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    acc = <u32>(a_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 4 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_2 = ld32(mem + ea_2)
-    acc = <u32>(x_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_a__i32_sub_as_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 - b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
-    if unlikely(ea_2 + 1 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_2 = ld8(mem + ea_2)
-    acc = <u32>(x_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load8_u_s_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 1 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x = ld8(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-        return
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a]
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_load_s_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x = ld64(mem + ea)
-    acc = <u64>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u64 x_1 = ld64(mem + ea_1)
-    acc = <u64>(x_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_s__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_load_i_a__f64_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1575,28 +829,6 @@ cdef void f64_load_i_a__f64_mul_ai_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ct
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_add_as_s__f64_store_ia(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = facc
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = p1.imm
-    cdef double b_1 = facc
-    if unlikely(ea_1 + 8 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    stf64(p_1, b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
 cdef void f64_load_i_a__f64_mul_ai_a__f64_add_as_s__f64_store_ia(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ea = pc.imm
     if unlikely(ea + 8 > ctx.memlen):
@@ -1635,27 +867,1057 @@ cdef void f64_load_i_a__f64_mul_ai_a__f64_add_as_s__f64_store_ia(Ins* pc, u64* f
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_store_ss__i32_add_si_a__i32_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void f64_load_s_a__f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    cdef u32 b = <u32>fp[pc.d]
-    if unlikely(ea + 4 > ctx.memlen):
+    if unlikely(ea + 8 > ctx.memlen):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8* p = mem + ea
-    st32(p, <u32>(b))
+    cdef double x = ldf64(mem + ea)
+    facc = x
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_load_s_a__f64_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x = ldf64(mem + ea)
+    facc = x
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_load_s_s__f64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x = ldf64(mem + ea)
+    facc = x
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_load_s_s__f64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x = ldf64(mem + ea)
+    facc = x
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_load_s_s__f64_mul_ss_a__f64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x = ldf64(mem + ea)
+    facc = x
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double r_2 = a_2 * b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_load_s_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x = ldf64(mem + ea)
+    facc = x
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_load_s_s__i32_add_si_s__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x = ldf64(mem + ea)
+    facc = x
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_2 = ldf64(mem + ea_2)
+    facc = x_2
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ai_a__f64_add_as_s__f64_store_ia(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = p2.imm
+    cdef double b_2 = facc
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_2 = mem + ea_2
+    stf64(p_2, b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_as_s__f64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_as_s__f64_load_s_a__f64_add_sa_a__f64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 + b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef double b_3 = facc
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    stf64(p_3, b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
     cdef u32 b_1 = <u32>p1.imm
     acc = <u32>(a_1 + b_1)
     cdef Ins* p2 = pc + 2
     cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    cdef u32 b_2 = <u32>fp[p2.d]
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_2 = ldf64(mem + ea_2)
+    facc = x_2
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_a__f64_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_2 = ldf64(mem + ea_2)
+    facc = x_2
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = ldd(&fp[p3.a])
+    cdef double b_3 = facc
+    cdef double r_3 = a_3 - b_3
+    if unlikely(r_3 != r_3):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p3.d], facc)
+        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_3
+    std(&fp[p3.d], facc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_2 = ldf64(mem + ea_2)
+    facc = x_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__i32_add_si_a__f64_load_a_s__f64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_2 = ldf64(mem + ea_2)
+    facc = x_2
+    std(&fp[p2.d], facc)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_3 = ldf64(mem + ea_3)
+    facc = x_3
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_store_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef double b = facc
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    stf64(p, b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_sub_sa_a__f64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef double b_1 = facc
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    stf64(p_1, b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_sub_sa_a__f64_store_sa__i32_add_si_s__f64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef double b_1 = facc
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    stf64(p_1, b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = ldd(&fp[p3.a])
+    cdef double b_3 = ldd(&fp[p3.b])
+    cdef double r_3 = a_3 * b_3
+    if unlikely(r_3 != r_3):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_3
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_sub_sa_s__i32_add_si_a__f64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_2 = ldf64(mem + ea_2)
+    facc = x_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_wrap_i64_a_a__i32_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__i32_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__f64_load_a_s__i32_add_si_a__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    std(&fp[p1.d], facc)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_3 = ldf64(mem + ea_3)
+    facc = x_3
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_load_a_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    cdef u32 b_2 = <u32>acc
     if unlikely(ea_2 + 4 > ctx.memlen):
         ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u8* p_2 = mem + ea_2
     st32(p_2, <u32>(b_2))
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_a__i32_store_ai(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = p1.b
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__f64_load_s_s__f64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    std(&fp[p1.d], facc)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_2 = ldf64(mem + ea_2)
+    facc = x_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 1 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_2 = ld8(mem + ea_2)
+    acc = <u32>(x_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 1 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_2 = ld8(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_s__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_s__i32_store8_sa__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st8(p_1, <u8>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__f64_load_a_a__f64_mul_sa_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 * b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__f64_load_a_a__f64_sub_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 - b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__f64_load_a_a__f64_sub_sa_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 - b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = ldd(&fp[p3.a])
+    cdef double b_3 = facc
+    cdef double r_3 = a_3 * b_3
+    if unlikely(r_3 != r_3):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p3.d], facc)
+        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_3
+    std(&fp[p3.d], facc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a__i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    acc = <u32>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    cdef u32 b_2 = <u32>acc
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_2 = mem + ea_2
+    st32(p_2, <u32>(b_2))
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_a__i32_xor_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 ^ b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_3 = ld8(mem + ea_3)
+    acc = <u32>(x_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_store8_ai(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = p1.b
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st8(p_1, <u8>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_store_ai(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = p1.b
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_store_ai__i32_add_si_a__i32_store_ai(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = p1.b
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    cdef u32 b_3 = p3.b
+    if unlikely(ea_3 + 4 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st32(p_3, <u32>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i64_load_a_a__i64_mul_ai_a__i64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 * b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = fp[p3.b]
+    acc = <u64>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i64_store_ai(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 b_1 = pair(&p1.b)
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st64(p_1, b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__f64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__f64_load_a_a__f64_sub_sa_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef double x_1 = ldf64(mem + ea_1)
+    facc = x_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 - b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__i32_add_si_a__i32_load_a_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1685,6 +1947,1068 @@ cdef void i32_add_si_s__i32_add_si_a__i32_load_a_a__i32_store_sa(Ins* pc, u64* f
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void i32_add_si_s__i32_add_si_s__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 1 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_2 = ld8(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load_a_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load_s_a__i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_shr_u_si_a__i32_and_ai_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 >> (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>acc
+    if unlikely(ea_3 + 4 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st32(p_3, <u32>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_3 = ld8(mem + ea_3)
+    acc = <u32>(x_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_load8_u_a_s__i32_add_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_s__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x_1 = ld8(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__i32_store8_ss(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 < b_1)
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a if <u32>acc else p2.b]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>fp[p3.d]
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st8(p_3, <u8>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_shl_ai_a__i32_load_a_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>acc
+    if unlikely(ea_3 + 4 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st32(p_3, <u32>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_shl_ai_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_store_sa__i32_add_si_s__i32_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 >> (b_3 & 31))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_a__i32_xor_sa_a__i32_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 ^ b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 * b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load8_u_s_s__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_store_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_a__i32_xor_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 ^ b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__copy_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_a_s__i32_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 >> (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_a__i32_and_ai_a__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_load_s_s__i32_add_si_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u32>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_or_sa_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_or_si_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_or_ss_a__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_ai_a__i32_add_sa_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_si_a__i32_add_sa_s__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u32>(x_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store8_ai__i32_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    cdef u32 b = pc.b
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st8(p, <u8>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store8_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st8(p, <u8>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store8_sa__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st8(p, <u8>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store8_sa__i32_add_si_s__i32_xor_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st8(p, <u8>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 ^ b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store8_sa__i32_add_si_s__i32_xor_ss_a__i32_store8_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st8(p, <u8>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 ^ b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>acc
+    if unlikely(ea_3 + 1 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st8(p_3, <u8>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store8_ss__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st8(p, <u8>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_as__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_sa__i32_store_ss__copy_2(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>acc
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = fp[p2.a]
+    fp[p2.c] = fp[p2.b]
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_si__i32_store_ss(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = pc.b
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_ss__copy_2(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = fp[p1.a]
+    fp[p1.c] = fp[p1.b]
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_ss__global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_store_ss__i32_add_si_a__i32_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u32 b = <u32>fp[pc.d]
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st32(p, <u32>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    cdef u32 b_2 = <u32>fp[p2.d]
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_2 = mem + ea_2
+    st32(p_2, <u32>(b_2))
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_si_a__i32_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u32 b_1 = <u32>fp[p1.d]
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_si_s__global_set_a__i64_load_s_a__i64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    (<u64*>p1.imm)[0] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_2 = ld64(mem + ea_2)
+    acc = <u64>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u64 b_3 = acc
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st64(p_3, b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_si_s__i32_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_1 = ld32(mem + ea_1)
+    acc = <u32>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_wrap_i64_a_a__i64_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    acc = <u32>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 b_1 = fp[p1.d]
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st64(p_1, b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_wrap_i64_s_a__i64_store8_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    acc = <u32>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 b_1 = fp[p1.d]
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st8(p_1, <u8>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_wrap_i64_s_a__i64_store8_as__i64_shr_u_si_s__i64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    acc = <u32>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 b_1 = fp[p1.d]
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st8(p_1, <u8>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 >> (b_2 & 63))
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = p3.imm
+    acc = <u64>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_as_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    if unlikely(ea_3 + 4 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_3 = ld32(mem + ea_3)
+    acc = <u32>(x_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_as_s__i32_shl_ai_a__i32_xor_as_s__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 ^ b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    cdef u32 b_3 = <u32>acc
+    if unlikely(ea_3 + 4 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st32(p_3, <u32>(b_3))
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_as_s__i32_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 4 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st32(p_1, <u32>(b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_sa_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    if unlikely(ea_3 + 4 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_3 = ld32(mem + ea_3)
+    acc = <u32>(x_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i32_xor_sa_a__i32_mul_ai_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
@@ -1708,86 +3032,261 @@ cdef void i32_xor_sa_a__i32_mul_ai_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_a__i32_load8_u_a_a__i32_xor_sa_a__i32_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_xor_sa_a__i32_store8_sa__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
     cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
     if unlikely(ea_1 + 1 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
+    cdef u8* p_1 = mem + ea_1
+    st8(p_1, <u8>(b_1))
     cdef Ins* p2 = pc + 2
     cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 ^ b_2)
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
+    if unlikely(ea_1 + 1 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st8(p_1, <u8>(b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
     cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>acc
+    cdef u32 a_3 = <u32>fp[p3.a]
     cdef u32 b_3 = <u32>p3.imm
-    acc = <u32>(a_3 * b_3)
-    fp[p3.d] = acc
+    acc = <u32>(a_3 + b_3)
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 ea_2 = <u64><u32>acc + p2.imm
-    if unlikely(ea_2 + 1 > ctx.memlen):
-        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_2 = ld8(mem + ea_2)
-    acc = <u32>(x_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_load8_u_a_a__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_xor_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
     cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u32 b_1 = <u32>acc
     if unlikely(ea_1 + 1 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
+    cdef u8* p_1 = mem + ea_1
+    st8(p_1, <u8>(b_1))
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
+    cdef u32 a_2 = <u32>fp[p2.a]
     cdef u32 b_2 = <u32>p2.imm
     acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>fp[p3.b]
+    acc = <u32>(a_3 ^ b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>acc + p2.imm
+    if unlikely(ea_2 + 4 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x_2 = ld32(mem + ea_2)
+    acc = <u64>(x_2)
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_load_s_s__f64_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 8 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef double x = ldf64(mem + ea)
-    facc = x
-    std(&fp[pc.d], facc)
+cdef void i64_and_ai_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
     if unlikely(ea_1 + 8 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef double x_1 = ldf64(mem + ea_1)
-    facc = x_1
-    std(&fp[p1.d], facc)
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_and_as_s__i64_xor_si_s__i64_load_s_a__i64_or_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_2 = ld64(mem + ea_2)
+    acc = <u64>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = fp[p3.b]
+    acc = <u64>(a_3 | b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    acc = <u32>(a_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>acc + p3.imm
+    cdef u64 b_3 = fp[p3.d]
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_3 = mem + ea_3
+    st64(p_3, b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load32_u_a_s__i64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load32_u_a_s__i64_add_si_s__i64_shl_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 << (b_2 & 63))
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load32_u_a_s__i64_shl_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32 x = ld32(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 << (b_1 & 63))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load8_u_a_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load8_u_a_s__i64_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8 x = ld8(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_a_a__i64_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 * b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
     if unlikely(ea + 8 > ctx.memlen):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
@@ -1804,370 +3303,876 @@ cdef void i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_a(Ins* pc, u64* fp, u8* mem
         return
     cdef u64 x_2 = ld64(mem + ea_2)
     acc = <u64>(x_2)
+    fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_ss_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+cdef void i64_load_s_a__i32_wrap_i64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_load_s_s__i32_load_s_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_load_s_a__i64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
+    if unlikely(ea + 8 > ctx.memlen):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
     cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_add_as_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 + b_1)
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 + b_2)
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_wrap_i64_s_a__i64_load_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    acc = <u32>(a)
+cdef void i64_load_s_a__i64_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
     cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_and_ai_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_2 = ld64(mem + ea_2)
+    acc = <u64>(x_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_and_ai_s__i64_load_s_a__i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_2 = ld64(mem + ea_2)
+    acc = <u64>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    acc = <u64>(a_3 >> (b_3 & 63))
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_and_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 & b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_or_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 | b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_or_as_a__i64_and_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 | b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 & b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_store_sa(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u64 b_1 = acc
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st64(p_1, b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_store_sa__i32_sub_si_s__global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    cdef u64 b_1 = acc
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p_1 = mem + ea_1
+    st64(p_1, b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 - b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    (<u64*>p3.imm)[0] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_a__i64_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 - b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_s__i64_load_s_a__i64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = fp[p2.b]
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_s__i64_load_s_a__i64_add_as_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = fp[p2.b]
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_3 = ld64(mem + ea_3)
+    acc = <u64>(x_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_s__i64_load_s_a__i64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 * b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_load_s_s__i64_load_s_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x = ld64(mem + ea)
+    acc = <u64>(x)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
     if unlikely(ea_1 + 8 > ctx.memlen):
         ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     cdef u64 x_1 = ld64(mem + ea_1)
     acc = <u64>(x_1)
     fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ss_a__i32_load8_u_a_s__i32_add_ss_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    if unlikely(ea_1 + 1 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8 x_1 = ld8(mem + ea_1)
-    acc = <u32>(x_1)
-    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>fp[p2.b]
-    acc = <u32>(a_2 + b_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 1 > ctx.memlen):
-        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8 x_3 = ld8(mem + ea_3)
-    acc = <u32>(x_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ai_a__i32_store_ai(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    cdef u32 b_1 = p1.b
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st32(p_1, <u32>(b_1))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_load_s_s__i32_load_s_a__i32_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
-    if unlikely(ea + 4 > ctx.memlen):
-        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x = ld32(mem + ea)
-    acc = <u32>(x)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u32 x_1 = ld32(mem + ea_1)
-    acc = <u32>(x_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 * b_2)
+    cdef u64 x_2 = ld64(mem + ea_2)
+    acc = <u64>(x_2)
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void global_get_a__i32_store_as(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
+cdef void i64_mul_si_a__i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a * b)
     cdef Ins* p1 = pc + 1
-    cdef u64 ea_1 = <u64><u32>acc + p1.imm
-    cdef u32 b_1 = <u32>fp[p1.d]
-    if unlikely(ea_1 + 4 > ctx.memlen):
-        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
-        return
-    cdef u8* p_1 = mem + ea_1
-    st32(p_1, <u32>(b_1))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
     fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
+    cdef u64 a_2 = acc
+    acc = <u32>(a_2)
     cdef Ins* p3 = pc + 3
     cdef u64 ea_3 = <u64><u32>acc + p3.imm
-    if unlikely(ea_3 + 1 > ctx.memlen):
+    if unlikely(ea_3 + 4 > ctx.memlen):
         ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
-    cdef u8 x_3 = ld8(mem + ea_3)
-    acc = <u32>(x_3)
+    cdef u32 x_3 = ld32(mem + ea_3)
+    acc = <u64>(x_3)
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef Handler table[95]
+cdef void i64_or_sa_a__i64_shr_u_ai_s__i64_load_s_a__i64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_2 = ld64(mem + ea_2)
+    acc = <u64>(x_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = fp[p3.b]
+    acc = <u64>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_a__i64_add_sa_s__i64_load_s_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 ea_2 = <u64><u32>fp[p2.a] + p2.imm
+    if unlikely(ea_2 + 8 > ctx.memlen):
+        ctx.on_trap(p2, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_2 = ld64(mem + ea_2)
+    acc = <u64>(x_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 ea_3 = <u64><u32>fp[p3.a] + p3.imm
+    if unlikely(ea_3 + 8 > ctx.memlen):
+        ctx.on_trap(p3, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_3 = ld64(mem + ea_3)
+    acc = <u64>(x_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_store8_as__i64_shr_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    cdef u64 b = fp[pc.d]
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st8(p, <u8>(b))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_store_si__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    cdef u64 b = pair(&pc.b)
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8* p = mem + ea
+    st64(p, b)
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_xor_si_s__i64_load_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 ea_1 = <u64><u32>fp[p1.a] + p1.imm
+    if unlikely(ea_1 + 8 > ctx.memlen):
+        ctx.on_trap(p1, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 x_1 = ld64(mem + ea_1)
+    acc = <u64>(x_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef Handler table[196]
 
 
 cdef void fill() noexcept nogil:
-    table[0] = &i32_store8_sa__i32_add_si_s
-    table[1] = &i32_add_si_a__i32_store8_ai
-    table[2] = &i32_add_si_a__i32_store8_ai__i32_add_ss_s
-    table[3] = &i32_store8_sa__i32_add_si_s__i32_add_si_a
-    table[4] = &i32_add_si_a__f64_load_a_a
-    table[5] = &i32_add_si_a__i32_load8_u_a_a
-    table[6] = &i32_add_si_a__i32_load8_u_a_s
-    table[7] = &f64_load_a_s__i32_add_si_a__f64_load_a_a
-    table[8] = &i32_add_si_a__f64_load_a_a__f64_mul_sa_s__i32_add_si_a
-    table[9] = &f64_mul_sa_s__i32_add_si_a__f64_load_a_s
-    table[10] = &i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
-    table[11] = &i32_load_a_s__i32_shr_u_si_a
-    table[12] = &i32_add_ss_a__i32_load8_u_a_s
-    table[13] = &i64_load_a_a__i64_mul_ai_a
-    table[14] = &i32_add_si_a__i64_load_a_a
-    table[15] = &i32_add_si_a__i64_load_a_a__i64_mul_ai_a
-    table[16] = &i64_load_s_a__i64_store_sa
-    table[17] = &i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_store_as
-    table[18] = &i64_load_s_a__i32_wrap_i64_a_a
-    table[19] = &i32_load_a_s__copy_s
-    table[20] = &i32_add_si_s__i32_load8_u_s_a
-    table[21] = &i32_load_a_a__i32_store_sa
-    table[22] = &i32_add_si_s__i32_load_a_s__copy_s
-    table[23] = &i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_add_si_a
-    table[24] = &i32_store8_sa__i32_add_si_s__i32_add_si_a__i32_xor_sa_a
-    table[25] = &i32_load8_u_s_s__i32_add_ai_a
-    table[26] = &i32_add_si_s__i32_load_s_s
-    table[27] = &i32_add_si_s__i32_load_s_s__i32_add_si_s__copy_s
-    table[28] = &i32_add_si_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_a
-    table[29] = &i32_xor_as_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
-    table[30] = &i32_xor_sa_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
-    table[31] = &i32_sub_si_s__global_set_a__i64_store_si
-    table[32] = &i32_add_si_s__i32_add_si_s__i32_load_a_s
-    table[33] = &i32_sub_si_s__global_set_a__i64_store_si__const_s
-    table[34] = &i32_add_ss_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_s
-    table[35] = &i32_load_s_s__i32_load_s_a
-    table[36] = &f64_store_sa__i32_add_si_s
-    table[37] = &f64_load_a_a__f64_sub_sa_s
-    table[38] = &f64_sub_sa_a__f64_store_sa__i32_add_si_s
-    table[39] = &f64_store_sa__i32_add_si_s__f64_mul_ss_a
-    table[40] = &f64_mul_as_s__f64_load_s_a
-    table[41] = &f64_load_s_a__f64_add_sa_a
-    table[42] = &f64_add_sa_a__f64_store_sa
-    table[43] = &f64_mul_ss_a__f64_mul_as_s__f64_load_s_a__f64_add_sa_a
-    table[44] = &f64_load_s_a__f64_add_sa_a__f64_store_sa
-    table[45] = &i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_load_a_s
-    table[46] = &i32_add_ai_a__f64_load_a_s__i32_add_si_a__f64_load_a_a
-    table[47] = &f64_mul_sa_s__i32_add_si_a__f64_load_a_s__f64_load_s_a
-    table[48] = &f64_load_s_a__f64_mul_sa_a
-    table[49] = &i32_add_sa_s__i32_store8_sa__i32_add_si_s__i32_add_si_a
-    table[50] = &i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__i32_store8_ss
-    table[51] = &i32_store8_ss__i32_add_si_s
-    table[52] = &i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s
-    table[53] = &i32_xor_sa_a__i32_store8_sa__i32_add_si_s
-    table[54] = &i32_store8_sa__i32_add_si_s__i32_xor_ss_a
-    table[55] = &i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_xor_ss_a
-    table[56] = &i32_xor_ss_a__i32_store8_sa__i32_add_si_s
-    table[57] = &f64_mul_sa_s__i32_add_si_a__f64_load_a_a__f64_sub_sa_s
-    table[58] = &f64_store_sa__f64_load_s_s
-    table[59] = &f64_load_s_s__f64_mul_ss_a
-    table[60] = &f64_mul_as_a__f64_sub_sa_a__f64_store_sa__i32_add_si_s
-    table[61] = &f64_store_sa__f64_load_s_s__f64_mul_ss_a__f64_mul_as_a
-    table[62] = &i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_s
-    table[63] = &i64_load_s_a__i64_shr_u_ai_s
-    table[64] = &i64_load_s_a__i64_and_ai_s
-    table[65] = &i64_and_ai_s__i64_load_s_a
-    table[66] = &i64_load_s_a__i64_and_ai_s__i64_load_s_a__i64_shr_u_ai_s
-    table[67] = &i32_and_ai_a__i32_store_sa
-    table[68] = &i32_add_si_a__i32_store_as
+    table[0] = &i32_add_si_a__i32_load_a_s
+    table[1] = &i32_add_si_a__i32_load_a_a
+    table[2] = &i32_add_si_a__i32_load8_u_a_s
+    table[3] = &i32_add_si_a__i32_load8_u_a_a
+    table[4] = &i32_add_si_a__i32_load8_s_a_s
+    table[5] = &i32_add_si_a__i32_load8_s_a_a
+    table[6] = &i32_add_si_a__i32_load16_u_a_s
+    table[7] = &i32_add_si_a__i32_load16_u_a_a
+    table[8] = &i32_add_si_a__i32_load16_s_a_s
+    table[9] = &i32_add_si_a__i32_load16_s_a_a
+    table[10] = &i32_add_si_a__i64_load_a_s
+    table[11] = &i32_add_si_a__i64_load_a_a
+    table[12] = &i32_add_si_a__f32_load_a_s
+    table[13] = &i32_add_si_a__f32_load_a_a
+    table[14] = &i32_add_si_a__f64_load_a_s
+    table[15] = &i32_add_si_a__f64_load_a_a
+    table[16] = &i32_add_ss_a__i32_load_a_s
+    table[17] = &i32_add_ss_a__i32_load_a_a
+    table[18] = &i32_add_ss_a__i32_load8_u_a_s
+    table[19] = &i32_add_ss_a__i32_load8_u_a_a
+    table[20] = &i32_add_ss_a__i32_load8_s_a_s
+    table[21] = &i32_add_ss_a__i32_load8_s_a_a
+    table[22] = &i32_add_ss_a__i32_load16_u_a_s
+    table[23] = &i32_add_ss_a__i32_load16_u_a_a
+    table[24] = &i32_add_ss_a__i32_load16_s_a_s
+    table[25] = &i32_add_ss_a__i32_load16_s_a_a
+    table[26] = &i32_add_ss_a__i64_load_a_s
+    table[27] = &i32_add_ss_a__i64_load_a_a
+    table[28] = &i32_add_ss_a__f32_load_a_s
+    table[29] = &i32_add_ss_a__f32_load_a_a
+    table[30] = &i32_add_ss_a__f64_load_a_s
+    table[31] = &i32_add_ss_a__f64_load_a_a
+    table[32] = &charge__i32_wrap_i64_s_a__i64_load32_u_a_s
+    table[33] = &charge__i32_wrap_i64_s_a__i64_load32_u_a_s__i64_shl_si_s
+    table[34] = &charge__i64_load_s_s
+    table[35] = &const_a__i32_shl_as_a__i32_or_sa_a__i32_store_sa
+    table[36] = &const_a__i32_sub_as_s__i32_load8_u_s_s
+    table[37] = &const_a__i32_wrap_i64_a_a__i64_load32_u_a_a
+    table[38] = &const_a__i32_wrap_i64_a_a__i64_load8_u_a_a
+    table[39] = &copy_s__copy_s__charge__f64_load_s_s
+    table[40] = &copy_s__i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
+    table[41] = &copy_s__i32_load8_u_s_s
+    table[42] = &copy_s__i32_store_as
+    table[43] = &copy_s__i32_store_as__i32_store_ss
+    table[44] = &f64_add_sa_a__f64_store_sa
+    table[45] = &f64_load_a_a__f64_sub_sa_s
+    table[46] = &f64_load_a_s__f64_mul_sa_s
+    table[47] = &f64_load_a_s__i32_add_si_a__f64_load_a_a
+    table[48] = &f64_load_i_a__f64_mul_ai_a
+    table[49] = &f64_load_i_a__f64_mul_ai_a__f64_add_as_s
+    table[50] = &f64_load_i_a__f64_mul_ai_a__f64_add_as_s__f64_store_ia
+    table[51] = &f64_load_s_a__f64_add_sa_a
+    table[52] = &f64_load_s_a__f64_mul_sa_a
+    table[53] = &f64_load_s_s__f64_load_s_s
+    table[54] = &f64_load_s_s__f64_mul_ss_a
+    table[55] = &f64_load_s_s__f64_mul_ss_a__f64_mul_as_a
+    table[56] = &f64_load_s_s__i32_add_si_s
+    table[57] = &f64_load_s_s__i32_add_si_s__f64_load_a_a
+    table[58] = &f64_mul_ai_a__f64_add_as_s__f64_store_ia
+    table[59] = &f64_mul_as_s__f64_load_s_a
+    table[60] = &f64_mul_as_s__f64_load_s_a__f64_add_sa_a__f64_store_sa
+    table[61] = &f64_mul_sa_s__i32_add_si_a__f64_load_a_a
+    table[62] = &f64_mul_sa_s__i32_add_si_a__f64_load_a_a__f64_sub_sa_s
+    table[63] = &f64_mul_sa_s__i32_add_si_a__f64_load_a_s
+    table[64] = &f64_mul_sa_s__i32_add_si_a__f64_load_a_s__f64_load_s_a
+    table[65] = &f64_store_sa__i32_add_si_s
+    table[66] = &f64_sub_sa_a__f64_store_sa
+    table[67] = &f64_sub_sa_a__f64_store_sa__i32_add_si_s__f64_mul_ss_a
+    table[68] = &f64_sub_sa_s__i32_add_si_a__f64_load_a_s
     table[69] = &global_get_a__i32_wrap_i64_a_a__i32_load_a_a
-    table[70] = &const_a__i32_sub_as_s__i32_load8_u_s_s
-    table[71] = &i32_load8_u_s_s__charge__copy_s
-    table[72] = &i64_load_s_s__i64_load_s_a
-    table[73] = &i32_add_ai_s__i32_load_a_s
-    table[74] = &f64_load_i_a__f64_mul_ai_a
-    table[75] = &f64_load_i_a__f64_mul_ai_a__f64_add_as_s
-    table[76] = &f64_add_as_s__f64_store_ia
-    table[77] = &f64_load_i_a__f64_mul_ai_a__f64_add_as_s__f64_store_ia
-    table[78] = &i32_store_ss__i32_add_si_a__i32_store_as
-    table[79] = &i32_add_si_s__i32_add_si_a__i32_load_a_a__i32_store_sa
-    table[80] = &i32_xor_sa_a__i32_mul_ai_s__i32_add_si_a__i32_load8_u_a_a
-    table[81] = &i32_add_si_a__i32_load8_u_a_a__i32_xor_sa_a__i32_mul_ai_s
-    table[82] = &i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
-    table[83] = &i32_add_si_a__i32_load8_u_a_a__i32_add_ai_a
-    table[84] = &f64_load_s_s__f64_load_s_s
-    table[85] = &i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_a
-    table[86] = &i32_add_ss_a__i32_load8_u_a_a
-    table[87] = &i32_load_s_s__i32_load_s_a__i32_add_sa_a
-    table[88] = &i32_wrap_i64_s_a__i64_load_a_s
-    table[89] = &i32_add_si_s__i32_load8_u_s_s
-    table[90] = &i32_add_ss_a__i32_load8_u_a_s__i32_add_ss_a__i32_load8_u_a_a
-    table[91] = &i32_add_ai_a__i32_store_ai
-    table[92] = &i32_load_s_s__i32_load_s_a__i32_mul_sa_a
-    table[93] = &global_get_a__i32_store_as
-    table[94] = &copy_s__i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
+    table[70] = &global_get_s__i32_load_s_a
+    table[71] = &i32_add_ai_a__f64_load_a_s__i32_add_si_a__f64_load_a_a
+    table[72] = &i32_add_ai_a__i32_load_a_a__i32_store_sa
+    table[73] = &i32_add_ai_a__i32_load_a_s
+    table[74] = &i32_add_ai_a__i32_store_ai
+    table[75] = &i32_add_ai_s__f64_load_s_s__f64_load_s_s
+    table[76] = &i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
+    table[77] = &i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a__i32_add_ai_a
+    table[78] = &i32_add_ai_s__i32_load_a_s
+    table[79] = &i32_add_sa_s__i32_load_a_s
+    table[80] = &i32_add_sa_s__i32_store8_sa__i32_add_si_s__i32_add_si_a
+    table[81] = &i32_add_si_a__f64_load_a_a__f64_mul_sa_s__i32_add_si_a
+    table[82] = &i32_add_si_a__f64_load_a_a__f64_sub_sa_s
+    table[83] = &i32_add_si_a__f64_load_a_a__f64_sub_sa_s__f64_mul_sa_s
+    table[84] = &i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a
+    table[85] = &i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a__i32_add_sa_a
+    table[86] = &i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a__i32_add_sa_s
+    table[87] = &i32_add_si_a__i32_load8_u_a_a__i32_store_sa
+    table[88] = &i32_add_si_a__i32_load8_u_a_a__i32_xor_as_a
+    table[89] = &i32_add_si_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_a
+    table[90] = &i32_add_si_a__i32_store8_ai
+    table[91] = &i32_add_si_a__i32_store_ai
+    table[92] = &i32_add_si_a__i32_store_ai__i32_add_si_a__i32_store_ai
+    table[93] = &i32_add_si_a__i32_store_as
+    table[94] = &i32_add_si_a__i64_load_a_a__i64_mul_ai_a__i64_add_as_a
+    table[95] = &i32_add_si_a__i64_store_ai
+    table[96] = &i32_add_si_s__f64_load_a_a
+    table[97] = &i32_add_si_s__f64_load_a_a__f64_sub_sa_s__i32_add_si_a
+    table[98] = &i32_add_si_s__i32_add_si_a__i32_load_a_a__i32_store_sa
+    table[99] = &i32_add_si_s__i32_add_si_s__i32_load_a_s
+    table[100] = &i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s
+    table[101] = &i32_add_si_s__i32_load8_u_a_a
+    table[102] = &i32_add_si_s__i32_load8_u_s_a
+    table[103] = &i32_add_si_s__i32_load8_u_s_s
+    table[104] = &i32_add_si_s__i32_load_a_s__copy_s
+    table[105] = &i32_add_si_s__i32_load_s_a__i32_and_ai_a
+    table[106] = &i32_add_si_s__i32_load_s_s
+    table[107] = &i32_add_si_s__i32_shr_u_si_a__i32_and_ai_a__i32_store_sa
+    table[108] = &i32_add_ss_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_s
+    table[109] = &i32_add_ss_a__i32_load8_u_a_s__i32_add_ss_a
+    table[110] = &i32_add_ss_s__i32_load8_u_a_a
+    table[111] = &i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__i32_store8_ss
+    table[112] = &i32_and_ai_a__i32_shl_ai_a__i32_load_a_a__i32_store_sa
+    table[113] = &i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
+    table[114] = &i32_and_ai_a__i32_store_sa
+    table[115] = &i32_and_ai_a__i32_store_sa__i32_add_si_s__i32_shr_u_si_a
+    table[116] = &i32_load8_u_s_a__i32_xor_sa_a__i32_mul_ai_s
+    table[117] = &i32_load8_u_s_s__charge__copy_s
+    table[118] = &i32_load8_u_s_s__i32_add_ai_a
+    table[119] = &i32_load_a_a__i32_add_sa_s
+    table[120] = &i32_load_a_a__i32_store_sa
+    table[121] = &i32_load_a_a__i32_store_sa__i32_add_si_s
+    table[122] = &i32_load_a_a__i32_xor_sa_a
+    table[123] = &i32_load_a_s__copy_s
+    table[124] = &i32_load_a_s__copy_s__copy_s__charge
+    table[125] = &i32_load_a_s__i32_shr_u_si_a
+    table[126] = &i32_load_s_a__i32_and_ai_a
+    table[127] = &i32_load_s_a__i32_and_ai_a__i32_add_ai_a
+    table[128] = &i32_load_s_s__i32_add_si_s__copy_s
+    table[129] = &i32_or_sa_a__i32_store_sa
+    table[130] = &i32_or_si_a__i32_store_sa
+    table[131] = &i32_or_ss_a__i32_store_sa
+    table[132] = &i32_shl_ai_a__i32_add_sa_a__i32_load_a_s
+    table[133] = &i32_shl_si_a__i32_add_sa_s__i32_load_a_s
+    table[134] = &i32_store8_ai__i32_add_ss_s
+    table[135] = &i32_store8_sa__i32_add_si_s
+    table[136] = &i32_store8_sa__i32_add_si_s__i32_add_si_a
+    table[137] = &i32_store8_sa__i32_add_si_s__i32_xor_ss_a
+    table[138] = &i32_store8_sa__i32_add_si_s__i32_xor_ss_a__i32_store8_sa
+    table[139] = &i32_store8_ss__i32_add_si_s
+    table[140] = &i32_store_as__i32_load_s_s
+    table[141] = &i32_store_sa__i32_store_ss__copy_2
+    table[142] = &i32_store_si__i32_store_ss
+    table[143] = &i32_store_ss__copy_2
+    table[144] = &i32_store_ss__global_get_s
+    table[145] = &i32_store_ss__i32_add_si_a__i32_store_as
+    table[146] = &i32_sub_si_a__i32_store_as
+    table[147] = &i32_sub_si_s__global_set_a__i64_load_s_a__i64_store_sa
+    table[148] = &i32_sub_si_s__i32_load_a_a
+    table[149] = &i32_wrap_i64_a_a__i64_store_as
+    table[150] = &i32_wrap_i64_s_a__i64_store8_as
+    table[151] = &i32_wrap_i64_s_a__i64_store8_as__i64_shr_u_si_s__i64_add_si_s
+    table[152] = &i32_xor_as_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
+    table[153] = &i32_xor_as_s__i32_shl_ai_a__i32_xor_as_s__i32_store_sa
+    table[154] = &i32_xor_as_s__i32_store_sa
+    table[155] = &i32_xor_sa_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
+    table[156] = &i32_xor_sa_a__i32_mul_ai_s__i32_add_si_a__i32_load8_u_a_a
+    table[157] = &i32_xor_sa_a__i32_store8_sa__i32_add_si_s
+    table[158] = &i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_add_si_a
+    table[159] = &i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_xor_ss_a
+    table[160] = &i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a
+    table[161] = &i64_and_ai_s__i64_load_s_a
+    table[162] = &i64_and_as_s__i64_xor_si_s__i64_load_s_a__i64_or_as_a
+    table[163] = &i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_store_as
+    table[164] = &i64_load32_u_a_s__i64_add_si_s
+    table[165] = &i64_load32_u_a_s__i64_add_si_s__i64_shl_ai_s
+    table[166] = &i64_load32_u_a_s__i64_shl_si_s
+    table[167] = &i64_load8_u_a_a__i32_wrap_i64_a_a
+    table[168] = &i64_load8_u_a_s__i64_and_ai_a
+    table[169] = &i64_load_a_a__i64_mul_ai_a
+    table[170] = &i64_load_s_a__i32_wrap_i64_a_a
+    table[171] = &i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_s
+    table[172] = &i64_load_s_a__i32_wrap_i64_a_s
+    table[173] = &i64_load_s_a__i64_add_as_a
+    table[174] = &i64_load_s_a__i64_add_as_a__i64_add_sa_s
+    table[175] = &i64_load_s_a__i64_and_ai_s
+    table[176] = &i64_load_s_a__i64_and_ai_s__i64_load_s_a
+    table[177] = &i64_load_s_a__i64_and_ai_s__i64_load_s_a__i64_shr_u_ai_s
+    table[178] = &i64_load_s_a__i64_and_as_s
+    table[179] = &i64_load_s_a__i64_or_as_a
+    table[180] = &i64_load_s_a__i64_or_as_a__i64_and_sa_a
+    table[181] = &i64_load_s_a__i64_store_sa
+    table[182] = &i64_load_s_a__i64_store_sa__i32_sub_si_s__global_set_a
+    table[183] = &i64_load_s_a__i64_sub_as_s
+    table[184] = &i64_load_s_s__i64_load_s_a
+    table[185] = &i64_load_s_s__i64_load_s_a__i64_add_as_s
+    table[186] = &i64_load_s_s__i64_load_s_a__i64_add_as_s__i64_load_s_a
+    table[187] = &i64_load_s_s__i64_load_s_a__i64_mul_sa_s
+    table[188] = &i64_load_s_s__i64_load_s_s__i64_load_s_a
+    table[189] = &i64_mul_si_a__i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a
+    table[190] = &i64_or_sa_a__i64_shr_u_ai_s__i64_load_s_a__i64_add_as_a
+    table[191] = &i64_shr_u_ai_a__i64_add_sa_s__i64_load_s_s__i64_load_s_a
+    table[192] = &i64_shr_u_ai_s__i64_load_s_a
+    table[193] = &i64_store8_as__i64_shr_u_si_s
+    table[194] = &i64_store_si__const_s
+    table[195] = &i64_xor_si_s__i64_load_s_a
 
 
 NAMES = """
-    i32_store8_sa__i32_add_si_s
-    i32_add_si_a__i32_store8_ai
-    i32_add_si_a__i32_store8_ai__i32_add_ss_s
-    i32_store8_sa__i32_add_si_s__i32_add_si_a
-    i32_add_si_a__f64_load_a_a
-    i32_add_si_a__i32_load8_u_a_a
+    i32_add_si_a__i32_load_a_s
+    i32_add_si_a__i32_load_a_a
     i32_add_si_a__i32_load8_u_a_s
-    f64_load_a_s__i32_add_si_a__f64_load_a_a
-    i32_add_si_a__f64_load_a_a__f64_mul_sa_s__i32_add_si_a
-    f64_mul_sa_s__i32_add_si_a__f64_load_a_s
-    i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
-    i32_load_a_s__i32_shr_u_si_a
-    i32_add_ss_a__i32_load8_u_a_s
-    i64_load_a_a__i64_mul_ai_a
+    i32_add_si_a__i32_load8_u_a_a
+    i32_add_si_a__i32_load8_s_a_s
+    i32_add_si_a__i32_load8_s_a_a
+    i32_add_si_a__i32_load16_u_a_s
+    i32_add_si_a__i32_load16_u_a_a
+    i32_add_si_a__i32_load16_s_a_s
+    i32_add_si_a__i32_load16_s_a_a
+    i32_add_si_a__i64_load_a_s
     i32_add_si_a__i64_load_a_a
-    i32_add_si_a__i64_load_a_a__i64_mul_ai_a
-    i64_load_s_a__i64_store_sa
-    i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_store_as
-    i64_load_s_a__i32_wrap_i64_a_a
-    i32_load_a_s__copy_s
-    i32_add_si_s__i32_load8_u_s_a
-    i32_load_a_a__i32_store_sa
-    i32_add_si_s__i32_load_a_s__copy_s
-    i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_add_si_a
-    i32_store8_sa__i32_add_si_s__i32_add_si_a__i32_xor_sa_a
-    i32_load8_u_s_s__i32_add_ai_a
-    i32_add_si_s__i32_load_s_s
-    i32_add_si_s__i32_load_s_s__i32_add_si_s__copy_s
-    i32_add_si_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_a
-    i32_xor_as_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
-    i32_xor_sa_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
-    i32_sub_si_s__global_set_a__i64_store_si
-    i32_add_si_s__i32_add_si_s__i32_load_a_s
-    i32_sub_si_s__global_set_a__i64_store_si__const_s
-    i32_add_ss_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_s
-    i32_load_s_s__i32_load_s_a
-    f64_store_sa__i32_add_si_s
-    f64_load_a_a__f64_sub_sa_s
-    f64_sub_sa_a__f64_store_sa__i32_add_si_s
-    f64_store_sa__i32_add_si_s__f64_mul_ss_a
-    f64_mul_as_s__f64_load_s_a
-    f64_load_s_a__f64_add_sa_a
-    f64_add_sa_a__f64_store_sa
-    f64_mul_ss_a__f64_mul_as_s__f64_load_s_a__f64_add_sa_a
-    f64_load_s_a__f64_add_sa_a__f64_store_sa
-    i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_load_a_s
-    i32_add_ai_a__f64_load_a_s__i32_add_si_a__f64_load_a_a
-    f64_mul_sa_s__i32_add_si_a__f64_load_a_s__f64_load_s_a
-    f64_load_s_a__f64_mul_sa_a
-    i32_add_sa_s__i32_store8_sa__i32_add_si_s__i32_add_si_a
-    i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__i32_store8_ss
-    i32_store8_ss__i32_add_si_s
-    i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s
-    i32_xor_sa_a__i32_store8_sa__i32_add_si_s
-    i32_store8_sa__i32_add_si_s__i32_xor_ss_a
-    i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_xor_ss_a
-    i32_xor_ss_a__i32_store8_sa__i32_add_si_s
-    f64_mul_sa_s__i32_add_si_a__f64_load_a_a__f64_sub_sa_s
-    f64_store_sa__f64_load_s_s
-    f64_load_s_s__f64_mul_ss_a
-    f64_mul_as_a__f64_sub_sa_a__f64_store_sa__i32_add_si_s
-    f64_store_sa__f64_load_s_s__f64_mul_ss_a__f64_mul_as_a
-    i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_s
-    i64_load_s_a__i64_shr_u_ai_s
-    i64_load_s_a__i64_and_ai_s
-    i64_and_ai_s__i64_load_s_a
-    i64_load_s_a__i64_and_ai_s__i64_load_s_a__i64_shr_u_ai_s
-    i32_and_ai_a__i32_store_sa
-    i32_add_si_a__i32_store_as
-    global_get_a__i32_wrap_i64_a_a__i32_load_a_a
+    i32_add_si_a__f32_load_a_s
+    i32_add_si_a__f32_load_a_a
+    i32_add_si_a__f64_load_a_s
+    i32_add_si_a__f64_load_a_a
+    i32_add_ss_a__i32_load_a_s
+    i32_add_ss_a__i32_load_a_a
+    i32_add_ss_a__i32_load8_u_a_s
+    i32_add_ss_a__i32_load8_u_a_a
+    i32_add_ss_a__i32_load8_s_a_s
+    i32_add_ss_a__i32_load8_s_a_a
+    i32_add_ss_a__i32_load16_u_a_s
+    i32_add_ss_a__i32_load16_u_a_a
+    i32_add_ss_a__i32_load16_s_a_s
+    i32_add_ss_a__i32_load16_s_a_a
+    i32_add_ss_a__i64_load_a_s
+    i32_add_ss_a__i64_load_a_a
+    i32_add_ss_a__f32_load_a_s
+    i32_add_ss_a__f32_load_a_a
+    i32_add_ss_a__f64_load_a_s
+    i32_add_ss_a__f64_load_a_a
+    charge__i32_wrap_i64_s_a__i64_load32_u_a_s
+    charge__i32_wrap_i64_s_a__i64_load32_u_a_s__i64_shl_si_s
+    charge__i64_load_s_s
+    const_a__i32_shl_as_a__i32_or_sa_a__i32_store_sa
     const_a__i32_sub_as_s__i32_load8_u_s_s
-    i32_load8_u_s_s__charge__copy_s
-    i64_load_s_s__i64_load_s_a
-    i32_add_ai_s__i32_load_a_s
+    const_a__i32_wrap_i64_a_a__i64_load32_u_a_a
+    const_a__i32_wrap_i64_a_a__i64_load8_u_a_a
+    copy_s__copy_s__charge__f64_load_s_s
+    copy_s__i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
+    copy_s__i32_load8_u_s_s
+    copy_s__i32_store_as
+    copy_s__i32_store_as__i32_store_ss
+    f64_add_sa_a__f64_store_sa
+    f64_load_a_a__f64_sub_sa_s
+    f64_load_a_s__f64_mul_sa_s
+    f64_load_a_s__i32_add_si_a__f64_load_a_a
     f64_load_i_a__f64_mul_ai_a
     f64_load_i_a__f64_mul_ai_a__f64_add_as_s
-    f64_add_as_s__f64_store_ia
     f64_load_i_a__f64_mul_ai_a__f64_add_as_s__f64_store_ia
-    i32_store_ss__i32_add_si_a__i32_store_as
-    i32_add_si_s__i32_add_si_a__i32_load_a_a__i32_store_sa
-    i32_xor_sa_a__i32_mul_ai_s__i32_add_si_a__i32_load8_u_a_a
-    i32_add_si_a__i32_load8_u_a_a__i32_xor_sa_a__i32_mul_ai_s
-    i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
-    i32_add_si_a__i32_load8_u_a_a__i32_add_ai_a
+    f64_load_s_a__f64_add_sa_a
+    f64_load_s_a__f64_mul_sa_a
     f64_load_s_s__f64_load_s_s
-    i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_a
-    i32_add_ss_a__i32_load8_u_a_a
-    i32_load_s_s__i32_load_s_a__i32_add_sa_a
-    i32_wrap_i64_s_a__i64_load_a_s
-    i32_add_si_s__i32_load8_u_s_s
-    i32_add_ss_a__i32_load8_u_a_s__i32_add_ss_a__i32_load8_u_a_a
+    f64_load_s_s__f64_mul_ss_a
+    f64_load_s_s__f64_mul_ss_a__f64_mul_as_a
+    f64_load_s_s__i32_add_si_s
+    f64_load_s_s__i32_add_si_s__f64_load_a_a
+    f64_mul_ai_a__f64_add_as_s__f64_store_ia
+    f64_mul_as_s__f64_load_s_a
+    f64_mul_as_s__f64_load_s_a__f64_add_sa_a__f64_store_sa
+    f64_mul_sa_s__i32_add_si_a__f64_load_a_a
+    f64_mul_sa_s__i32_add_si_a__f64_load_a_a__f64_sub_sa_s
+    f64_mul_sa_s__i32_add_si_a__f64_load_a_s
+    f64_mul_sa_s__i32_add_si_a__f64_load_a_s__f64_load_s_a
+    f64_store_sa__i32_add_si_s
+    f64_sub_sa_a__f64_store_sa
+    f64_sub_sa_a__f64_store_sa__i32_add_si_s__f64_mul_ss_a
+    f64_sub_sa_s__i32_add_si_a__f64_load_a_s
+    global_get_a__i32_wrap_i64_a_a__i32_load_a_a
+    global_get_s__i32_load_s_a
+    i32_add_ai_a__f64_load_a_s__i32_add_si_a__f64_load_a_a
+    i32_add_ai_a__i32_load_a_a__i32_store_sa
+    i32_add_ai_a__i32_load_a_s
     i32_add_ai_a__i32_store_ai
-    i32_load_s_s__i32_load_s_a__i32_mul_sa_a
-    global_get_a__i32_store_as
-    copy_s__i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
+    i32_add_ai_s__f64_load_s_s__f64_load_s_s
+    i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a
+    i32_add_ai_s__i32_add_si_a__i32_load8_u_a_a__i32_add_ai_a
+    i32_add_ai_s__i32_load_a_s
+    i32_add_sa_s__i32_load_a_s
+    i32_add_sa_s__i32_store8_sa__i32_add_si_s__i32_add_si_a
+    i32_add_si_a__f64_load_a_a__f64_mul_sa_s__i32_add_si_a
+    i32_add_si_a__f64_load_a_a__f64_sub_sa_s
+    i32_add_si_a__f64_load_a_a__f64_sub_sa_s__f64_mul_sa_s
+    i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a
+    i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a__i32_add_sa_a
+    i32_add_si_a__i32_load8_u_a_a__i32_shl_ai_a__i32_add_sa_s
+    i32_add_si_a__i32_load8_u_a_a__i32_store_sa
+    i32_add_si_a__i32_load8_u_a_a__i32_xor_as_a
+    i32_add_si_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_a
+    i32_add_si_a__i32_store8_ai
+    i32_add_si_a__i32_store_ai
+    i32_add_si_a__i32_store_ai__i32_add_si_a__i32_store_ai
+    i32_add_si_a__i32_store_as
+    i32_add_si_a__i64_load_a_a__i64_mul_ai_a__i64_add_as_a
+    i32_add_si_a__i64_store_ai
+    i32_add_si_s__f64_load_a_a
+    i32_add_si_s__f64_load_a_a__f64_sub_sa_s__i32_add_si_a
+    i32_add_si_s__i32_add_si_a__i32_load_a_a__i32_store_sa
+    i32_add_si_s__i32_add_si_s__i32_load_a_s
+    i32_add_si_s__i32_add_ss_a__i32_load8_u_a_s
+    i32_add_si_s__i32_load8_u_a_a
+    i32_add_si_s__i32_load8_u_s_a
+    i32_add_si_s__i32_load8_u_s_s
+    i32_add_si_s__i32_load_a_s__copy_s
+    i32_add_si_s__i32_load_s_a__i32_and_ai_a
+    i32_add_si_s__i32_load_s_s
+    i32_add_si_s__i32_shr_u_si_a__i32_and_ai_a__i32_store_sa
+    i32_add_ss_a__i32_load8_u_a_s__i32_add_si_a__i32_load8_u_a_s
+    i32_add_ss_a__i32_load8_u_a_s__i32_add_ss_a
+    i32_add_ss_s__i32_load8_u_a_a
+    i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__i32_store8_ss
+    i32_and_ai_a__i32_shl_ai_a__i32_load_a_a__i32_store_sa
+    i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
+    i32_and_ai_a__i32_store_sa
+    i32_and_ai_a__i32_store_sa__i32_add_si_s__i32_shr_u_si_a
+    i32_load8_u_s_a__i32_xor_sa_a__i32_mul_ai_s
+    i32_load8_u_s_s__charge__copy_s
+    i32_load8_u_s_s__i32_add_ai_a
+    i32_load_a_a__i32_add_sa_s
+    i32_load_a_a__i32_store_sa
+    i32_load_a_a__i32_store_sa__i32_add_si_s
+    i32_load_a_a__i32_xor_sa_a
+    i32_load_a_s__copy_s
+    i32_load_a_s__copy_s__copy_s__charge
+    i32_load_a_s__i32_shr_u_si_a
+    i32_load_s_a__i32_and_ai_a
+    i32_load_s_a__i32_and_ai_a__i32_add_ai_a
+    i32_load_s_s__i32_add_si_s__copy_s
+    i32_or_sa_a__i32_store_sa
+    i32_or_si_a__i32_store_sa
+    i32_or_ss_a__i32_store_sa
+    i32_shl_ai_a__i32_add_sa_a__i32_load_a_s
+    i32_shl_si_a__i32_add_sa_s__i32_load_a_s
+    i32_store8_ai__i32_add_ss_s
+    i32_store8_sa__i32_add_si_s
+    i32_store8_sa__i32_add_si_s__i32_add_si_a
+    i32_store8_sa__i32_add_si_s__i32_xor_ss_a
+    i32_store8_sa__i32_add_si_s__i32_xor_ss_a__i32_store8_sa
+    i32_store8_ss__i32_add_si_s
+    i32_store_as__i32_load_s_s
+    i32_store_sa__i32_store_ss__copy_2
+    i32_store_si__i32_store_ss
+    i32_store_ss__copy_2
+    i32_store_ss__global_get_s
+    i32_store_ss__i32_add_si_a__i32_store_as
+    i32_sub_si_a__i32_store_as
+    i32_sub_si_s__global_set_a__i64_load_s_a__i64_store_sa
+    i32_sub_si_s__i32_load_a_a
+    i32_wrap_i64_a_a__i64_store_as
+    i32_wrap_i64_s_a__i64_store8_as
+    i32_wrap_i64_s_a__i64_store8_as__i64_shr_u_si_s__i64_add_si_s
+    i32_xor_as_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
+    i32_xor_as_s__i32_shl_ai_a__i32_xor_as_s__i32_store_sa
+    i32_xor_as_s__i32_store_sa
+    i32_xor_sa_a__i32_and_ai_a__i32_shl_ai_a__i32_load_a_s
+    i32_xor_sa_a__i32_mul_ai_s__i32_add_si_a__i32_load8_u_a_a
+    i32_xor_sa_a__i32_store8_sa__i32_add_si_s
+    i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_add_si_a
+    i32_xor_sa_a__i32_store8_sa__i32_add_si_s__i32_xor_ss_a
+    i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a
+    i64_and_ai_s__i64_load_s_a
+    i64_and_as_s__i64_xor_si_s__i64_load_s_a__i64_or_as_a
+    i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a__i64_store_as
+    i64_load32_u_a_s__i64_add_si_s
+    i64_load32_u_a_s__i64_add_si_s__i64_shl_ai_s
+    i64_load32_u_a_s__i64_shl_si_s
+    i64_load8_u_a_a__i32_wrap_i64_a_a
+    i64_load8_u_a_s__i64_and_ai_a
+    i64_load_a_a__i64_mul_ai_a
+    i64_load_s_a__i32_wrap_i64_a_a
+    i64_load_s_a__i32_wrap_i64_a_a__i64_load_a_s
+    i64_load_s_a__i32_wrap_i64_a_s
+    i64_load_s_a__i64_add_as_a
+    i64_load_s_a__i64_add_as_a__i64_add_sa_s
+    i64_load_s_a__i64_and_ai_s
+    i64_load_s_a__i64_and_ai_s__i64_load_s_a
+    i64_load_s_a__i64_and_ai_s__i64_load_s_a__i64_shr_u_ai_s
+    i64_load_s_a__i64_and_as_s
+    i64_load_s_a__i64_or_as_a
+    i64_load_s_a__i64_or_as_a__i64_and_sa_a
+    i64_load_s_a__i64_store_sa
+    i64_load_s_a__i64_store_sa__i32_sub_si_s__global_set_a
+    i64_load_s_a__i64_sub_as_s
+    i64_load_s_s__i64_load_s_a
+    i64_load_s_s__i64_load_s_a__i64_add_as_s
+    i64_load_s_s__i64_load_s_a__i64_add_as_s__i64_load_s_a
+    i64_load_s_s__i64_load_s_a__i64_mul_sa_s
+    i64_load_s_s__i64_load_s_s__i64_load_s_a
+    i64_mul_si_a__i64_add_sa_s__i32_wrap_i64_a_a__i64_load32_u_a_a
+    i64_or_sa_a__i64_shr_u_ai_s__i64_load_s_a__i64_add_as_a
+    i64_shr_u_ai_a__i64_add_sa_s__i64_load_s_s__i64_load_s_a
+    i64_shr_u_ai_s__i64_load_s_a
+    i64_store8_as__i64_shr_u_si_s
+    i64_store_si__const_s
+    i64_xor_si_s__i64_load_s_a
 """
 
 

@@ -9,382 +9,6 @@ from .numeric cimport *
 from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NONE
 
 
-cdef void i32_add_si_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    acc = <u32>(a_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_sa_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 << (b_1 & 31))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_shl_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 << (b_1 & 31))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shr_u_si_a__i32_xor_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a >> (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 ^ b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_mul_ai_a__i64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = fp[p1.b]
-    acc = <u64>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_add_as_a__i64_rotl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(rotl64(a_1, b_1))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_rotl_ai_a__i64_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(rotl64(a, b))
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 * b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(rotl64(a_1, b_1))
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 * b_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_sub_si_s__global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a - b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    (<u64*>p1.imm)[0] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    (<u64*>p1.imm)[0] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_mul_ss_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_sub_ss_a__f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a - b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = facc
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_add_ss_a__f64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_as_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = facc
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    cdef Ins* p2 = pc + 2
-    cdef double a_2 = facc
-    cdef double b_2 = ldd(&fp[p2.b])
-    cdef double r_2 = a_2 + b_2
-    if unlikely(r_2 != r_2):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p2.d], facc)
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_2
-    std(&fp[p2.d], facc)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a]
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_lt_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 < b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_lt_u_ai_a__select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a < b)
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a if <u32>acc else p1.b]
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_lt_u_ai_a__select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 < b_1)
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a if <u32>acc else p2.b]
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    acc = <u32>(a_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shl_ai_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a << (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
 cdef void charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     fuel -= pc.c
     if unlikely(fuel < 0):
@@ -393,6 +17,250 @@ cdef void charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel,
     cdef Ins* p1 = pc + 1
     acc = fp[p1.a]
     fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i32_wrap_i64_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    acc = <u32>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_add_si_s__i64_eq_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    acc = <u32>(a_2 == b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_and_si_a__i64_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 >> (b_2 & 63))
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_shl_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 << (b_1 & 63))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_shl_si_s__i64_add_sa_s__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 << (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    acc = <u32>(a_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_shl_si_s__i64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 << (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void charge__i64_shl_si_s__i64_add_si_s__i64_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fuel -= pc.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(pc + 1, fp, mem, ctx, pc.c, fuel, facc, sacc)
+        return
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 << (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = fp[p3.b]
+    acc = <u64>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_rotl_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(rotl32(a_1, b_1))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a__i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_shl_as_a__i32_and_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 & b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_a__i64_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 - b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_f64_a__f64_div_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    facc = ldd(&pc.imm)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 / b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -411,176 +279,172 @@ cdef void const_s__charge__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_shr_u_si_a__i32_xor_sa_s__i32_xor_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a >> (b & 31))
+cdef void const_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 ^ b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 ^ b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_add_sa_a__f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = facc
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
+    fp[p1.d] = p1.imm
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__i32_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
+cdef void const_s__const_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__const_s__const_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    cdef Ins* p3 = pc + 3
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void const_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
     cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 >> (b_1 & 31))
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_mul_ss_s__f64_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
+cdef void const_s__i32_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
     cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_mul_ss_s__f64_mul_ss_s__f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
+cdef void const_s__select_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
     cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
-    cdef Ins* p2 = pc + 2
-    cdef double a_2 = ldd(&fp[p2.a])
-    cdef double b_2 = facc
-    cdef double r_2 = a_2 + b_2
-    if unlikely(r_2 != r_2):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_2
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_add_sa_a__f64_gt_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&p1.imm)
-    acc = <u32>(a_1 > b_1)
+    acc = fp[p1.a] if <u32>fp[p1.c] else p1.imm
+    fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_mul_ss_a__f64_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
+cdef void const_s__select_si_s__i64_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    fp[pc.d] = pc.imm
     cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = fp[p1.b]
-    acc = <u64>(a_1 * b_1)
+    acc = fp[p1.a] if <u32>fp[p1.c] else p1.imm
+    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
     cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
+    cdef u64 b_2 = fp[p2.b]
     acc = <u64>(a_2 + b_2)
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a - b
+cdef void copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__charge__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void copy_s__i32_add_sa_s__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_ai_a__f64_add_sa_a__f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef double r = a + b
     if unlikely(r != r):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
@@ -592,15 +456,13 @@ cdef void f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ct
     cdef double r_1 = a_1 + b_1
     if unlikely(r_1 != r_1):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
         p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
     facc = r_1
-    std(&fp[p1.d], facc)
     cdef Ins* p2 = pc + 2
     cdef double a_2 = ldd(&fp[p2.a])
     cdef double b_2 = facc
-    cdef double r_2 = a_2 * b_2
+    cdef double r_2 = a_2 + b_2
     if unlikely(r_2 != r_2):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
         std(&fp[p2.d], facc)
@@ -611,52 +473,9 @@ cdef void f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ct
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_mul_sa_s__f64_add_ss_a__f64_mul_as_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[pc.d], facc)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    std(&fp[pc.d], facc)
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = ldd(&fp[p1.a])
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    cdef Ins* p2 = pc + 2
-    cdef double a_2 = facc
-    cdef double b_2 = ldd(&fp[p2.b])
-    cdef double r_2 = a_2 * b_2
-    if unlikely(r_2 != r_2):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_2
-    cdef Ins* p3 = pc + 3
-    cdef double a_3 = facc
-    cdef double b_3 = ldd(&fp[p3.b])
-    cdef double r_3 = a_3 + b_3
-    if unlikely(r_3 != r_3):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p3.d], facc)
-        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_3
-    std(&fp[p3.d], facc)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
+cdef void f64_add_ai_a__f64_add_sa_a__f64_add_sa_s__f64_sqrt_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
     cdef double r = a + b
     if unlikely(r != r):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
@@ -664,17 +483,17 @@ cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s(Ins* pc, u64* f
         return
     facc = r
     cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
     if unlikely(r_1 != r_1):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
         p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
     facc = r_1
     cdef Ins* p2 = pc + 2
-    cdef double a_2 = facc
-    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
     cdef double r_2 = a_2 + b_2
     if unlikely(r_2 != r_2):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
@@ -684,50 +503,14 @@ cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s(Ins* pc, u64* f
     facc = r_2
     std(&fp[p2.d], facc)
     cdef Ins* p3 = pc + 3
-    cdef double a_3 = ldd(&fp[p3.a])
-    cdef double b_3 = facc
-    cdef double r_3 = a_3 * b_3
+    cdef double a_3 = facc
+    cdef double r_3 = sqrt64(a_3)
     if unlikely(r_3 != r_3):
         facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p3.d], facc)
         p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
         return
     facc = r_3
-    std(&fp[p3.d], facc)
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_ss_s__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_sa_a__f64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = facc
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void f64_add_as_a__f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -783,38 +566,1119 @@ cdef void f64_add_sa_a__f64_add_sa_a__f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ct
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__i32_shr_u_si_a__i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
+cdef void f64_add_sa_a__f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_sa_a__f64_gt_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&p1.imm)
+    acc = <u32>(a_1 > b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_ss_a__f64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double r_2 = a_2 + b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double r_2 = a_2 + b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    cdef Ins* p3 = pc + 3
+    fp[p3.d] = p3.imm
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a + b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double r_2 = a_2 + b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = ldd(&fp[p3.a])
+    cdef double b_3 = facc
+    cdef double r_3 = a_3 * b_3
+    if unlikely(r_3 != r_3):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p3.d], facc)
+        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_3
+    std(&fp[p3.d], facc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_div_as_s__f64_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a / b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ai_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&pc.imm)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_as_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_a__f64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__const_f64_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    facc = ldd(&p1.imm)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__const_f64_a__f64_div_as_s__f64_mul_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    facc = ldd(&p1.imm)
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double r_2 = a_2 / b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = ldd(&fp[p3.a])
+    cdef double b_3 = facc
+    cdef double r_3 = a_3 * b_3
+    if unlikely(r_3 != r_3):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_3
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__f64_add_ss_a__f64_mul_as_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double r_2 = a_2 * b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = facc
+    cdef double b_3 = ldd(&fp[p3.b])
+    cdef double r_3 = a_3 + b_3
+    if unlikely(r_3 != r_3):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p3.d], facc)
+        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_3
+    std(&fp[p3.d], facc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_sa_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
     cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 >> (b_1 & 31))
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_si_a__f64_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&pc.imm)
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&p1.imm)
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ss_a__f64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&p1.imm)
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ss_a__f64_add_ai_a__f64_add_sa_a__f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&p1.imm)
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 + b_2)
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 + b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = ldd(&fp[p3.a])
+    cdef double b_3 = facc
+    cdef double r_3 = a_3 + b_3
+    if unlikely(r_3 != r_3):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p3.d], facc)
+        p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_3
+    std(&fp[p3.d], facc)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ss_a__f64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = facc
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ss_s__f64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ss_s__f64_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_mul_ss_s__f64_mul_ss_s__f64_add_sa_a__f64_gt_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a * b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 + b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    cdef Ins* p3 = pc + 3
+    cdef double a_3 = facc
+    cdef double b_3 = ldd(&p3.imm)
+    acc = <u32>(a_3 > b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_sqrt_a_a__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = facc
+    cdef double r = sqrt64(a)
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_sub_sa_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = facc
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[pc.d], facc)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    std(&fp[pc.d], facc)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_sub_ss_a__f64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double a = ldd(&fp[pc.a])
+    cdef double b = ldd(&fp[pc.b])
+    cdef double r = a - b
+    if unlikely(r != r):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = facc
+    cdef double r_1 = a_1 + b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p1.d], facc)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    std(&fp[p1.d], facc)
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = facc
+    cdef double r_2 = a_2 * b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__global_get_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_get_s__global_get_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = (<u64*>p1.imm)[0]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__i32_shl_si_a__i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
+cdef void global_get_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = (<u64*>pc.imm)[0]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_set_a__i32_add_si_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    (<u64*>pc.imm)[0] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void global_set_a__i32_add_si_s__copy_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    (<u64*>pc.imm)[0] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    fp[p3.d] = p3.imm
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ai_s__i32_gt_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 > b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_as_a__i64_extend_i32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_as_a__i64_extend_i32_u_a_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_a__global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    (<u64*>p1.imm)[0] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_a__i32_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
     cdef u32 b_1 = <u32>p1.imm
     acc = <u32>(a_1 << (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_s__copy_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 + b_2)
+    acc = fp[p2.a]
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_sa_s__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_a__select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 < b_2)
+    cdef Ins* p3 = pc + 3
+    acc = fp[p3.a if <u32>acc else p3.b]
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_rem_u_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef int trap_1 = check_div_u32(b_1)
+    if unlikely(trap_1 != TRAP_NONE):
+        ctx.on_trap(p1, fp, mem, ctx, <u64>trap_1, fuel, facc, sacc)
+        return
+    acc = <u32>(a_1 % b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_a__i32_rem_u_sa_a__select_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    cdef int trap_1 = check_div_u32(b_1)
+    if unlikely(trap_1 != TRAP_NONE):
+        ctx.on_trap(p1, fp, mem, ctx, <u64>trap_1, fuel, facc, sacc)
+        return
+    acc = <u32>(a_1 % b_1)
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a] if <u32>acc else p2.imm
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__charge__f64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = ldd(&fp[p2.a])
+    cdef double b_2 = ldd(&p2.imm)
+    cdef double r_2 = a_2 + b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__f64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__f64_mul_ss_a__f64_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef double a_1 = ldd(&fp[p1.a])
+    cdef double b_1 = ldd(&fp[p1.b])
+    cdef double r_1 = a_1 * b_1
+    if unlikely(r_1 != r_1):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_1
+    cdef Ins* p2 = pc + 2
+    cdef double a_2 = facc
+    cdef double b_2 = ldd(&fp[p2.b])
+    cdef double r_2 = a_2 * b_2
+    if unlikely(r_2 != r_2):
+        facc = f64_from_bits(<u64>0x7FF8000000000000)
+        std(&fp[p2.d], facc)
+        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+        return
+    facc = r_2
+    std(&fp[p2.d], facc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    (<u64*>p1.imm)[0] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__i32_add_si_s__i32_shl_ai_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -838,16 +1702,109 @@ cdef void i32_add_si_s__i32_add_si_s__i32_shl_ai_a__i32_add_sa_a(Ins* pc, u64* f
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_xor_as_s__i32_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a ^ b)
+cdef void i32_add_si_s__i32_add_ss_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_add_ss_s__charge__copy_2(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    fp[p3.d] = fp[p3.a]
+    fp[p3.c] = fp[p3.b]
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_shl_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
     cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 >> (b_1 & 31))
+    acc = <u32>(a_1 << (b_1 & 31))
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_shl_si_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_shl_si_a__i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_shl_si_a__i32_add_sa_s__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__i32_shl_si_a__i32_xor_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -888,131 +1845,33 @@ cdef void i32_add_si_s__i32_shl_si_a__i32_xor_as_s__i32_shr_u_ai_a(Ins* pc, u64*
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void global_get_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = (<u64*>pc.imm)[0]
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    acc = <u32>(a_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_xor_sa_a__i32_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_si_s__i32_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a ^ b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 * b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_sa_s__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
+    cdef u32 b = <u32>pc.imm
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
     cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
+    acc = <u32>(a_1 >> (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_si_s__i32_shr_u_si_a__i32_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 >> (b_1 & 31))
     cdef Ins* p2 = pc + 2
     cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
+    cdef u32 b_2 = <u32>acc
     acc = <u32>(a_2 + b_2)
+    fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__select_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a & b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 < b_1)
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a if <u32>acc else p2.b]
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    acc = fp[p3.a if <u32>fp[p3.c] else p3.b]
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_add_sa_s__i32_add_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>p3.imm
-    acc = <u32>(a_3 + b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_or_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a | b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_a__select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 & b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 < b_2)
-    cdef Ins* p3 = pc + 3
-    acc = fp[p3.a if <u32>acc else p3.b]
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shr_u_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a >> (b & 31))
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_add_si_s__i32_shr_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1045,108 +1904,64 @@ cdef void i32_add_si_s__i32_shr_u_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, 
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shr_u_ai_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
+cdef void i32_add_si_s__i64_extend_i32_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
+    cdef u32 a_1 = <u32>fp[p1.a]
+    acc = <u64>(a_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void f64_add_ss_a__f64_mul_as_a__f64_add_as_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a + b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
+cdef void i32_add_ss_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
     cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_a__i32_shl_ai_a__i32_and_ai_a__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
     cdef Ins* p2 = pc + 2
-    cdef double a_2 = facc
-    cdef double b_2 = ldd(&fp[p2.b])
-    cdef double r_2 = a_2 + b_2
-    if unlikely(r_2 != r_2):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p2.d], facc)
-        p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_2
-    std(&fp[p2.d], facc)
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 & b_2)
     cdef Ins* p3 = pc + 3
-    fp[p3.d] = p3.imm
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void const_a__i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = pc.imm
+cdef void i32_add_ss_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 - b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_mul_ss_a__i64_add_sa_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 & b_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_ss_a__f64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&fp[pc.b])
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
         return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 * b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void const_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
-    cdef Ins* p1 = pc + 1
-    fp[p1.d] = p1.imm
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
+cdef void i32_add_ss_s__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>acc
@@ -1155,164 +1970,268 @@ cdef void copy_s__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_add_ss_s__i32_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
+    cdef u32 b = <u32>fp[pc.b]
     acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    fuel -= p1.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
-        return
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a]
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_add_sa_a__i64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = acc
-    acc = <u64>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_shr_u_si_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
     fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shl_si_s__i64_shr_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = pc.imm
-    acc = <u64>(a << (b & 63))
+cdef void i32_add_ss_s__i32_add_ai_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 >> (b_1 & 63))
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_add_ss_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_add_sa_a__i64_add_ai_a__i64_xor_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = acc
-    acc = <u64>(a + b)
+cdef void i32_and_ai_a__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 + b_1)
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_add_ai_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
     cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = fp[p2.b]
-    acc = <u64>(a_2 ^ b_2)
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_lt_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 < b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_ai_a__i32_lt_u_ai_a__select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 < b_1)
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a if <u32>acc else p2.b]
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__select_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>acc
-    acc = <u64>(a)
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 < b_1)
     cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 + b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a__i64_xor_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    acc = <u64>(a)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 + b_2)
+    acc = fp[p2.a if <u32>acc else p2.b]
+    fp[p2.d] = acc
     cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = acc
-    cdef u64 b_3 = fp[p3.b]
-    acc = <u64>(a_3 ^ b_3)
+    acc = fp[p3.a if <u32>fp[p3.c] else p3.b]
     fp[p3.d] = acc
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_add_sa_s__i32_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = acc
-    acc = <u64>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 - b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_sub_ss_a__i32_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a - b)
+cdef void i32_and_ai_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>acc
     cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 * b_1)
+    acc = <u32>(a_1 << (b_1 & 31))
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shl_si_s__i64_shr_u_si_a__i64_add_sa_s__i32_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = pc.imm
-    acc = <u64>(a << (b & 63))
+cdef void i32_and_ai_a__i32_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 - b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_s__i32_eq_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 >> (b_1 & 63))
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 == b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_and_si_s__i32_eq_ai_s__i32_ne_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 == b_1)
+    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
-    acc = <u64>(a_2 + b_2)
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 != b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_clz_s_s__const_a__i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u32>(clz32(a))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 - b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_clz_s_s__const_a__i32_sub_as_s__i32_sub_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u32>(clz32(a))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = p1.imm
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 - b_2)
     fp[p2.d] = acc
     cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>fp[p3.b]
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
     acc = <u32>(a_3 - b_3)
+    fp[p3.d] = acc
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_add_sa_s__i32_sub_ss_a__i32_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = acc
-    acc = <u64>(a + b)
+cdef void i32_eq_ai_s__i32_ne_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a == b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 - b_1)
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 != b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_eq_ai_s__i32_ne_si_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 != b_1)
+    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>acc
-    cdef u32 b_2 = <u32>p2.imm
-    acc = <u32>(a_2 * b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_ge_u_si_a__select_is_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >= b)
+    cdef Ins* p1 = pc + 1
+    acc = p1.imm if <u32>acc else fp[p1.b]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ai_a__select_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a < b)
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a if <u32>acc else p1.b]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_lt_u_ai_s__i32_lt_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a < b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 < b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i32_mul_ai_a__i32_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1326,170 +2245,26 @@ cdef void i32_mul_ai_a__i32_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 ac
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_as_a__i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>acc
-    cdef u32 b = <u32>fp[pc.b]
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    acc = <u64>(a_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
-    acc = <u64>(a_2 + b_2)
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = acc
-    cdef u64 b_3 = p3.imm
-    acc = <u64>(a_3 + b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_xor_as_s__i32_add_si_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a ^ b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    fuel -= p2.c
-    if unlikely(fuel < 0):
-        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
-        return
-    cdef Ins* p3 = pc + 3
-    acc = fp[p3.a]
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_s__i32_shl_si_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 << (b_1 & 31))
-    cdef Ins* p2 = pc + 2
-    cdef u32 a_2 = <u32>fp[p2.a]
-    cdef u32 b_2 = <u32>acc
-    acc = <u32>(a_2 + b_2)
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_sa_a__i32_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_mul_sa_a__i32_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u32 a = <u32>fp[pc.a]
     cdef u32 b = <u32>acc
-    acc = <u32>(a + b)
+    acc = <u32>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 >> (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_mul_si_s__i32_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a * b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>acc
     cdef u32 b_1 = <u32>p1.imm
     acc = <u32>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_shl_si_a__i32_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a << (b & 31))
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 + b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void copy_s__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a]
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_ai_a__f64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = facc
-    cdef double b = ldd(&pc.imm)
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&fp[p1.b])
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_rem_u_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    cdef int trap_1 = check_div_u32(b_1)
-    if unlikely(trap_1 != TRAP_NONE):
-        ctx.on_trap(p1, fp, mem, ctx, <u64>trap_1, fuel, facc, sacc)
-        return
-    acc = <u32>(a_1 % b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_rem_u_sa_a__select_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    cdef int trap = check_div_u32(b)
-    if unlikely(trap != TRAP_NONE):
-        ctx.on_trap(pc, fp, mem, ctx, <u64>trap, fuel, facc, sacc)
-        return
-    acc = <u32>(a % b)
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a] if <u32>acc else p1.imm
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_si_a__i32_rem_u_sa_a__select_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>acc
-    cdef int trap_1 = check_div_u32(b_1)
-    if unlikely(trap_1 != TRAP_NONE):
-        ctx.on_trap(p1, fp, mem, ctx, <u64>trap_1, fuel, facc, sacc)
-        return
-    acc = <u32>(a_1 % b_1)
-    cdef Ins* p2 = pc + 2
-    acc = fp[p2.a] if <u32>acc else p2.imm
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void select_si_a__i32_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a] if <u32>acc else pc.imm
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 * b_1)
     fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
@@ -1507,63 +2282,97 @@ cdef void i32_mul_ss_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 ac
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__i64_extend_i32_u_s_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
+cdef void i32_rotl_ai_s__i32_rotl_si_a__i32_xor_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
+    acc = <u32>(rotl32(a, b))
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
-    acc = <u64>(a_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(rotl32(a_1, b_1))
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 ^ b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void const_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    fp[pc.d] = pc.imm
+cdef void i32_rotl_si_a__i32_xor_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(rotl32(a, b))
     cdef Ins* p1 = pc + 1
     cdef u32 a_1 = <u32>fp[p1.a]
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 + b_1)
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 ^ b_1)
     fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i32_add_si_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
+cdef void i32_shl_ai_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
     cdef u32 b = <u32>pc.imm
-    acc = <u32>(a + b)
-    fp[pc.d] = acc
+    acc = <u32>(a << (b & 31))
     cdef Ins* p1 = pc + 1
-    fp[p1.d] = p1.imm
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 + b_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s__i32_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a + b)
+cdef void i32_shl_ai_a__i32_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(rotl64(a_1, b_1))
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_ai_a__i32_xor_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_si_a__i32_add_ai_s__copy_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 * b_2)
+    acc = fp[p2.a]
     fp[p2.d] = acc
     cdef Ins* p3 = pc + 3
-    cdef u32 a_3 = <u32>fp[p3.a]
-    cdef u32 b_3 = <u32>p3.imm
-    acc = <u32>(a_3 + b_3)
-    fp[p3.d] = acc
+    fuel -= p3.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p3 + 1, fp, mem, ctx, p3.c, fuel, facc, sacc)
+        return
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void const_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = pc.imm
+cdef void i32_shl_si_a__i32_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    acc = <u32>(a_1)
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1582,47 +2391,296 @@ cdef void i32_shl_si_a__i32_add_as_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ct
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shr_u_ai_s__i64_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i32_shl_si_a__i32_add_as_a__i32_shl_ai_a__i32_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_si_a__i32_add_as_a__i32_shl_ai_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>fp[p3.a]
+    cdef u32 b_3 = <u32>acc
+    acc = <u32>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shl_si_a__i32_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a << (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_sa_a__i32_xor_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a >> (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_si_a__i32_xor_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >> (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_si_a__i32_xor_sa_s__i32_xor_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >> (b & 31))
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>acc
+    acc = <u32>(a_2 ^ b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_shr_u_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a >> (b & 31))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ai_s__i32_le_u_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 <= b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ai_s__i32_sub_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 - b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_si_a__i32_shr_u_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>acc
+    acc = <u32>(a_1 >> (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_si_s__global_set_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    (<u64*>p1.imm)[0] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_a__i32_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 * b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_a__i32_mul_ai_a__i32_add_as_a__i64_extend_i32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 * b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 + b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    acc = <u64>(a_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_sub_ss_s__i32_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a - b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_ai_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>pc.imm
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
+    cdef Ins* p2 = pc + 2
+    acc = fp[p2.a]
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_as_s__i32_and_ai_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>acc
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 << (b_2 & 31))
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_as_s__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 << (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_as_s__i32_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    cdef u32 b = <u32>fp[pc.b]
+    acc = <u32>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 >> (b_1 & 31))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32_xor_sa_a__i32_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    cdef u32 b = <u32>acc
+    acc = <u32>(a ^ b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 * b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_ai_a__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
-    fp[pc.d] = acc
+    acc = <u64>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_ai_a__i64_xor_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_as_a__i64_rotl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a + b)
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = acc
     cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 & b_1)
-    fp[p1.d] = acc
+    acc = <u64>(rotl64(a_1, b_1))
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shr_u_ai_s__i64_shr_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_add_as_s__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 >> (b_1 & 63))
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_mul_sa_s__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = acc
-    acc = <u64>(a * b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
     cdef u64 b = fp[pc.b]
     acc = <u64>(a + b)
     fp[pc.d] = acc
@@ -1630,31 +2688,104 @@ cdef void i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s(Ins* pc, u64* fp, u8* mem, 
     cdef u64 a_1 = acc
     cdef u64 b_1 = p1.imm
     acc = <u64>(a_1 >> (b_1 & 63))
-    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 & b_2)
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
+cdef void i64_add_sa_a__i64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i32_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 - b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i32_wrap_i64_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    acc = <u32>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = fp[p1.a]
     cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 >> (b_1 & 63))
+    acc = <u64>(a_1 & b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i64_and_si_s__i64_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
     fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = fp[p2.b]
     acc = <u64>(a_2 * b_2)
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_sa_s__i64_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_add_sa_s__i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -1679,148 +2810,103 @@ cdef void i64_add_sa_s__i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s(Ins* pc, u64*
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
+cdef void i64_add_si_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
+    acc = <u64>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = fp[p1.b]
-    acc = <u64>(a_1 * b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
-    acc = <u64>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = p3.imm
-    acc = <u64>(a_3 & b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void select_ss_a__select_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a if <u32>acc else pc.b]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    acc = fp[p1.a if <u32>fp[p1.c] else p1.b]
-    fp[p1.d] = acc
+    fuel -= p1.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p1 + 1, fp, mem, ctx, p1.c, fuel, facc, sacc)
+        return
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void select_ss_s__i64_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = fp[pc.a if <u32>fp[pc.c] else pc.b]
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = fp[p1.b]
-    acc = <u64>(a_1 - b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_add_sa_a__i32_shl_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a + b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 << (b_1 & 31))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void const_a__i32_shl_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    acc = pc.imm
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>fp[p1.b]
-    acc = <u32>(a_1 << (b_1 & 31))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i32_mul_sa_a__i32_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u32 a = <u32>fp[pc.a]
-    cdef u32 b = <u32>acc
-    acc = <u32>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef u32 a_1 = <u32>acc
-    cdef u32 b_1 = <u32>p1.imm
-    acc = <u32>(a_1 >> (b_1 & 31))
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_shr_u_ai_s__i64_and_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
+cdef void i64_add_si_s__i64_add_si_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    acc = <u64>(a >> (b & 63))
+    acc = <u64>(a + b)
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = fp[p1.a]
     cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 & b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_mul_as_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
     acc = <u64>(a_1 + b_1)
     fp[p1.d] = acc
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void f64_mul_si_a__f64_add_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef double a = ldd(&fp[pc.a])
-    cdef double b = ldd(&pc.imm)
-    cdef double r = a * b
-    if unlikely(r != r):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
         return
-    facc = r
-    cdef Ins* p1 = pc + 1
-    cdef double a_1 = facc
-    cdef double b_1 = ldd(&p1.imm)
-    cdef double r_1 = a_1 + b_1
-    if unlikely(r_1 != r_1):
-        facc = f64_from_bits(<u64>0x7FF8000000000000)
-        std(&fp[p1.d], facc)
-        p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-        return
-    facc = r_1
-    std(&fp[p1.d], facc)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_and_si_a__i64_add_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_add_si_s__i64_add_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = pc.imm
-    acc = <u64>(a & b)
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
+    cdef u64 a_1 = fp[p1.a]
     cdef u64 b_1 = fp[p1.b]
     acc = <u64>(a_1 + b_1)
     fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_add_si_s__i64_shl_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
-    cdef u64 b = acc
+    cdef u64 b = pc.imm
     acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 << (b_1 & 63))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_ss_s__i64_mul_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 * b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_ss_s__i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = acc
     cdef u64 b_1 = p1.imm
     acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a + b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
-    acc = <u64>(a_2 + b_2)
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 & b_2)
+    fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -1847,34 +2933,301 @@ cdef void i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s__i64_mul_sa_s(Ins* pc, u64*
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_mul_sa_s__i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_and_as_s__i64_xor_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 ^ b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_sa_a__i64_or_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = fp[pc.a]
     cdef u64 b = acc
-    acc = <u64>(a * b)
-    fp[pc.d] = acc
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 | b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 >> (b_2 & 63))
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    acc = <u64>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 * b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_shr_u_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_shr_u_ai_a__i64_xor_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 ^ b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_a__i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = acc
     cdef u64 b_1 = p1.imm
     acc = <u64>(a_1 >> (b_1 & 63))
     fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_s__i64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 * b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_s__i64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 * b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_and_si_s__i64_mul_ss_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a & b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 * b_1)
     cdef Ins* p2 = pc + 2
     cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 >> (b_2 & 63))
-    fp[p2.d] = acc
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_a__i64_extend_i32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_a__i64_extend_i32_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_ai_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    fp[p1.d] = p1.imm
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_eq_si_a__i64_extend_i32_u_a_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u32>(a == b)
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>acc
+    acc = <u64>(a_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_a_a__i64_eq_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_a_a__i64_eq_ai_s__const_s__select_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>acc
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u32>(a_1 == b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fp[p2.d] = p2.imm
     cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = acc
+    acc = fp[p3.a] if <u32>fp[p3.c] else p3.imm
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_s_a__i64_add_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    acc = <u32>(a_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_extend_i32_u_s_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32 a = <u32>fp[pc.a]
+    acc = <u64>(a)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_ai_a__i64_add_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_ai_a__i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(rotl64(a_2, b_2))
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
     acc = <u64>(a_3 * b_3)
     fp[p3.d] = acc
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_add_as_s__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_mul_as_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = fp[pc.b]
-    acc = <u64>(a + b)
-    fp[pc.d] = acc
+    acc = <u64>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a * b)
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = acc
     cdef u64 b_1 = p1.imm
@@ -1883,6 +3236,254 @@ cdef void i64_add_as_s__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, 
     cdef u64 a_2 = fp[p2.a]
     cdef u64 b_2 = acc
     acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = acc
+    cdef u64 b_3 = p3.imm
+    acc = <u64>(a_3 >> (b_3 & 63))
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_as_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_sa_s__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_ss_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_ss_a__i64_add_sa_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 & b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_ss_a__i64_add_sa_s__i64_and_si_s__i64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a * b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 & b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = fp[p3.b]
+    acc = <u64>(a_3 * b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_mul_ss_s__i64_and_si_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a * b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_or_sa_a__i64_shr_u_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = acc
+    acc = <u64>(a | b)
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_rotl_ai_a__i64_mul_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(rotl64(a, b))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = acc
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 * b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shl_si_s__i64_shr_u_si_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a << (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_a__i64_add_sa_a__i64_and_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 & b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_a__i64_add_sa_a__i64_and_ai_a__i64_gt_u_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 & b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    acc = <u32>(a_3 > b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_a__i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = acc
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 >> (b_2 & 63))
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    acc = <u64>(a_3 + b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_a__i64_add_sa_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = p2.imm
+    acc = <u64>(a_2 & b_2)
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
@@ -1903,152 +3504,57 @@ cdef void i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a(Ins* pc, u64* fp, u8* mem
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a__i64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_shr_u_ai_a__i64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
     acc = <u64>(a >> (b & 63))
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = fp[p1.a]
     cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 >> (b_2 & 63))
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = acc
-    acc = <u64>(a_3 * b_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_mul_sa_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = acc
-    acc = <u64>(a * b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = fp[p1.b]
     acc = <u64>(a_1 * b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
-    acc = <u64>(a_2 + b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = p3.imm
-    acc = <u64>(a_3 & b_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_mul_ss_a__i64_add_sa_s__i64_and_si_s__i64_mul_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a * b)
+cdef void i64_shr_u_ai_a__i64_mul_sa_s__i64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = fp[p1.a]
     cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
+    acc = <u64>(a_1 * b_1)
     fp[p1.d] = acc
     cdef Ins* p2 = pc + 2
     cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 & b_2)
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = acc
-    cdef u64 b_3 = fp[p3.b]
-    acc = <u64>(a_3 * b_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u64 b_2 = fp[p2.b]
+    acc = <u64>(a_2 * b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_mul_as_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_shr_u_ai_s__i64_and_ai_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a * b)
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
+    cdef u64 a_1 = acc
     cdef u64 b_1 = p1.imm
     acc = <u64>(a_1 & b_1)
     fp[p1.d] = acc
     p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_and_si_s__i64_mul_as_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = pc.imm
-    acc = <u64>(a & b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = fp[p1.b]
-    acc = <u64>(a_1 * b_1)
-    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = p1.imm
-    acc = <u64>(a_1 >> (b_1 & 63))
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = acc
-    acc = <u64>(a_2 + b_2)
-    fp[p2.d] = acc
-    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_and_si_s__i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
-    cdef u64 b = pc.imm
-    acc = <u64>(a & b)
-    fp[pc.d] = acc
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = acc
-    cdef u64 b_1 = fp[p1.b]
-    acc = <u64>(a_1 * b_1)
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 >> (b_2 & 63))
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = acc
-    acc = <u64>(a_3 + b_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_s__i64_and_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_shr_u_ai_s__i64_and_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
     acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 >> (b_2 & 63))
-    fp[p2.d] = acc
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = p3.imm
-    acc = <u64>(a_3 & b_3)
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 & b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void i64_shr_u_ai_s__i64_and_si_a__i64_mul_as_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -2072,48 +3578,39 @@ cdef void i64_shr_u_ai_s__i64_and_si_a__i64_mul_as_a__i64_add_sa_s(Ins* pc, u64*
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_mul_as_a__i64_add_sa_s__i64_shr_u_ai_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = acc
-    cdef u64 b = fp[pc.b]
-    acc = <u64>(a * b)
-    cdef Ins* p1 = pc + 1
-    cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
-    cdef Ins* p2 = pc + 2
-    cdef u64 a_2 = acc
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 >> (b_2 & 63))
-    cdef Ins* p3 = pc + 3
-    cdef u64 a_3 = fp[p3.a]
-    cdef u64 b_3 = acc
-    acc = <u64>(a_3 + b_3)
-    fp[p3.d] = acc
-    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
-
-
-cdef void i64_shr_u_ai_a__i64_add_sa_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+cdef void i64_shr_u_ai_s__i64_mul_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 a = acc
     cdef u64 b = pc.imm
     acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = fp[p1.a]
-    cdef u64 b_1 = acc
-    acc = <u64>(a_1 + b_1)
-    fp[p1.d] = acc
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 * b_1)
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 * b_1)
     cdef Ins* p2 = pc + 2
     cdef u64 a_2 = fp[p2.a]
-    cdef u64 b_2 = p2.imm
-    acc = <u64>(a_2 & b_2)
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
     fp[p2.d] = acc
     p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef void i64_and_si_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef u64 a = fp[pc.a]
+cdef void i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
     cdef u64 b = pc.imm
-    acc = <u64>(a & b)
+    acc = <u64>(a >> (b & 63))
     fp[pc.d] = acc
     cdef Ins* p1 = pc + 1
     cdef u64 a_1 = fp[p1.a]
@@ -2128,279 +3625,721 @@ cdef void i64_and_si_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_s(Ins* pc, u64* f
     cdef u64 a_3 = fp[p3.a]
     cdef u64 b_3 = p3.imm
     acc = <u64>(a_3 & b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = fp[p1.b]
+    acc = <u64>(a_1 * b_1)
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 + b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = fp[p3.b]
+    acc = <u64>(a_3 * b_3)
     fp[p3.d] = acc
     p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef Handler table[131]
+cdef void i64_shr_u_ai_s__i64_shr_u_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 * b_2)
+    fp[p2.d] = acc
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 >> (b_1 & 63))
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = acc
+    acc = <u64>(a_2 * b_2)
+    fp[p2.d] = acc
+    cdef Ins* p3 = pc + 3
+    cdef u64 a_3 = fp[p3.a]
+    cdef u64 b_3 = acc
+    acc = <u64>(a_3 + b_3)
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_si_a__i64_add_sa_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_si_a__i64_add_sa_s__i32_sub_ss_a__i32_mul_ai_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = acc
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>fp[p2.b]
+    acc = <u32>(a_2 - b_2)
+    cdef Ins* p3 = pc + 3
+    cdef u32 a_3 = <u32>acc
+    cdef u32 b_3 = <u32>p3.imm
+    acc = <u32>(a_3 * b_3)
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_shr_u_si_s__i64_add_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = fp[pc.a]
+    cdef u64 b = pc.imm
+    acc = <u64>(a >> (b & 63))
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u64 a_1 = fp[p1.a]
+    cdef u64 b_1 = p1.imm
+    acc = <u64>(a_1 + b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64_xor_as_s__i32_add_si_s__charge__copy_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 a = acc
+    cdef u64 b = fp[pc.b]
+    acc = <u64>(a ^ b)
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 + b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    fuel -= p2.c
+    if unlikely(fuel < 0):
+        ctx.on_empty(p2 + 1, fp, mem, ctx, p2.c, fuel, facc, sacc)
+        return
+    cdef Ins* p3 = pc + 3
+    acc = fp[p3.a]
+    fp[p3.d] = acc
+    p3[1].h(p3 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_is_a__i32_clz_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = pc.imm if <u32>acc else fp[pc.b]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    acc = <u32>(clz32(a_1))
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_si_a__i32_mul_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a] if <u32>acc else pc.imm
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>fp[p1.b]
+    acc = <u32>(a_1 * b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_ss_a__select_ss_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a if <u32>acc else pc.b]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a if <u32>fp[p1.c] else p1.b]
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_ss_a__select_ss_s__i64_sub_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a if <u32>acc else pc.b]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    acc = fp[p1.a if <u32>fp[p1.c] else p1.b]
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u64 a_2 = fp[p2.a]
+    cdef u64 b_2 = fp[p2.b]
+    acc = <u64>(a_2 - b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_ss_s__i32_or_si_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a if <u32>fp[pc.c] else pc.b]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 | b_1)
+    fp[p1.d] = acc
+    p1[1].h(p1 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void select_ss_s__i32_or_si_s__i32_add_si_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    acc = fp[pc.a if <u32>fp[pc.c] else pc.b]
+    fp[pc.d] = acc
+    cdef Ins* p1 = pc + 1
+    cdef u32 a_1 = <u32>fp[p1.a]
+    cdef u32 b_1 = <u32>p1.imm
+    acc = <u32>(a_1 | b_1)
+    fp[p1.d] = acc
+    cdef Ins* p2 = pc + 2
+    cdef u32 a_2 = <u32>fp[p2.a]
+    cdef u32 b_2 = <u32>p2.imm
+    acc = <u32>(a_2 + b_2)
+    p2[1].h(p2 + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef Handler table[247]
 
 
 cdef void fill() noexcept nogil:
-    table[0] = &i32_add_si_s__i32_add_si_s
-    table[1] = &i32_add_si_s__i32_add_si_a
-    table[2] = &i64_extend_i32_u_s_a__i64_add_ai_a
-    table[3] = &i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a
-    table[4] = &f64_mul_sa_s__i32_add_si_a
-    table[5] = &i32_and_ai_a__i32_shl_ai_a
-    table[6] = &i32_add_si_s__i32_shl_si_a
-    table[7] = &i32_shr_u_si_a__i32_xor_sa_s
-    table[8] = &i64_extend_i32_u_s_a__i64_add_sa_s
-    table[9] = &i64_mul_ai_a__i64_add_as_a
-    table[10] = &i64_add_as_a__i64_rotl_ai_a
-    table[11] = &i64_rotl_ai_a__i64_mul_ai_s
-    table[12] = &i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s
-    table[13] = &i32_sub_si_s__global_set_a
-    table[14] = &i32_add_si_s__global_set_a
-    table[15] = &i64_mul_ss_a__i64_add_sa_s
-    table[16] = &f64_sub_ss_a__f64_add_sa_s
-    table[17] = &f64_add_ss_a__f64_mul_as_a
-    table[18] = &f64_mul_as_a__f64_add_as_s
-    table[19] = &f64_add_ss_a__f64_mul_as_a__f64_add_as_s
-    table[20] = &i32_add_si_s__copy_s
-    table[21] = &i32_and_ai_a__i32_lt_u_ai_a
-    table[22] = &i32_lt_u_ai_a__select_ss_a
-    table[23] = &i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
-    table[24] = &i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_s
-    table[25] = &i32_shl_ai_a__i32_add_sa_a
-    table[26] = &i64_shr_u_ai_a__i64_add_sa_s
-    table[27] = &charge__copy_s
-    table[28] = &const_s__charge__i32_add_si_s
-    table[29] = &i32_shr_u_si_a__i32_xor_sa_s__i32_xor_sa_a
-    table[30] = &f64_add_sa_a__f64_add_sa_s
-    table[31] = &i32_add_si_s__i32_shr_u_si_a
-    table[32] = &f64_mul_ss_s__f64_mul_ss_s
-    table[33] = &f64_mul_ss_s__f64_mul_ss_s__f64_add_sa_a
-    table[34] = &f64_add_sa_a__f64_gt_ai_a
-    table[35] = &f64_mul_ss_a__f64_mul_as_s
-    table[36] = &i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
-    table[37] = &f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s
-    table[38] = &f64_mul_sa_s__f64_add_ss_a__f64_mul_as_a__f64_add_as_s
-    table[39] = &f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s
-    table[40] = &i32_add_ss_s__i32_add_ai_a
-    table[41] = &f64_mul_sa_a__f64_add_as_a
-    table[42] = &f64_add_as_a__f64_add_sa_a
-    table[43] = &f64_add_sa_a__f64_add_sa_a__f64_add_sa_s
-    table[44] = &i32_add_si_s__i32_shr_u_si_a__i32_add_sa_s
-    table[45] = &i32_add_si_s__i32_shl_si_a__i32_add_sa_s
-    table[46] = &i32_add_si_s__i32_add_si_s__i32_shl_ai_a__i32_add_sa_a
-    table[47] = &i32_xor_as_s__i32_shr_u_ai_a
-    table[48] = &i32_add_si_s__i32_shl_si_a__i32_xor_as_s
-    table[49] = &i32_add_si_s__i32_shl_si_a__i32_xor_as_s__i32_shr_u_ai_a
-    table[50] = &global_get_a__i32_wrap_i64_a_a
-    table[51] = &i32_xor_sa_a__i32_mul_ai_s
-    table[52] = &copy_s__i32_add_sa_s
-    table[53] = &i32_add_sa_s__i32_add_si_s__i32_add_si_a
-    table[54] = &i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__select_ss_s
-    table[55] = &copy_s__i32_add_sa_s__i32_add_si_s__i32_add_si_a
-    table[56] = &i32_or_si_s__i32_add_si_a
-    table[57] = &i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
-    table[58] = &i32_shr_u_si_s__i32_add_si_a
-    table[59] = &i32_add_si_s__i32_shr_u_si_s
-    table[60] = &i32_add_si_s__i32_shr_u_si_s__i32_add_si_a
-    table[61] = &i64_shr_u_ai_a__i64_add_sa_a
-    table[62] = &f64_add_ss_a__f64_mul_as_a__f64_add_as_s__const_s
-    table[63] = &const_a__i32_sub_as_s
-    table[64] = &i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
-    table[65] = &f64_mul_ss_a__f64_mul_as_a
-    table[66] = &const_s__const_s
-    table[67] = &copy_s__i32_add_ai_a
-    table[68] = &i32_add_si_s__charge__copy_s
-    table[69] = &i64_add_sa_a__i64_add_ai_a
-    table[70] = &i64_shr_u_si_a__i64_add_sa_s
-    table[71] = &i64_shl_si_s__i64_shr_u_si_a
-    table[72] = &i64_add_sa_a__i64_add_ai_a__i64_xor_as_s
-    table[73] = &i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a
-    table[74] = &i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a__i64_xor_as_s
-    table[75] = &i64_add_sa_s__i32_sub_ss_a
-    table[76] = &i32_sub_ss_a__i32_mul_ai_a
-    table[77] = &i64_shl_si_s__i64_shr_u_si_a__i64_add_sa_s__i32_sub_ss_a
-    table[78] = &i64_add_sa_s__i32_sub_ss_a__i32_mul_ai_a
-    table[79] = &i32_mul_ai_a__i32_add_as_a
-    table[80] = &i32_add_as_a__i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a
-    table[81] = &i64_xor_as_s__i32_add_si_s__charge__copy_s
-    table[82] = &i32_add_si_s__i32_shl_si_a__i32_add_sa_a
-    table[83] = &i32_add_sa_a__i32_add_ai_s
-    table[84] = &i32_shl_si_a__i32_add_as_a
-    table[85] = &copy_s__copy_s
-    table[86] = &f64_mul_ai_a__f64_add_as_s
-    table[87] = &i32_add_si_a__i32_rem_u_sa_a
-    table[88] = &i32_rem_u_sa_a__select_si_a
-    table[89] = &i32_add_si_a__i32_rem_u_sa_a__select_si_a
-    table[90] = &select_si_a__i32_mul_ss_s
-    table[91] = &i32_mul_ss_s__i32_add_si_s
-    table[92] = &i32_add_si_s__i64_extend_i32_u_s_a
-    table[93] = &const_s__i32_add_si_s
-    table[94] = &i32_add_si_s__const_s
-    table[95] = &i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s__i32_add_si_s
-    table[96] = &const_a__i32_wrap_i64_a_a
-    table[97] = &i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
-    table[98] = &i64_shr_u_ai_s__i64_and_ai_s
-    table[99] = &i64_shr_u_ai_s__i64_shr_u_si_s
-    table[100] = &i64_mul_sa_s__i64_add_sa_s
-    table[101] = &i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s
-    table[102] = &i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s
-    table[103] = &i64_add_sa_s__i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
-    table[104] = &i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_a
-    table[105] = &select_ss_a__select_ss_s
-    table[106] = &select_ss_s__i64_sub_ss_a
-    table[107] = &i32_add_sa_a__i32_shl_ai_a
-    table[108] = &const_a__i32_shl_as_a
-    table[109] = &i32_mul_sa_a__i32_shr_u_ai_a
-    table[110] = &i64_shr_u_ai_s__i64_and_si_a
-    table[111] = &i64_mul_as_a__i64_add_sa_s
-    table[112] = &f64_mul_si_a__f64_add_ai_s
-    table[113] = &i64_and_si_a__i64_add_as_s
-    table[114] = &i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a
-    table[115] = &i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s__i64_mul_sa_s
-    table[116] = &i64_mul_sa_s__i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s
-    table[117] = &i64_add_as_s__i64_shr_u_ai_a__i64_add_sa_s
-    table[118] = &i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a
-    table[119] = &i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a__i64_mul_sa_s
-    table[120] = &i64_mul_sa_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
-    table[121] = &i64_mul_ss_a__i64_add_sa_s__i64_and_si_s__i64_mul_as_s
-    table[122] = &i64_mul_as_s__i64_and_si_s
-    table[123] = &i64_and_si_s__i64_mul_as_a
-    table[124] = &i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s
-    table[125] = &i64_and_si_s__i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s
-    table[126] = &i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_s__i64_and_si_a
-    table[127] = &i64_shr_u_ai_s__i64_and_si_a__i64_mul_as_a__i64_add_sa_s
-    table[128] = &i64_mul_as_a__i64_add_sa_s__i64_shr_u_ai_a__i64_add_sa_s
-    table[129] = &i64_shr_u_ai_a__i64_add_sa_s__i64_and_si_s
-    table[130] = &i64_and_si_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
+    table[0] = &charge__copy_s
+    table[1] = &charge__i32_wrap_i64_s_a
+    table[2] = &charge__i64_add_si_s
+    table[3] = &charge__i64_add_si_s__i64_eq_si_a
+    table[4] = &charge__i64_and_si_a__i64_shr_u_ai_a
+    table[5] = &charge__i64_and_si_s
+    table[6] = &charge__i64_shl_si_s
+    table[7] = &charge__i64_shl_si_s__i64_add_sa_s__i32_wrap_i64_a_a
+    table[8] = &charge__i64_shl_si_s__i64_add_si_s
+    table[9] = &charge__i64_shl_si_s__i64_add_si_s__i64_add_ss_s
+    table[10] = &const_a__i32_rotl_as_a
+    table[11] = &const_a__i32_shl_as_a
+    table[12] = &const_a__i32_shl_as_a__i32_and_ai_a
+    table[13] = &const_a__i32_shl_as_a__i32_and_sa_s
+    table[14] = &const_a__i32_sub_as_s
+    table[15] = &const_a__i32_wrap_i64_a_a
+    table[16] = &const_a__i64_sub_as_s
+    table[17] = &const_f64_a__f64_div_as_s
+    table[18] = &const_s__charge
+    table[19] = &const_s__charge__i32_add_si_s
+    table[20] = &const_s__const_s
+    table[21] = &const_s__const_s__charge
+    table[22] = &const_s__const_s__const_s__charge
+    table[23] = &const_s__copy_s
+    table[24] = &const_s__i32_add_si_s
+    table[25] = &const_s__i32_sub_ss_a
+    table[26] = &const_s__select_si_s
+    table[27] = &const_s__select_si_s__i64_add_ss_s
+    table[28] = &copy_s__charge
+    table[29] = &copy_s__charge__const_s
+    table[30] = &copy_s__charge__copy_s
+    table[31] = &copy_s__copy_s
+    table[32] = &copy_s__copy_s__charge
+    table[33] = &copy_s__i32_add_sa_s__i32_add_si_s__i32_add_si_a
+    table[34] = &f64_add_ai_a__f64_add_sa_a__f64_add_sa_s
+    table[35] = &f64_add_ai_a__f64_add_sa_a__f64_add_sa_s__f64_sqrt_a_a
+    table[36] = &f64_add_as_a__f64_add_sa_a
+    table[37] = &f64_add_sa_a__f64_add_sa_a__f64_add_sa_s
+    table[38] = &f64_add_sa_a__f64_add_sa_s
+    table[39] = &f64_add_sa_a__f64_gt_ai_a
+    table[40] = &f64_add_ss_a__f64_mul_as_a
+    table[41] = &f64_add_ss_a__f64_mul_as_a__f64_add_as_s
+    table[42] = &f64_add_ss_a__f64_mul_as_a__f64_add_as_s__const_s
+    table[43] = &f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s
+    table[44] = &f64_div_as_s__f64_mul_sa_a
+    table[45] = &f64_mul_ai_a__f64_add_as_s
+    table[46] = &f64_mul_as_a__f64_add_as_s
+    table[47] = &f64_mul_sa_a__f64_add_as_a
+    table[48] = &f64_mul_sa_s__const_f64_a
+    table[49] = &f64_mul_sa_s__const_f64_a__f64_div_as_s__f64_mul_sa_a
+    table[50] = &f64_mul_sa_s__f64_add_sa_a
+    table[51] = &f64_mul_sa_s__f64_add_ss_a__f64_mul_as_a__f64_add_as_s
+    table[52] = &f64_mul_sa_s__i32_add_si_a
+    table[53] = &f64_mul_si_a__f64_add_ai_s
+    table[54] = &f64_mul_ss_a__f64_add_ai_a
+    table[55] = &f64_mul_ss_a__f64_add_ai_a__f64_add_sa_a__f64_add_sa_s
+    table[56] = &f64_mul_ss_a__f64_mul_as_a
+    table[57] = &f64_mul_ss_s__f64_add_sa_a
+    table[58] = &f64_mul_ss_s__f64_mul_ss_s
+    table[59] = &f64_mul_ss_s__f64_mul_ss_s__f64_add_sa_a__f64_gt_ai_a
+    table[60] = &f64_sqrt_a_a__f64_mul_sa_s
+    table[61] = &f64_sub_sa_s__i32_add_si_a
+    table[62] = &f64_sub_ss_a__f64_add_sa_s
+    table[63] = &f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s
+    table[64] = &global_get_a__i32_wrap_i64_a_a
+    table[65] = &global_get_s__global_get_a
+    table[66] = &global_get_s__global_get_s
+    table[67] = &global_get_s__global_get_s__copy_s
+    table[68] = &global_get_s__i32_add_si_s
+    table[69] = &global_set_a__i32_add_si_s__copy_s
+    table[70] = &global_set_a__i32_add_si_s__copy_s__const_s
+    table[71] = &i32_add_ai_s__copy_s__charge
+    table[72] = &i32_add_ai_s__i32_gt_u_ai_s
+    table[73] = &i32_add_as_a__i64_extend_i32_u_a_a
+    table[74] = &i32_add_as_a__i64_extend_i32_u_a_a__i64_add_sa_a
+    table[75] = &i32_add_sa_a__global_set_a
+    table[76] = &i32_add_sa_a__i32_add_ai_s
+    table[77] = &i32_add_sa_a__i32_shl_ai_a
+    table[78] = &i32_add_sa_s__copy_s__copy_s
+    table[79] = &i32_add_sa_s__i32_add_si_s__i32_add_si_a
+    table[80] = &i32_add_si_a__i32_add_as_a
+    table[81] = &i32_add_si_a__i32_add_as_s
+    table[82] = &i32_add_si_a__i32_and_ai_a
+    table[83] = &i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
+    table[84] = &i32_add_si_a__i32_rem_u_sa_a
+    table[85] = &i32_add_si_a__i32_rem_u_sa_a__select_si_a
+    table[86] = &i32_add_si_s__charge
+    table[87] = &i32_add_si_s__charge__copy_s
+    table[88] = &i32_add_si_s__charge__f64_add_si_s
+    table[89] = &i32_add_si_s__const_s
+    table[90] = &i32_add_si_s__copy_s
+    table[91] = &i32_add_si_s__f64_mul_ss_a
+    table[92] = &i32_add_si_s__f64_mul_ss_a__f64_mul_as_s
+    table[93] = &i32_add_si_s__global_set_a
+    table[94] = &i32_add_si_s__i32_add_si_a
+    table[95] = &i32_add_si_s__i32_add_si_s
+    table[96] = &i32_add_si_s__i32_add_si_s__i32_shl_ai_a__i32_add_sa_a
+    table[97] = &i32_add_si_s__i32_add_ss_s__charge
+    table[98] = &i32_add_si_s__i32_add_ss_s__charge__copy_2
+    table[99] = &i32_add_si_s__i32_shl_si_a
+    table[100] = &i32_add_si_s__i32_shl_si_a__i32_add_sa_a
+    table[101] = &i32_add_si_s__i32_shl_si_a__i32_add_sa_s
+    table[102] = &i32_add_si_s__i32_shl_si_a__i32_add_sa_s__i32_add_ai_a
+    table[103] = &i32_add_si_s__i32_shl_si_a__i32_xor_as_s
+    table[104] = &i32_add_si_s__i32_shl_si_a__i32_xor_as_s__i32_shr_u_ai_a
+    table[105] = &i32_add_si_s__i32_shr_u_si_a
+    table[106] = &i32_add_si_s__i32_shr_u_si_a__i32_add_sa_s
+    table[107] = &i32_add_si_s__i32_shr_u_si_s
+    table[108] = &i32_add_si_s__i32_shr_u_si_s__i32_add_si_a
+    table[109] = &i32_add_si_s__i64_extend_i32_u_s_a
+    table[110] = &i32_add_ss_a__i32_shl_ai_a
+    table[111] = &i32_add_ss_a__i32_shl_ai_a__i32_and_ai_a__i32_add_ai_a
+    table[112] = &i32_add_ss_s__charge
+    table[113] = &i32_add_ss_s__i32_add_ai_a
+    table[114] = &i32_add_ss_s__i32_add_ai_s
+    table[115] = &i32_add_ss_s__i32_add_ai_s__i32_add_si_a
+    table[116] = &i32_add_ss_s__i32_add_si_s
+    table[117] = &i32_and_ai_a__i32_add_ai_a
+    table[118] = &i32_and_ai_a__i32_add_ai_a__i32_add_sa_a
+    table[119] = &i32_and_ai_a__i32_lt_u_ai_a
+    table[120] = &i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
+    table[121] = &i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__select_ss_s
+    table[122] = &i32_and_ai_a__i32_shl_ai_a
+    table[123] = &i32_and_ai_a__i32_sub_ai_s
+    table[124] = &i32_and_si_s__i32_eq_ai_s
+    table[125] = &i32_and_si_s__i32_eq_ai_s__i32_ne_si_s
+    table[126] = &i32_clz_s_s__const_a__i32_sub_as_s
+    table[127] = &i32_clz_s_s__const_a__i32_sub_as_s__i32_sub_ai_s
+    table[128] = &i32_eq_ai_s__i32_ne_si_s
+    table[129] = &i32_eq_ai_s__i32_ne_si_s__copy_s__charge
+    table[130] = &i32_ge_u_si_a__select_is_a
+    table[131] = &i32_lt_u_ai_a__select_ss_a
+    table[132] = &i32_lt_u_ai_s__i32_lt_u_si_a
+    table[133] = &i32_mul_ai_a__i32_add_as_a
+    table[134] = &i32_mul_sa_a__i32_shr_u_ai_a
+    table[135] = &i32_mul_si_s__i32_add_ai_s
+    table[136] = &i32_mul_ss_s__i32_add_si_s
+    table[137] = &i32_rotl_ai_s__i32_rotl_si_a__i32_xor_sa_s
+    table[138] = &i32_rotl_si_a__i32_xor_sa_s
+    table[139] = &i32_shl_ai_a__i32_add_sa_a
+    table[140] = &i32_shl_ai_a__i32_and_ai_a
+    table[141] = &i32_shl_ai_a__i32_xor_as_s
+    table[142] = &i32_shl_si_a__i32_add_ai_s__copy_s__charge
+    table[143] = &i32_shl_si_a__i32_add_as_a
+    table[144] = &i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
+    table[145] = &i32_shl_si_a__i32_add_as_a__i32_shl_ai_a__i32_add_ai_a
+    table[146] = &i32_shl_si_a__i32_add_as_a__i32_shl_ai_a__i32_add_sa_a
+    table[147] = &i32_shl_si_a__i32_add_sa_a
+    table[148] = &i32_shr_u_sa_a__i32_xor_ai_s
+    table[149] = &i32_shr_u_si_a__i32_xor_sa_s
+    table[150] = &i32_shr_u_si_a__i32_xor_sa_s__i32_xor_sa_a
+    table[151] = &i32_shr_u_si_s__i32_add_si_a
+    table[152] = &i32_sub_ai_s__i32_le_u_si_a
+    table[153] = &i32_sub_ai_s__i32_sub_si_a
+    table[154] = &i32_sub_si_a__i32_shr_u_sa_a
+    table[155] = &i32_sub_si_s__global_set_a
+    table[156] = &i32_sub_ss_a__i32_mul_ai_a
+    table[157] = &i32_sub_ss_a__i32_mul_ai_a__i32_add_as_a__i64_extend_i32_u_a_a
+    table[158] = &i32_sub_ss_s__i32_sub_ss_a
+    table[159] = &i32_xor_ai_s__charge__copy_s
+    table[160] = &i32_xor_as_s__i32_and_ai_a__i32_shl_ai_a
+    table[161] = &i32_xor_as_s__i32_shl_ai_a
+    table[162] = &i32_xor_as_s__i32_shr_u_ai_a
+    table[163] = &i32_xor_sa_a__i32_mul_ai_s
+    table[164] = &i64_add_ai_a__i32_wrap_i64_a_a
+    table[165] = &i64_add_ai_a__i64_xor_as_s
+    table[166] = &i64_add_as_a__i64_rotl_ai_a
+    table[167] = &i64_add_as_s__i64_shr_u_ai_a__i64_add_sa_s
+    table[168] = &i64_add_sa_a__i64_add_ai_a
+    table[169] = &i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a
+    table[170] = &i64_add_sa_s__i32_sub_ss_a
+    table[171] = &i64_add_sa_s__i32_wrap_i64_a_a
+    table[172] = &i64_add_sa_s__i64_and_si_s
+    table[173] = &i64_add_sa_s__i64_and_si_s__i64_mul_as_s
+    table[174] = &i64_add_sa_s__i64_shr_u_ai_a
+    table[175] = &i64_add_sa_s__i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
+    table[176] = &i64_add_si_s__charge
+    table[177] = &i64_add_si_s__i64_add_si_s__charge
+    table[178] = &i64_add_si_s__i64_add_ss_s
+    table[179] = &i64_add_si_s__i64_shl_ai_s
+    table[180] = &i64_add_ss_s__i64_mul_si_a
+    table[181] = &i64_add_ss_s__i64_shr_u_ai_s
+    table[182] = &i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s
+    table[183] = &i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s__i64_mul_sa_s
+    table[184] = &i64_and_as_s__i64_xor_si_s
+    table[185] = &i64_and_sa_a__i64_or_sa_a
+    table[186] = &i64_and_si_a__i64_add_sa_a
+    table[187] = &i64_and_si_a__i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_s
+    table[188] = &i64_and_si_a__i64_mul_as_a
+    table[189] = &i64_and_si_a__i64_shr_u_ai_a
+    table[190] = &i64_and_si_a__i64_shr_u_ai_a__i64_xor_ai_s
+    table[191] = &i64_and_si_a__i64_shr_u_ai_s
+    table[192] = &i64_and_si_s__i64_mul_as_a
+    table[193] = &i64_and_si_s__i64_mul_ss_a
+    table[194] = &i64_and_si_s__i64_mul_ss_a__i64_add_sa_a
+    table[195] = &i64_eq_ai_a__i64_extend_i32_u_a_a
+    table[196] = &i64_eq_ai_a__i64_extend_i32_u_a_s
+    table[197] = &i64_eq_ai_s__const_s
+    table[198] = &i64_eq_si_a__i64_extend_i32_u_a_a
+    table[199] = &i64_extend_i32_u_a_a__i64_eq_ai_s
+    table[200] = &i64_extend_i32_u_a_a__i64_eq_ai_s__const_s__select_si_s
+    table[201] = &i64_extend_i32_u_s_a__i64_add_ai_a
+    table[202] = &i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_s
+    table[203] = &i64_extend_i32_u_s_a__i64_add_sa_s
+    table[204] = &i64_mul_ai_a__i64_add_as_a
+    table[205] = &i64_mul_ai_a__i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s
+    table[206] = &i64_mul_as_a__i64_add_sa_s
+    table[207] = &i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s
+    table[208] = &i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_s
+    table[209] = &i64_mul_as_s__i64_and_si_s
+    table[210] = &i64_mul_sa_s__i64_add_sa_s
+    table[211] = &i64_mul_ss_a__i64_add_sa_s
+    table[212] = &i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
+    table[213] = &i64_mul_ss_a__i64_add_sa_s__i64_and_si_s__i64_mul_ss_a
+    table[214] = &i64_mul_ss_s__i64_and_si_a__i64_add_sa_a
+    table[215] = &i64_or_sa_a__i64_shr_u_ai_s
+    table[216] = &i64_rotl_ai_a__i64_mul_ai_s
+    table[217] = &i64_shl_si_s__i64_shr_u_si_a__i64_add_sa_s
+    table[218] = &i64_shr_u_ai_a__i64_add_sa_a
+    table[219] = &i64_shr_u_ai_a__i64_add_sa_a__i64_and_ai_a
+    table[220] = &i64_shr_u_ai_a__i64_add_sa_a__i64_and_ai_a__i64_gt_u_sa_s
+    table[221] = &i64_shr_u_ai_a__i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a
+    table[222] = &i64_shr_u_ai_a__i64_add_sa_s
+    table[223] = &i64_shr_u_ai_a__i64_add_sa_s__i64_and_si_s
+    table[224] = &i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a
+    table[225] = &i64_shr_u_ai_a__i64_mul_sa_s
+    table[226] = &i64_shr_u_ai_a__i64_mul_sa_s__i64_mul_ss_a
+    table[227] = &i64_shr_u_ai_s__i64_and_ai_s
+    table[228] = &i64_shr_u_ai_s__i64_and_si_a
+    table[229] = &i64_shr_u_ai_s__i64_and_si_a__i64_mul_as_a__i64_add_sa_s
+    table[230] = &i64_shr_u_ai_s__i64_mul_ss_a
+    table[231] = &i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
+    table[232] = &i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_a
+    table[233] = &i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_mul_ss_s
+    table[234] = &i64_shr_u_ai_s__i64_shr_u_si_s
+    table[235] = &i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s
+    table[236] = &i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s__i64_add_sa_s
+    table[237] = &i64_shr_u_si_a__i64_add_sa_s
+    table[238] = &i64_shr_u_si_a__i64_add_sa_s__i32_sub_ss_a__i32_mul_ai_a
+    table[239] = &i64_shr_u_si_s__i64_add_si_s
+    table[240] = &i64_xor_as_s__i32_add_si_s__charge__copy_s
+    table[241] = &select_is_a__i32_clz_s_s
+    table[242] = &select_si_a__i32_mul_ss_s
+    table[243] = &select_ss_a__select_ss_s
+    table[244] = &select_ss_a__select_ss_s__i64_sub_ss_a
+    table[245] = &select_ss_s__i32_or_si_s
+    table[246] = &select_ss_s__i32_or_si_s__i32_add_si_a
 
 
 NAMES = """
-    i32_add_si_s__i32_add_si_s
-    i32_add_si_s__i32_add_si_a
-    i64_extend_i32_u_s_a__i64_add_ai_a
-    i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_a
-    f64_mul_sa_s__i32_add_si_a
-    i32_and_ai_a__i32_shl_ai_a
-    i32_add_si_s__i32_shl_si_a
-    i32_shr_u_si_a__i32_xor_sa_s
-    i64_extend_i32_u_s_a__i64_add_sa_s
-    i64_mul_ai_a__i64_add_as_a
-    i64_add_as_a__i64_rotl_ai_a
-    i64_rotl_ai_a__i64_mul_ai_s
-    i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s
-    i32_sub_si_s__global_set_a
-    i32_add_si_s__global_set_a
-    i64_mul_ss_a__i64_add_sa_s
-    f64_sub_ss_a__f64_add_sa_s
-    f64_add_ss_a__f64_mul_as_a
-    f64_mul_as_a__f64_add_as_s
-    f64_add_ss_a__f64_mul_as_a__f64_add_as_s
-    i32_add_si_s__copy_s
-    i32_and_ai_a__i32_lt_u_ai_a
-    i32_lt_u_ai_a__select_ss_a
-    i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
-    i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_s
-    i32_shl_ai_a__i32_add_sa_a
-    i64_shr_u_ai_a__i64_add_sa_s
     charge__copy_s
+    charge__i32_wrap_i64_s_a
+    charge__i64_add_si_s
+    charge__i64_add_si_s__i64_eq_si_a
+    charge__i64_and_si_a__i64_shr_u_ai_a
+    charge__i64_and_si_s
+    charge__i64_shl_si_s
+    charge__i64_shl_si_s__i64_add_sa_s__i32_wrap_i64_a_a
+    charge__i64_shl_si_s__i64_add_si_s
+    charge__i64_shl_si_s__i64_add_si_s__i64_add_ss_s
+    const_a__i32_rotl_as_a
+    const_a__i32_shl_as_a
+    const_a__i32_shl_as_a__i32_and_ai_a
+    const_a__i32_shl_as_a__i32_and_sa_s
+    const_a__i32_sub_as_s
+    const_a__i32_wrap_i64_a_a
+    const_a__i64_sub_as_s
+    const_f64_a__f64_div_as_s
+    const_s__charge
     const_s__charge__i32_add_si_s
-    i32_shr_u_si_a__i32_xor_sa_s__i32_xor_sa_a
-    f64_add_sa_a__f64_add_sa_s
-    i32_add_si_s__i32_shr_u_si_a
-    f64_mul_ss_s__f64_mul_ss_s
-    f64_mul_ss_s__f64_mul_ss_s__f64_add_sa_a
-    f64_add_sa_a__f64_gt_ai_a
-    f64_mul_ss_a__f64_mul_as_s
-    i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
-    f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s
-    f64_mul_sa_s__f64_add_ss_a__f64_mul_as_a__f64_add_as_s
-    f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s
-    i32_add_ss_s__i32_add_ai_a
-    f64_mul_sa_a__f64_add_as_a
+    const_s__const_s
+    const_s__const_s__charge
+    const_s__const_s__const_s__charge
+    const_s__copy_s
+    const_s__i32_add_si_s
+    const_s__i32_sub_ss_a
+    const_s__select_si_s
+    const_s__select_si_s__i64_add_ss_s
+    copy_s__charge
+    copy_s__charge__const_s
+    copy_s__charge__copy_s
+    copy_s__copy_s
+    copy_s__copy_s__charge
+    copy_s__i32_add_sa_s__i32_add_si_s__i32_add_si_a
+    f64_add_ai_a__f64_add_sa_a__f64_add_sa_s
+    f64_add_ai_a__f64_add_sa_a__f64_add_sa_s__f64_sqrt_a_a
     f64_add_as_a__f64_add_sa_a
     f64_add_sa_a__f64_add_sa_a__f64_add_sa_s
-    i32_add_si_s__i32_shr_u_si_a__i32_add_sa_s
-    i32_add_si_s__i32_shl_si_a__i32_add_sa_s
+    f64_add_sa_a__f64_add_sa_s
+    f64_add_sa_a__f64_gt_ai_a
+    f64_add_ss_a__f64_mul_as_a
+    f64_add_ss_a__f64_mul_as_a__f64_add_as_s
+    f64_add_ss_a__f64_mul_as_a__f64_add_as_s__const_s
+    f64_add_ss_a__f64_mul_as_a__f64_add_as_s__f64_mul_sa_s
+    f64_div_as_s__f64_mul_sa_a
+    f64_mul_ai_a__f64_add_as_s
+    f64_mul_as_a__f64_add_as_s
+    f64_mul_sa_a__f64_add_as_a
+    f64_mul_sa_s__const_f64_a
+    f64_mul_sa_s__const_f64_a__f64_div_as_s__f64_mul_sa_a
+    f64_mul_sa_s__f64_add_sa_a
+    f64_mul_sa_s__f64_add_ss_a__f64_mul_as_a__f64_add_as_s
+    f64_mul_sa_s__i32_add_si_a
+    f64_mul_si_a__f64_add_ai_s
+    f64_mul_ss_a__f64_add_ai_a
+    f64_mul_ss_a__f64_add_ai_a__f64_add_sa_a__f64_add_sa_s
+    f64_mul_ss_a__f64_mul_as_a
+    f64_mul_ss_s__f64_add_sa_a
+    f64_mul_ss_s__f64_mul_ss_s
+    f64_mul_ss_s__f64_mul_ss_s__f64_add_sa_a__f64_gt_ai_a
+    f64_sqrt_a_a__f64_mul_sa_s
+    f64_sub_sa_s__i32_add_si_a
+    f64_sub_ss_a__f64_add_sa_s
+    f64_sub_ss_a__f64_add_sa_s__f64_mul_sa_s
+    global_get_a__i32_wrap_i64_a_a
+    global_get_s__global_get_a
+    global_get_s__global_get_s
+    global_get_s__global_get_s__copy_s
+    global_get_s__i32_add_si_s
+    global_set_a__i32_add_si_s__copy_s
+    global_set_a__i32_add_si_s__copy_s__const_s
+    i32_add_ai_s__copy_s__charge
+    i32_add_ai_s__i32_gt_u_ai_s
+    i32_add_as_a__i64_extend_i32_u_a_a
+    i32_add_as_a__i64_extend_i32_u_a_a__i64_add_sa_a
+    i32_add_sa_a__global_set_a
+    i32_add_sa_a__i32_add_ai_s
+    i32_add_sa_a__i32_shl_ai_a
+    i32_add_sa_s__copy_s__copy_s
+    i32_add_sa_s__i32_add_si_s__i32_add_si_a
+    i32_add_si_a__i32_add_as_a
+    i32_add_si_a__i32_add_as_s
+    i32_add_si_a__i32_and_ai_a
+    i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
+    i32_add_si_a__i32_rem_u_sa_a
+    i32_add_si_a__i32_rem_u_sa_a__select_si_a
+    i32_add_si_s__charge
+    i32_add_si_s__charge__copy_s
+    i32_add_si_s__charge__f64_add_si_s
+    i32_add_si_s__const_s
+    i32_add_si_s__copy_s
+    i32_add_si_s__f64_mul_ss_a
+    i32_add_si_s__f64_mul_ss_a__f64_mul_as_s
+    i32_add_si_s__global_set_a
+    i32_add_si_s__i32_add_si_a
+    i32_add_si_s__i32_add_si_s
     i32_add_si_s__i32_add_si_s__i32_shl_ai_a__i32_add_sa_a
-    i32_xor_as_s__i32_shr_u_ai_a
+    i32_add_si_s__i32_add_ss_s__charge
+    i32_add_si_s__i32_add_ss_s__charge__copy_2
+    i32_add_si_s__i32_shl_si_a
+    i32_add_si_s__i32_shl_si_a__i32_add_sa_a
+    i32_add_si_s__i32_shl_si_a__i32_add_sa_s
+    i32_add_si_s__i32_shl_si_a__i32_add_sa_s__i32_add_ai_a
     i32_add_si_s__i32_shl_si_a__i32_xor_as_s
     i32_add_si_s__i32_shl_si_a__i32_xor_as_s__i32_shr_u_ai_a
-    global_get_a__i32_wrap_i64_a_a
-    i32_xor_sa_a__i32_mul_ai_s
-    copy_s__i32_add_sa_s
-    i32_add_sa_s__i32_add_si_s__i32_add_si_a
-    i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__select_ss_s
-    copy_s__i32_add_sa_s__i32_add_si_s__i32_add_si_a
-    i32_or_si_s__i32_add_si_a
-    i32_add_si_a__i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
-    i32_shr_u_si_s__i32_add_si_a
+    i32_add_si_s__i32_shr_u_si_a
+    i32_add_si_s__i32_shr_u_si_a__i32_add_sa_s
     i32_add_si_s__i32_shr_u_si_s
     i32_add_si_s__i32_shr_u_si_s__i32_add_si_a
-    i64_shr_u_ai_a__i64_add_sa_a
-    f64_add_ss_a__f64_mul_as_a__f64_add_as_s__const_s
-    const_a__i32_sub_as_s
-    i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
-    f64_mul_ss_a__f64_mul_as_a
-    const_s__const_s
-    copy_s__i32_add_ai_a
-    i32_add_si_s__charge__copy_s
-    i64_add_sa_a__i64_add_ai_a
-    i64_shr_u_si_a__i64_add_sa_s
-    i64_shl_si_s__i64_shr_u_si_a
-    i64_add_sa_a__i64_add_ai_a__i64_xor_as_s
-    i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a
-    i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a__i64_xor_as_s
-    i64_add_sa_s__i32_sub_ss_a
-    i32_sub_ss_a__i32_mul_ai_a
-    i64_shl_si_s__i64_shr_u_si_a__i64_add_sa_s__i32_sub_ss_a
-    i64_add_sa_s__i32_sub_ss_a__i32_mul_ai_a
-    i32_mul_ai_a__i32_add_as_a
-    i32_add_as_a__i64_extend_i32_u_a_a__i64_add_sa_a__i64_add_ai_a
-    i64_xor_as_s__i32_add_si_s__charge__copy_s
-    i32_add_si_s__i32_shl_si_a__i32_add_sa_a
-    i32_add_sa_a__i32_add_ai_s
-    i32_shl_si_a__i32_add_as_a
-    copy_s__copy_s
-    f64_mul_ai_a__f64_add_as_s
-    i32_add_si_a__i32_rem_u_sa_a
-    i32_rem_u_sa_a__select_si_a
-    i32_add_si_a__i32_rem_u_sa_a__select_si_a
-    select_si_a__i32_mul_ss_s
-    i32_mul_ss_s__i32_add_si_s
     i32_add_si_s__i64_extend_i32_u_s_a
-    const_s__i32_add_si_s
-    i32_add_si_s__const_s
-    i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s__i32_add_si_s
-    const_a__i32_wrap_i64_a_a
-    i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
-    i64_shr_u_ai_s__i64_and_ai_s
-    i64_shr_u_ai_s__i64_shr_u_si_s
-    i64_mul_sa_s__i64_add_sa_s
-    i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s
-    i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s
-    i64_add_sa_s__i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
-    i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_a
-    select_ss_a__select_ss_s
-    select_ss_s__i64_sub_ss_a
-    i32_add_sa_a__i32_shl_ai_a
-    const_a__i32_shl_as_a
+    i32_add_ss_a__i32_shl_ai_a
+    i32_add_ss_a__i32_shl_ai_a__i32_and_ai_a__i32_add_ai_a
+    i32_add_ss_s__charge
+    i32_add_ss_s__i32_add_ai_a
+    i32_add_ss_s__i32_add_ai_s
+    i32_add_ss_s__i32_add_ai_s__i32_add_si_a
+    i32_add_ss_s__i32_add_si_s
+    i32_and_ai_a__i32_add_ai_a
+    i32_and_ai_a__i32_add_ai_a__i32_add_sa_a
+    i32_and_ai_a__i32_lt_u_ai_a
+    i32_and_ai_a__i32_lt_u_ai_a__select_ss_a
+    i32_and_ai_a__i32_lt_u_ai_a__select_ss_a__select_ss_s
+    i32_and_ai_a__i32_shl_ai_a
+    i32_and_ai_a__i32_sub_ai_s
+    i32_and_si_s__i32_eq_ai_s
+    i32_and_si_s__i32_eq_ai_s__i32_ne_si_s
+    i32_clz_s_s__const_a__i32_sub_as_s
+    i32_clz_s_s__const_a__i32_sub_as_s__i32_sub_ai_s
+    i32_eq_ai_s__i32_ne_si_s
+    i32_eq_ai_s__i32_ne_si_s__copy_s__charge
+    i32_ge_u_si_a__select_is_a
+    i32_lt_u_ai_a__select_ss_a
+    i32_lt_u_ai_s__i32_lt_u_si_a
+    i32_mul_ai_a__i32_add_as_a
     i32_mul_sa_a__i32_shr_u_ai_a
-    i64_shr_u_ai_s__i64_and_si_a
-    i64_mul_as_a__i64_add_sa_s
-    f64_mul_si_a__f64_add_ai_s
-    i64_and_si_a__i64_add_as_s
-    i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a
-    i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s__i64_mul_sa_s
-    i64_mul_sa_s__i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s
+    i32_mul_si_s__i32_add_ai_s
+    i32_mul_ss_s__i32_add_si_s
+    i32_rotl_ai_s__i32_rotl_si_a__i32_xor_sa_s
+    i32_rotl_si_a__i32_xor_sa_s
+    i32_shl_ai_a__i32_add_sa_a
+    i32_shl_ai_a__i32_and_ai_a
+    i32_shl_ai_a__i32_xor_as_s
+    i32_shl_si_a__i32_add_ai_s__copy_s__charge
+    i32_shl_si_a__i32_add_as_a
+    i32_shl_si_a__i32_add_as_a__i32_shl_ai_a
+    i32_shl_si_a__i32_add_as_a__i32_shl_ai_a__i32_add_ai_a
+    i32_shl_si_a__i32_add_as_a__i32_shl_ai_a__i32_add_sa_a
+    i32_shl_si_a__i32_add_sa_a
+    i32_shr_u_sa_a__i32_xor_ai_s
+    i32_shr_u_si_a__i32_xor_sa_s
+    i32_shr_u_si_a__i32_xor_sa_s__i32_xor_sa_a
+    i32_shr_u_si_s__i32_add_si_a
+    i32_sub_ai_s__i32_le_u_si_a
+    i32_sub_ai_s__i32_sub_si_a
+    i32_sub_si_a__i32_shr_u_sa_a
+    i32_sub_si_s__global_set_a
+    i32_sub_ss_a__i32_mul_ai_a
+    i32_sub_ss_a__i32_mul_ai_a__i32_add_as_a__i64_extend_i32_u_a_a
+    i32_sub_ss_s__i32_sub_ss_a
+    i32_xor_ai_s__charge__copy_s
+    i32_xor_as_s__i32_and_ai_a__i32_shl_ai_a
+    i32_xor_as_s__i32_shl_ai_a
+    i32_xor_as_s__i32_shr_u_ai_a
+    i32_xor_sa_a__i32_mul_ai_s
+    i64_add_ai_a__i32_wrap_i64_a_a
+    i64_add_ai_a__i64_xor_as_s
+    i64_add_as_a__i64_rotl_ai_a
     i64_add_as_s__i64_shr_u_ai_a__i64_add_sa_s
-    i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a
-    i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a__i64_mul_sa_s
-    i64_mul_sa_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
-    i64_mul_ss_a__i64_add_sa_s__i64_and_si_s__i64_mul_as_s
-    i64_mul_as_s__i64_and_si_s
+    i64_add_sa_a__i64_add_ai_a
+    i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a
+    i64_add_sa_s__i32_sub_ss_a
+    i64_add_sa_s__i32_wrap_i64_a_a
+    i64_add_sa_s__i64_and_si_s
+    i64_add_sa_s__i64_and_si_s__i64_mul_as_s
+    i64_add_sa_s__i64_shr_u_ai_a
+    i64_add_sa_s__i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
+    i64_add_si_s__charge
+    i64_add_si_s__i64_add_si_s__charge
+    i64_add_si_s__i64_add_ss_s
+    i64_add_si_s__i64_shl_ai_s
+    i64_add_ss_s__i64_mul_si_a
+    i64_add_ss_s__i64_shr_u_ai_s
+    i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s
+    i64_add_ss_s__i64_shr_u_ai_s__i64_and_ai_s__i64_mul_sa_s
+    i64_and_as_s__i64_xor_si_s
+    i64_and_sa_a__i64_or_sa_a
+    i64_and_si_a__i64_add_sa_a
+    i64_and_si_a__i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_s
+    i64_and_si_a__i64_mul_as_a
+    i64_and_si_a__i64_shr_u_ai_a
+    i64_and_si_a__i64_shr_u_ai_a__i64_xor_ai_s
+    i64_and_si_a__i64_shr_u_ai_s
     i64_and_si_s__i64_mul_as_a
+    i64_and_si_s__i64_mul_ss_a
+    i64_and_si_s__i64_mul_ss_a__i64_add_sa_a
+    i64_eq_ai_a__i64_extend_i32_u_a_a
+    i64_eq_ai_a__i64_extend_i32_u_a_s
+    i64_eq_ai_s__const_s
+    i64_eq_si_a__i64_extend_i32_u_a_a
+    i64_extend_i32_u_a_a__i64_eq_ai_s
+    i64_extend_i32_u_a_a__i64_eq_ai_s__const_s__select_si_s
+    i64_extend_i32_u_s_a__i64_add_ai_a
+    i64_extend_i32_u_s_a__i64_add_ai_a__i32_wrap_i64_a_s
+    i64_extend_i32_u_s_a__i64_add_sa_s
+    i64_mul_ai_a__i64_add_as_a
+    i64_mul_ai_a__i64_add_as_a__i64_rotl_ai_a__i64_mul_ai_s
+    i64_mul_as_a__i64_add_sa_s
     i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s
-    i64_and_si_s__i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s
-    i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_s__i64_and_si_a
-    i64_shr_u_ai_s__i64_and_si_a__i64_mul_as_a__i64_add_sa_s
-    i64_mul_as_a__i64_add_sa_s__i64_shr_u_ai_a__i64_add_sa_s
+    i64_mul_as_a__i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_s
+    i64_mul_as_s__i64_and_si_s
+    i64_mul_sa_s__i64_add_sa_s
+    i64_mul_ss_a__i64_add_sa_s
+    i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
+    i64_mul_ss_a__i64_add_sa_s__i64_and_si_s__i64_mul_ss_a
+    i64_mul_ss_s__i64_and_si_a__i64_add_sa_a
+    i64_or_sa_a__i64_shr_u_ai_s
+    i64_rotl_ai_a__i64_mul_ai_s
+    i64_shl_si_s__i64_shr_u_si_a__i64_add_sa_s
+    i64_shr_u_ai_a__i64_add_sa_a
+    i64_shr_u_ai_a__i64_add_sa_a__i64_and_ai_a
+    i64_shr_u_ai_a__i64_add_sa_a__i64_and_ai_a__i64_gt_u_sa_s
+    i64_shr_u_ai_a__i64_add_sa_a__i64_shr_u_ai_a__i64_add_sa_a
+    i64_shr_u_ai_a__i64_add_sa_s
     i64_shr_u_ai_a__i64_add_sa_s__i64_and_si_s
-    i64_and_si_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_s
+    i64_shr_u_ai_a__i64_add_sa_s__i64_shr_u_ai_a
+    i64_shr_u_ai_a__i64_mul_sa_s
+    i64_shr_u_ai_a__i64_mul_sa_s__i64_mul_ss_a
+    i64_shr_u_ai_s__i64_and_ai_s
+    i64_shr_u_ai_s__i64_and_si_a
+    i64_shr_u_ai_s__i64_and_si_a__i64_mul_as_a__i64_add_sa_s
+    i64_shr_u_ai_s__i64_mul_ss_a
+    i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s
+    i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_and_si_a
+    i64_shr_u_ai_s__i64_mul_ss_a__i64_add_sa_s__i64_mul_ss_s
+    i64_shr_u_ai_s__i64_shr_u_si_s
+    i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s
+    i64_shr_u_ai_s__i64_shr_u_si_s__i64_mul_sa_s__i64_add_sa_s
+    i64_shr_u_si_a__i64_add_sa_s
+    i64_shr_u_si_a__i64_add_sa_s__i32_sub_ss_a__i32_mul_ai_a
+    i64_shr_u_si_s__i64_add_si_s
+    i64_xor_as_s__i32_add_si_s__charge__copy_s
+    select_is_a__i32_clz_s_s
+    select_si_a__i32_mul_ss_s
+    select_ss_a__select_ss_s
+    select_ss_a__select_ss_s__i64_sub_ss_a
+    select_ss_s__i32_or_si_s
+    select_ss_s__i32_or_si_s__i32_add_si_a
 """
 
 

@@ -11,15 +11,14 @@ from .machine cimport Handler, Ins, u32, u64
 
 from .emit import HANDLERS
 
-cdef enum:
-    LONGEST = 4
-
-# A step from a node of the tree of sequences by one more handler; `fused` is NULL where none ends.
+# A step from a node of the tree of sequences by one more handler; `fused` is NULL where none ends. `stays`: how likely
+# control goes on to the next word.
 cdef struct Step:
     u32 node
     u32 to
     Handler by
     Handler fused
+    float stays
 
 cdef u32 MASK = 0
 cdef Step* STEPS = NULL
@@ -38,29 +37,37 @@ cdef Step* find(u32 node, Handler by) noexcept nogil:
     return STEPS + place
 
 
+def likelihood(name: str) -> float:
+    """Return how likely control goes on to the word behind one with this handler."""
+    if name.startswith(("jump", "switch", "return", "tail", "unreachable")):
+        return 0.0
+    return 0.5 if "_br" in name or name.startswith("branch_") else 1.0
+
+
 cdef int plant() except -1:
-    """Make the tree of sequences."""
+    """Make the tree of sequences. At its root is every handler."""
     global MASK, STEPS
     cdef u32 nodes = 1
     cdef u32 node
     cdef Step* step = NULL
     cdef Handler by
-    sequences = [(name.split("__"), address) for name, address in HANDLERS.items() if "__" in name]
-    while MASK < 4 * LONGEST * len(sequences):
+    sequences = {name: address if "__" in name else 0 for name, address in HANDLERS.items()}
+    while MASK < 2 * sum(1 + name.count("__") for name in sequences):
         MASK = 2 * MASK + 1
     STEPS = <Step*>calloc(MASK + 1, sizeof(Step))
     if STEPS == NULL:
         raise MemoryError
-    for names, address in sequences:
+    for sequence, address in sequences.items():
         node = 0
-        for name in names:
+        for name in sequence.split("__"):
             by = <Handler><size_t>HANDLERS[name]
             step = find(node, by)
             if step.by == NULL:
-                step.node, step.by, step.to = node, by, nodes
+                step.node, step.by, step.to, step.stays = node, by, nodes, likelihood(name)
                 nodes += 1
             node = step.to
-        step.fused = <Handler><size_t>address
+        if address:
+            step.fused = <Handler><size_t>address
     return 0
 
 
@@ -68,27 +75,31 @@ plant()
 
 
 cdef int fuse(Ins* code, u32 n) except -1:
-    """Give the words of a function their fused handlers."""
-    cdef u32* jumps = <u32*>malloc((n + 1) * sizeof(u32))
+    """Give the words of a function the handlers that make for the fewest jumps on the way."""
+    cdef float* jumps = <float*>malloc((n + 1) * sizeof(float))
     cdef Handler* best = <Handler*>malloc((n + 1) * sizeof(Handler))
-    cdef Step* step = NULL
+    cdef Step* step
     cdef u32 i, j, node
+    cdef float reaches, total
     if jumps == NULL or best == NULL:
         free(jumps)
         free(best)
         raise MemoryError
     jumps[n] = 0
     for i in range(n - 1, -1, -1):
-        jumps[i], best[i] = jumps[i + 1] + 1, code[i].h
-        node, j = 0, i
+        jumps[i], best[i] = n + 1, code[i].h
+        node, j, reaches = 0, i, 1
         while j < n:
             step = find(node, code[j].h)
             if step.by == NULL:
                 break
             j += 1
             node = step.to
-            if step.fused != NULL and jumps[j] < jumps[i]:
-                jumps[i], best[i] = jumps[j] + 1, step.fused
+            reaches *= step.stays
+            total = 1 + reaches * jumps[j]
+            if (step.fused != NULL or j == i + 1) and total < jumps[i]:
+                jumps[i] = total
+                best[i] = step.fused if step.fused != NULL else code[i].h
     for i in range(n):
         code[i].h = best[i]
     free(jumps)

@@ -27,15 +27,9 @@ def pay(cost: str, to: str, metered: bool) -> list[str]:
 
 def branch(condition: str | None, stay: str, metered: bool) -> list[str]:
     """Return the lines of a two-way exit, each side paying for the segment it enters."""
-    taken = ["to = at(pc, pc.d)", *pay("pc.c", "to", metered), GO]
-    not_taken = [*pay(stay, "pc + 1", metered), NEXT]
-    return [
-        "cdef Ins* to",
-        f"if {condition}:",
-        *(f"    {line}" for line in taken),
-        "else:",
-        *(f"    {line}" for line in not_taken),
-    ]
+    taken = ["to = at(pc, pc.d)", *pay("pc.c", "to", metered), GO, "return"]
+    stayed = [*pay(stay, "pc + 1", metered), NEXT]
+    return ["cdef Ins* to", f"if {condition}:", *(f"    {line}" for line in taken), *stayed]
 
 
 def _conditions(metered: bool) -> list[Handler]:

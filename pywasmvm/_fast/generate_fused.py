@@ -66,12 +66,10 @@ def fused(bodies: dict[str, list[str]]) -> dict[str, list[Handler]]:
     """Return the fused handlers by unit."""
     units: dict[str, list[Handler]] = {"fused_flow": [], "fused_memory": [], "fused_value": []}
     for sequence in sequences():
-        metered = fuse(sequence, bodies)
-        if "ctx.on_empty" in "\n".join(bodies[sequence[-1]]):
-            units["fused_flow"].append(metered)
-            if sequence[-1] != "charge" and "charge" not in sequence:
-                units["fused_flow"].append(fuse((*sequence[:-1], f"{sequence[-1]}_free"), bodies))
-        else:
-            is_access = any(re.search(r"_(load|store)\d*_", name) for name in sequence)
-            units["fused_memory" if is_access else "fused_value"].append(metered)
+        free = tuple(f"{name}_free" if f"{name}_free" in bodies else name for name in sequence)
+        is_access = any(re.search(r"_(load|store)\d*_", name) for name in sequence)
+        unit = "fused_flow" if free != sequence else ("fused_memory" if is_access else "fused_value")
+        units[unit].append(fuse(sequence, bodies))
+        if free != sequence and "charge" not in sequence:
+            units[unit].append(fuse(free, bodies))
     return units

@@ -16,7 +16,8 @@ from .emit import HANDLERS
 
 # handler that pays -> the one that does not
 cdef dict FREE = {
-    HANDLERS[name.removesuffix("_free")]: address for name, address in HANDLERS.items() if name.endswith("_free")
+    HANDLERS[name.removesuffix("_free")]: address
+    for name, address in HANDLERS.items() if name.endswith("_free") and "__" not in name
 }
 cdef Handler H_CHARGE = <Handler><size_t>HANDLERS["charge"]
 
