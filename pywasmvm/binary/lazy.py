@@ -5,15 +5,21 @@ A real module has millions of instructions and a run needs few of them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..config import Features
 from ..errors import InternalError, ModuleError
 from ..syntax.instructions import Instr
 from .read_instrs import DATA_OPS, ELSE, END, IF, STRUCTURE, read_expr, read_instr
 from .reader import Reader
-from .tokens import tokens_for
+
+if TYPE_CHECKING:
+    from .tokens import Tokens
 
 __all__ = ["LazyExpr", "is_closed", "read_const_expr", "uses_data"]
 
+# Expressions of up to so many bytes are decoded without tokens.
+SHORT = 16
 _DATA_PREFIXES = sorted({op.prefix for op in DATA_OPS})
 
 
@@ -34,7 +40,9 @@ class LazyExpr:
 
     def instrs(self) -> list[Instr]:
         """Decode the instructions, the final `end` included. Raise DecodeError if they are malformed."""
-        instrs = tokens_for(self.features).scan(self.data, self.start, self.end)
+        if self.end - self.start <= SHORT:
+            return self._exact(None)
+        instrs = _tokens_for(self.features).scan(self.data, self.start, self.end)
         return instrs if instrs is not None else self._exact(None)
 
     def prove(self, nesting: int | None) -> list[Instr]:
@@ -43,7 +51,7 @@ class LazyExpr:
         Raise DecodeError unless blocks close where they should and nothing follows; raise LimitError if they
         nest deeper than `nesting`.
         """
-        instrs = tokens_for(self.features).scan(self.data, self.start, self.end)
+        instrs = _tokens_for(self.features).scan(self.data, self.start, self.end)
         if instrs is None or not is_closed(instrs, nesting):
             instrs = self._exact(nesting)
         self.is_proven = True
@@ -114,11 +122,21 @@ def is_closed(instrs: list[Instr], nesting: int | None) -> bool:
     return bool(instrs) and instrs[-1][0] is END and not blocks and (nesting is None or deepest <= nesting)
 
 
-def read_const_expr(reader: Reader, nesting: int | None) -> LazyExpr:
+def _tokens_for(features: Features) -> Tokens:
+    # why: making the tokens takes as long as reading a large module with compiled code, which needs none.
+    from .tokens import tokens_for
+
+    return tokens_for(features)
+
+
+def read_const_expr(reader: Reader, nesting: int | None, *, is_of_many: bool = False) -> LazyExpr:
     """Read an initialiser or offset: find where it ends."""
     data, start = reader.data, reader.pos
+    if not is_of_many:
+        read_expr(reader, nesting)
+        return LazyExpr(data, start, reader.pos, reader.features)
     # fast: nearly all are one instruction and `end`, and a Go module has tens of thousands.
-    instr, pos = tokens_for(reader.features).scan_one(data, start)
+    instr, pos = _tokens_for(reader.features).scan_one(data, start)
     if instr and instr[0] not in STRUCTURE and data[pos : pos + 1] == END.code.to_bytes(1, "little"):
         reader.pos = pos + 1
     else:

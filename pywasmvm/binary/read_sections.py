@@ -133,7 +133,7 @@ def read_data(reader: Reader, limits: Limits) -> Data:
         reader.need(Feature.BULK_MEMORY, "a data segment of this kind", start)
     mode = Mode.PASSIVE if flags == 1 else Mode.ACTIVE
     memidx = reader.read_u32() if flags == 2 else 0
-    offset = None if flags == 1 else read_const_expr(reader, limits.nesting)
+    offset = None if flags == 1 else read_const_expr(reader, limits.nesting, is_of_many=True)
     size = reader.read_u32()
     end = reader.pos + size
     if end > len(reader.data):

@@ -6,7 +6,6 @@ public API, with the names and shapes of the wasmtime package.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ from .store import Store, Storelike, check_store
 from .vmem import VMem
 
 if TYPE_CHECKING:
+    import ctypes
+
     import numpy as np
 
 __all__ = ["Memory"]
@@ -187,6 +188,8 @@ class Memory:
 
     def data_ptr(self, store: Storelike) -> ctypes._Pointer[ctypes.c_ubyte]:
         """Return a ctypes pointer to byte 0. Unlike `view` it does not keep the memory alive."""
+        import ctypes  # why: few embedders come by here, and it is not cheap to load
+
         check_store(store, self.store, self)
         return ctypes.cast(ctypes.c_void_p(self.vmem.base), ctypes.POINTER(ctypes.c_ubyte))
 
@@ -198,6 +201,8 @@ class Memory:
         size = nbytes - offset if size is None else size
         if offset < 0 or size < 0 or offset + size > nbytes:
             raise UsageError(f"{size} bytes at {offset} are outside of a memory of {nbytes} bytes")
+        import ctypes
+
         return (ctypes.c_ubyte * size).from_buffer(self.buf, offset)
 
     def read(self, store: Storelike, start: int | None = 0, stop: int | None = None) -> bytearray:
