@@ -127,9 +127,12 @@ def arrive_unless(f: Lowering, frame: Frame) -> int:
     return f.w.debt - frame.debt
 
 
-def checkpoint(f: Lowering, pos: int) -> None:
-    """Write the test whether the tank holds what may be charged from `pos` on. The debt is paid."""
-    need = 0 if f.exact else f.needs[pos]
+def checkpoint(f: Lowering, pos: int, times: int = 1) -> None:
+    """Write the test whether the tank holds what may be charged from `pos` on. The debt is paid.
+
+    times  how many copies of a loop's body follow each other.
+    """
+    need = 0 if f.exact else f.needs[pos] * times
     if not need:
         return
     pending = "".join(

@@ -89,14 +89,19 @@ class Frame:
     level     index of its Python loop in `loops`, -1 if it has none (or is flat: then its region's).
     reached   whether its end is reached by some way other than falling into it.
     debt      fuel that is owed at its end, None as long as nothing has got there (charges.py).
-    owed      fuel that was owed at an `if`.
+    copies    how many more times the body of a loop is to be written (lower_control.py).
+    facts     what was known about locals where it was opened (facts.py).
+    owed, condition   fuel that was owed at an `if`, and what it tested.
     guards    per `if not` that is open for it: the fuel to be charged where that does not hold.
     """
 
     __slots__ = (
         "base",
         "clauses",
+        "condition",
+        "copies",
         "debt",
+        "facts",
         "guards",
         "level",
         "node",
@@ -118,6 +123,9 @@ class Frame:
         self.guards: list[int] = []
         self.debt: int | None = None
         self.owed = 0
+        self.copies = 1
+        self.condition: Any = None
+        self.facts: dict[int, Val] = {}
         self.reached = False
         self.region: Any = None
         self.saved: list[Val] = []
@@ -162,6 +170,7 @@ class Lowering:
         self.live = True
         self.reload = self.due = self.resumes = False
         self.exact = True
+        self.again: int | None = None
         self.region_count = 0
         self.temps = 0
         # flat try_tables: (value of E, frames around it, clauses)
@@ -352,6 +361,7 @@ class Lowering:
             bodies[instr[0]](self, instr)
             if pays_per_unit(instr):
                 self.due = resumes or not self.exact
-            pos += 1
+            pos = pos + 1 if self.again is None else self.again
+            self.again = None
         text, lines, debts = close_function(self)
         return Source(text, lines, debts, self.has_tail_calls)

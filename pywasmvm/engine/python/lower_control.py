@@ -9,7 +9,8 @@ from typing import Any
 
 from ...isa import BY_NAME
 from ...syntax.instructions import Instr
-from .charges import arrive, arrive_unless, charge, checkpoint, pay
+from .charges import arrive, arrive_unless, charge, checkpoint, pay, pays_per_unit
+from .facts import assume, enter_loop, rejoin, remember, told
 from .jumps import branch, close_loop, deliver, emit_return, jump, jump_flat, open_loop
 from .lower import Frame, Lowering, body
 from .lower_variables import local_values
@@ -19,6 +20,12 @@ __all__ = ["close_function", "conditional_branch", "open_function", "skip_dead"]
 
 ZERO_OF = {"i32": "0", "i64": "0", "v128": "0", "f32": "0.0", "f64": "0.0", "ref": "None"}
 NAMES_PER_LINE = 200
+MOST_COPIES = 4
+MOST_COPIED = 40
+_BR, _BR_IF = BY_NAME["br"], BY_NAME["br_if"]
+_NOT_COPIED = frozenset(
+    op for name, op in BY_NAME.items() if "call" in name or name in ("loop", "br_table", "try_table")
+)
 _VARIABLE = re.compile(r"\b[ls]\d+\b")
 
 
@@ -134,6 +141,7 @@ def open_frame(f: Lowering, blocktype: Any) -> Frame:
     if frame.node.flat and not frame.node.root:
         frame.region = f.frames[-1].region
     f.frames.append(frame)
+    remember(f, frame)
     return frame
 
 
@@ -170,7 +178,11 @@ def loop(f: Lowering, instr: Instr) -> None:
     f.spill_all()
     frame = open_frame(f, instr[1])
     _force_params(f, frame)
-    f.forget_ranges()
+    if node.flat:
+        f.forget_ranges()
+    else:
+        enter_loop(f, frame)
+        frame.copies = _copies(f, frame)
     if node.targeted:
         pay(f)
     if node.root:
@@ -181,7 +193,34 @@ def loop(f: Lowering, instr: Instr) -> None:
         f.w.open("while True:")
         open_loop(f, frame)
     if node.targeted:
-        checkpoint(f, node.start + 1)
+        checkpoint(f, node.start + 1, frame.copies)
+
+
+def _copies(f: Lowering, frame: Frame) -> int:
+    """Return how many times to write the body of a loop: small ones that end with a branch to the head.
+
+    fast: only the last copy jumps back, and only the first one tests the tank.
+    """
+    start, end = frame.node.start + 1, frame.node.end
+    last = f.instrs[end - 1]
+    if f.exact and f.module.metered:
+        return 1
+    if frame.params or frame.results or last[0] not in (_BR, _BR_IF) or last[1] or end - start > MOST_COPIED:
+        return 1
+    if any(instr[0] in _NOT_COPIED or pays_per_unit(instr) for instr in f.instrs[start:end]):
+        return 1
+    return min(MOST_COPIES, 2 * MOST_COPIED // (end - start))
+
+
+def _write_again(f: Lowering) -> bool:
+    """Go on with another copy of a loop's body instead of the branch to its head, if there is one."""
+    frame = f.frames[-1]
+    if frame.copies < 2 or f.w.pos != frame.node.end - 1:
+        return False
+    frame.copies -= 1
+    del f.stack[frame.base :]
+    f.again = frame.node.start + 1
+    return True
 
 
 @body(BY_NAME["if"])
@@ -193,6 +232,7 @@ def if_(f: Lowering, instr: Instr) -> None:
     frame = open_frame(f, instr[1])
     node = frame.node
     frame.owed = f.w.debt
+    frame.condition = cond
     if node.otherwise < 0:
         frame.debt = frame.owed
         _force_params(f, frame)
@@ -207,6 +247,7 @@ def if_(f: Lowering, instr: Instr) -> None:
         f.w.open("while True:")
         open_loop(f, frame)
     f.w.open(f"if {condition(cond)}:")
+    assume(f, told(cond), True)
 
 
 @body(BY_NAME["else"])
@@ -227,7 +268,11 @@ def else_(f: Lowering, instr: Instr) -> None:
         f.w.close()
         f.w.open("else:")
     f.stack[frame.base :] = frame.saved
-    f.forget_ranges()
+    if frame.node.flat:
+        f.forget_ranges()
+    else:
+        rejoin(f, frame, assigned=False)
+        assume(f, told(frame.condition), False)
     f.live = True
 
 
@@ -254,10 +299,11 @@ def end(f: Lowering, instr: Instr) -> None:
         end_try(f, frame)
         return
     f.frames.pop()
-    f.forget_ranges()
     if node.flat:
+        f.forget_ranges()
         _end_flat(f, frame)
     else:
+        rejoin(f, frame)
         _end_structured(f, frame)
     if frame.debt is not None:
         f.w.debt = frame.debt
@@ -323,6 +369,8 @@ def unreachable(f: Lowering, instr: Instr) -> None:
 def br(f: Lowering, instr: Instr) -> None:
     """Branch."""
     f.before_branch()
+    if _write_again(f):
+        return
     branch(f, instr[1])
     f.live = False
 
@@ -340,7 +388,20 @@ def br_if(f: Lowering, instr: Instr) -> None:
     """Branch if the operand is not zero."""
     cond = f.pop()
     f.before_branch()
+    if _write_again(f):
+        frame = f.frames[-1]
+        f.w.open(f"if {negation(cond)}:")
+        # why: who leaves here passes the loop's end, where a segment starts.
+        f.w.debt += (after := f.costs.get(frame.node.end, 0))
+        arrive(f, frame)
+        f.w.debt -= after
+        frame.reached = True
+        f.w.put("break")
+        f.w.close()
+        assume(f, told(cond), True)
+        return
     conditional_branch(f, condition(cond), negation(cond), instr[1])
+    assume(f, told(cond), False)
 
 
 def conditional_branch(f: Lowering, test: str, inverse: str, depth: int) -> None:

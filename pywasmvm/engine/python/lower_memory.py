@@ -15,7 +15,7 @@ from ...syntax.instructions import Instr, MemArg
 from .charges import charge_growth, charge_units
 from .lower import Lowering, body
 from .lower_numeric import template_of
-from .values import ATOM, DIRTY, MAX_OF, MEM, TRAP, Val, constant, reduced
+from .values import ATOM, DIRTY, MAX_OF, MEM, TRAP, Val, constant, name_of, reduced
 
 __all__: list[str] = []
 
@@ -51,6 +51,10 @@ def _place(f: Lowering, val: Val, memarg: MemArg) -> _Place:
     """Return the place of an access; its address and offset together may pass the address type."""
     val = reduced(val)
     memidx, offset = memarg.memidx, memarg.offset
+    if val.offset is not None and val.offset[1] > 0 and f.module.has_window(memidx, offset + val.offset[1]):
+        # safe: a sum that is reduced as it stands has not wrapped.
+        name, more = val.offset
+        return _Place(memidx, name_of(name, val.t), offset + more)
     if not offset or f.module.has_window(memidx, offset) and val.const is None:
         return _Place(memidx, val, offset)
     if val.const is not None:

@@ -17,8 +17,9 @@ from ...isa import BY_NAME, OPS
 from ...isa.model import Imm, Kind, Nan, Op
 from ...syntax.instructions import Instr
 from . import numeric
+from .facts import learn, told
 from .lower import Lowering, body
-from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Val, condition, constant, reduced
+from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Fact, Range, Val, condition, constant, reduced
 
 __all__ = ["Template", "template_of"]
 
@@ -32,8 +33,6 @@ _PASTED = (Kind.UNOP, Kind.BINOP, Kind.TESTOP, Kind.RELOP, Kind.CVTOP, Kind.VECT
 FLAGS_KEPT = TRAP | MEM
 # Beyond this, an unreduced number costs more than the mask.
 WIDE = 1 << 66
-
-Range = tuple[int, int]
 
 
 class Template:
@@ -214,6 +213,8 @@ def pasted(f: Lowering, op: Op, operands: list[Val], imms: tuple[Any, ...] = ())
     hi = 1 if flags & COND else MAX_OF.get(t, 0)
     val = Val(template.text.format(**inserts), t, 0, hi, flags, reads, depth)
     found = _COMPARE.fullmatch(op.pyf or op.py or "")
+    if op.kind is Kind.RELOP and not op.pyf:
+        val.facts = _told(op, *used)
     if found and (found[1] in ("==", "!=") or not op.pyf):
         val.inverse = f"{inserts['a']} {_OPPOSITE[found[1]]} {inserts['b']}"
     return val
@@ -347,10 +348,14 @@ def compare_signed(f: Lowering, instr: Instr) -> None:
     sign = found[2] if found else "<"
     half = (MAX_OF[a.t] + 1) // 2
     if all(v.flags & COND or (v.lo >= -half and v.hi < half) or v.const is not None for v in (a, b)):
-        f.push(compare(sign, signed(a), signed(b)))
+        val = compare(sign, signed(a), signed(b))
+        val.facts = _told(op, a, b)
+        f.push(val)
         return
     if b.const is not None:
-        f.push(_in_range(sign, reduced(a), b.const & MAX_OF[a.t], half))
+        val = _in_range(sign, reduced(a), b.const & MAX_OF[a.t], half)
+        val.facts = _told(op, a, b)
+        f.push(val)
         return
     val = compare(sign, _biased(a, half), _biased(b, half))
     if a.flags & b.flags & ATOM and a.text.isidentifier() and b.text.isidentifier():
@@ -359,6 +364,13 @@ def compare_signed(f: Lowering, instr: Instr) -> None:
         val.inverse = f"{a.text} {_OPPOSITE[sign]} {b.text} {small_ones} {val.inverse}"
         val.text = f"{a.text} {sign} {b.text} {small_ones} {val.text}"
     f.push(val)
+
+
+def _told(op: Op, a: Val, b: Val) -> tuple[Fact, ...]:
+    """Return what a comparison tells about locals, for operands in the unsigned range."""
+    if any(val.flags & COND or val.lo < 0 or val.hi > MAX_OF[val.t] for val in (a, b)):
+        return ()
+    return learn(op.name.split(".")[1], a, b)
 
 
 def _in_range(sign: str, a: Val, number: int, half: int) -> Val:
@@ -412,6 +424,7 @@ def test_zero(f: Lowering, instr: Instr) -> None:
         text = f"not {reduced(val).pasted}"
     result = Val(text, "i32", 0, 1, flags | COND, reads, depth)
     result.inverse = inverse
+    result.facts = tuple((localidx, fails, holds) for localidx, holds, fails in told(val))
     f.push(result)
 
 

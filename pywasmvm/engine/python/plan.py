@@ -11,6 +11,7 @@ Rule 2: a br_table with many labels makes flat what lies between it and its regi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ...isa import BY_NAME
@@ -31,6 +32,7 @@ _OPENERS[BY_NAME["try_table"]] = "try"
 _END, _ELSE = BY_NAME["end"], BY_NAME["else"]
 _BR, _BR_IF, _BR_TABLE = BY_NAME["br"], BY_NAME["br_if"], BY_NAME["br_table"]
 _BRANCHES = frozenset(op for op in BY_NAME.values() if op.name.startswith("br"))
+_ASSIGNING = (BY_NAME["local.set"], BY_NAME["local.tee"])
 _TRY = BY_NAME["try_table"]
 
 
@@ -40,10 +42,12 @@ class Node:
     start, otherwise, end   positions of its opening, its else (-1: none) and its end.
     targeted  some branch names its label.
     flat, root, guard       how it is written, see the module.
+    assigned  how often each local is assigned in it, by what is written; inner blocks included.
     guards    number of br_if that would open an `if not`; -1: not eligible.
     """
 
     __slots__ = (
+        "assigned",
         "end",
         "flat",
         "guard",
@@ -72,6 +76,7 @@ class Node:
         self.guard = False
         self.guards = 0 if kind == "block" else -1
         self.via: list[Node] = []
+        self.assigned: Counter[int] = Counter()
         self.loops = 0
         self.indent = 0
         self.switch = False
@@ -150,9 +155,14 @@ def _scan(instrs: Sequence[Instr]) -> tuple[Node, list[Node]]:
             opened.append(node)
             nodes.append(node)
         elif op is _END:
-            opened.pop().end = pos
+            node = opened.pop()
+            node.end = pos
+            if opened:
+                opened[-1].assigned += node.assigned
         elif op is _ELSE:
             opened[-1].otherwise = pos
+        elif op in _ASSIGNING:
+            opened[-1].assigned[instr[1]] += 1
     return function, nodes
 
 

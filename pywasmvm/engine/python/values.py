@@ -14,13 +14,18 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["ATOM", "COND", "DIRTY", "I32_MAX", "I64_MAX", "MEM", "NO_READS", "TRAP", "Val"]
+__all__ = ["ATOM", "COND", "DIRTY", "Fact", "I32_MAX", "I64_MAX", "MEM", "NO_READS", "Range", "TRAP", "Val"]
 __all__ += ["condition", "constant", "name_of", "negation", "number", "reduced"]
 
 TRAP, MEM, COND, DIRTY, ATOM = 1, 2, 4, 8, 16
 I32_MAX = 0xFFFFFFFF
 I64_MAX = 0xFFFFFFFFFFFFFFFF
 MAX_OF = {"i32": I32_MAX, "i64": I64_MAX, "v128": (1 << 128) - 1}
+# What an i32 cannot pass that is the sum of an address and a scaled index, unlike most products and hashes.
+SUM = 1 << 38
+Range = tuple[int, int]
+# a local, its range if the condition holds, its range if not
+Fact = tuple[int, Range, Range]
 NO_READS: frozenset[str] = frozenset()
 
 
@@ -35,10 +40,11 @@ class Val:
     depth   how deeply parentheses are nested in it.
     const   the number if it is known, else None.
     inverse for a COND: the text of its opposite, if that is as short.
+    facts   for a condition: what it tells about locals (facts.py).
     offset  (name, number) where the text is a reduced variable plus a number, which may be negative.
     """
 
-    __slots__ = ("const", "depth", "flags", "hi", "inverse", "lo", "offset", "reads", "t", "text")
+    __slots__ = ("const", "depth", "facts", "flags", "hi", "inverse", "lo", "offset", "reads", "t", "text")
 
     def __init__(
         self,
@@ -60,6 +66,7 @@ class Val:
         self.depth = depth
         self.const = const
         self.inverse: str | None = None
+        self.facts: tuple[Fact, ...] = ()
         self.offset: tuple[str, int] | None = None
 
     @property
@@ -114,6 +121,10 @@ def _wrapped(val: Val, most: int) -> str:
         return f"{val.text} if {name} >= {-delta} else {name} + {around + delta}"
     if val.lo >= 0 and val.hi < 2 * around:
         return f"r if (r := {val.text}) < {around} else r - {around}"
+    if most == I32_MAX and val.lo >= 0 and val.hi < SUM:
+        return f"r if (r := {val.text}) < {around} else r & {most}"
+    if most == I32_MAX and -around <= val.lo and val.hi < SUM:
+        return f"r if 0 <= (r := {val.text}) < {around} else r & {most}"
     if val.lo >= -around and val.hi <= most:
         return f"r if (r := {val.text}) >= 0 else r + {around}"
     return f"{val.pasted} & {most}"
