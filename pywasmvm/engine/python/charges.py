@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .plan import Node, Plan
 
 __all__ = ["arrive", "arrive_unless", "called", "charge", "charge_growth", "charge_units", "checkpoint"]
-__all__ += ["find_needs", "pay", "pays_per_unit", "save_fuel"]
+__all__ += ["find_needs", "go_back", "pays_per_unit", "save_fuel"]
 
 _ELSE, _END, _IF, _LOOP = BY_NAME["else"], BY_NAME["end"], BY_NAME["if"], BY_NAME["loop"]
 _CALLS = frozenset(op for name, op in BY_NAME.items() if name.startswith("call"))
@@ -109,7 +109,6 @@ def _owe(f: Lowering, pos: int, cost: int) -> None:
     """Write the checkpoint that is due at `pos`, if any, and add what a segment costs to the debt."""
     if f.due:
         f.due = False
-        pay(f)
         checkpoint(f, pos)
     f.w.debt += cost
 
@@ -128,7 +127,7 @@ def arrive_unless(f: Lowering, frame: Frame) -> int:
 
 
 def checkpoint(f: Lowering, pos: int, times: int = 1) -> None:
-    """Write the test whether the tank holds what may be charged from `pos` on. The debt is paid.
+    """Write the test whether the tank holds the debt and what may be charged from `pos` on.
 
     times  how many copies of a loop's body follow each other.
     """
@@ -141,32 +140,42 @@ def checkpoint(f: Lowering, pos: int, times: int = 1) -> None:
         if val.text != f"s{height}"
     )
     variables = f"{{**locals(){pending}}}" if pending else "locals()"
-    more = f"if F < {need} and (F := more(S, F, {need})) < {need}"
-    f.w.put(f"{more}: return x{f.funcidx}({pos}, D, {variables})")
+    owed = f.w.debt
+    need += owed
+    test = f"if F < {need} and (F := more(S, F, {need}, {owed})) < {need}"
+    f.w.put(f"{test}: return x{f.funcidx}({pos}, D, {variables})")
 
 
-def pay(f: Lowering) -> None:
+def _pay(f: Lowering) -> None:
     """Write what makes F the fuel that is left."""
     if f.w.debt:
         f.w.put(f"F -= {f.w.debt}")
         f.w.debt = 0
 
 
-def arrive(f: Lowering, frame: Frame | None) -> None:
-    """Write what makes the debt here that at the end of a block, or none (None); who comes first decides.
+def go_back(f: Lowering, frame: Frame) -> None:
+    """Write what makes the debt here that at the head of a loop, as `arrive` does."""
+    _charge_now(f, f.w.debt - frame.owed)
+
+
+def arrive(f: Lowering, frame: Frame) -> None:
+    """Write what makes the debt here that at the end of a block, where who comes first decides.
 
     What is written after this on the same path only gets control there, so `debt` stays as it is.
     """
-    more = f.w.debt if frame is None else arrive_unless(f, frame)
-    if more:
-        f.w.put(f"F -= {more}" if more > 0 else f"F += {-more}")
+    _charge_now(f, arrive_unless(f, frame))
+
+
+def _charge_now(f: Lowering, units: int) -> None:
+    if units:
+        f.w.put(f"F -= {units}" if units > 0 else f"F += {-units}")
 
 
 def charge_units(f: Lowering, count: Val) -> None:
     """Write the charge of an instruction that pays per unit for `count` units, a name or constant."""
     if not f.module.metered:
         return
-    pay(f)
+    _pay(f)
     text = count.text
     if count.hi > MOST_UNITS:
         f.w.put(f"t = {text} if {text} < {MOST_UNITS} else {MOST_UNITS}")
@@ -178,7 +187,7 @@ def charge_units(f: Lowering, count: Val) -> None:
 def charge_growth(f: Lowering, grown: str, delta: Val) -> None:
     """Write the charge for growing a memory or table by `delta`, a name or constant."""
     if f.module.metered:
-        pay(f)
+        _pay(f)
         f.w.put(f"t = {grown}.growth_units({delta.text})")
         f.w.put("F -= t")
         f.w.put("if F < 0: F = empty(S, F, t)")

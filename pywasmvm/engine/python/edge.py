@@ -16,11 +16,12 @@ from ...isa import BY_NAME
 from ...isa.model import INDEXED_TRAPS, Op, TrapKind
 from . import numeric
 from .modulecode import ModuleCode, find_module
-from .support import Tail, empty, more
+from .support import Tail, empty, exhausted, more
 
 __all__ = [
-    "Depth",
+    "Left",
     "frames_of",
+    "level",
     "make_adapter",
     "make_edge",
     "make_frame_guard",
@@ -51,12 +52,40 @@ _NULL_TRAPS |= {name: TrapKind.NULL_ARRAY_REFERENCE for name in BY_NAME if name.
 MOST_FRAMES = 200
 
 
-class Depth:
-    """How many more frames may be nested, per store; the way in takes it from here and passes it on as D."""
+class Level:
+    """How many more frames may be nested: `n` has one fewer, and the end of the chain raises.
+
+    fast: to take the next one costs less than to subtract and to test.
+    """
+
+    __slots__ = ("n",)
+
+    def __init__(self, n: Level | None) -> None:
+        self.n = n
+
+
+class _Bottom:
+    """No more frames."""
+
+    n = property(lambda self: exhausted())
+
+
+_levels: list[Any] = [_Bottom()]
+
+
+def level(left: int) -> Any:
+    """Return the level from which so many frames may be nested."""
+    while len(_levels) <= left:
+        _levels.append(Level(_levels[-1]))
+    return _levels[left]
+
+
+class Left:
+    """What is left of something, per store: the level that the way in passes on as D, or bytes."""
 
     __slots__ = ("left",)
 
-    def __init__(self, left: int) -> None:
+    def __init__(self, left: Any) -> None:
         self.left = left
 
 

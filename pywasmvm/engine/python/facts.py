@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .lower import Frame, Lowering
     from .plan import Node
 
-__all__ = ["assume", "enter_loop", "learn", "rejoin", "remember", "told"]
+__all__ = ["assume", "at_head", "enter_loop", "learn", "rejoin", "remember", "told"]
 
 _GET, _SET, _TEE = BY_NAME["local.get"], BY_NAME["local.set"], BY_NAME["local.tee"]
 _BR_IF = BY_NAME["br_if"]
@@ -38,8 +38,10 @@ def local_of(val: Val) -> int | None:
 
 
 def learn(comparison: str, a: Val, b: Val) -> tuple[Fact, ...]:
-    """Return what a comparison like "lt_u" tells about its operands, both reduced: if it holds, if not."""
-    relation, _, sign = comparison.partition("_")
+    """Return what a comparison like "i32.lt_u" tells about locals: if it holds, if not."""
+    if any(val.flags & COND or val.lo < 0 or val.hi > MAX_OF[val.t] for val in (a, b)):
+        return ()
+    relation, _, sign = comparison.partition(".")[2].partition("_")
     if sign == "s":
         half = (MAX_OF[a.t] + 1) // 2
         if max(a.hi, b.hi) >= half:
@@ -57,7 +59,7 @@ def told(condition: Val) -> tuple[Fact, ...]:
     """Return what a condition tells about locals: it holds where it is not 0."""
     if condition.flags & COND or local_of(condition) is None:
         return condition.facts
-    return learn("ne", condition, constant(0, condition.t))
+    return learn("i32.ne", condition, constant(0, condition.t))
 
 
 def _bounded(relation: str, x: Val, y: Val) -> Range:
@@ -123,10 +125,15 @@ def rejoin(f: Lowering, frame: Frame, assigned: bool = True) -> None:
 
 def enter_loop(f: Lowering, frame: Frame) -> None:
     """Know at the head of a loop what holds in every iteration."""
-    counter = _counter(f, frame.node)
+    frame.counter = _counter(f, frame.node)
     rejoin(f, frame)
-    if counter is not None:
-        _narrow(f, *counter)
+    at_head(f, frame)
+
+
+def at_head(f: Lowering, frame: Frame) -> None:
+    """Know the range that the loop's counter has whenever control is at the head."""
+    if frame.counter is not None:
+        _narrow(f, *frame.counter)
 
 
 def _counter(f: Lowering, node: Node) -> tuple[int, int, int] | None:
@@ -185,9 +192,12 @@ def _counted(step: int, latch: str, first: Range, bound: Range, most: int) -> Ra
         last = max(first[1], bound[1] - (latch == "lt_u"))
         # safe: no step from below `last` passes the type's range, so none comes out below the first value.
         return (first[0], last) if 0 < step <= most - last else None
+    around = most + 1
+    if step > 0 and bound == (0, 0):
+        bound = (around, around)  # a counter that starts as a negative number
     exact = first[0] == first[1] and bound[0] == bound[1] and not (bound[0] - first[0]) % step
     if step > 0 and (step == 1 or exact) and first[1] < bound[0]:
-        return first[0], bound[1] - step
+        return first[0], min(bound[1] - step, most)
     if step < 0 and (step == -1 or exact) and first[0] > bound[1]:
         return bound[0] - step, first[1]
     return None

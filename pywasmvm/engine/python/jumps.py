@@ -6,7 +6,7 @@ out sets J and breaks; behind each loop that it leaves, J is looked at again.
 
 from __future__ import annotations
 
-from .charges import arrive, save_fuel
+from .charges import arrive, go_back, save_fuel
 from .lower import Frame, Loop, Lowering
 from .values import DIRTY, Val
 
@@ -98,7 +98,7 @@ def branch(f: Lowering, depth: int) -> None:
         return
     deliver(f, target)
     if node.kind == "loop":
-        arrive(f, None)
+        go_back(f, target)
         if node.flat:
             jump_flat(f, target, node.start + 1)
         else:

@@ -19,7 +19,7 @@ from typing import Any
 from ...errors import InternalError, WasmException
 from ...runtime.refs import I31, ExceptionRef
 from . import numeric, support
-from .edge import Depth, make_adapter, make_edge, make_frame_guard, make_trampoline
+from .edge import Left, level, make_adapter, make_edge, make_frame_guard, make_trampoline
 from .lower import letter
 from .modulecode import FuncCode, ModuleCode
 from .numeric_names import expression_names
@@ -53,8 +53,8 @@ class StoreState:
 
     def __init__(self, store: Any) -> None:
         store.meter.set_portion(FUEL_PORTION)
-        self.depth = Depth(store.limits.call_depth)
-        self.stack = Depth(store.limits.value_stack_bytes)
+        self.depth = Left(level(store.limits.call_depth))
+        self.stack = Left(store.limits.value_stack_bytes)
 
     @classmethod
     def of(cls, store: Any) -> StoreState:
@@ -105,7 +105,7 @@ class InstanceCode:
             func.code = make_edge(*func_letters(funcidx))(func, depth, meter)
 
     def _stub(self, funcidx: int) -> Callable[..., Any]:
-        def stub(depth: int, *args: Any) -> Any:
+        def stub(depth: Any, *args: Any) -> Any:
             return self.install(funcidx)(depth, *args)
 
         return stub
@@ -152,7 +152,7 @@ class InstanceCode:
 
     def evaluate(self, code: CodeType, result: str) -> Any:
         """Run the code of a constant expression and return the raw value."""
-        value = self.function(code)(1)
+        value = self.function(code)(level(1))
         return getattr(numeric, f"{result}_to_bits")(value) if result in ("f32", "f64") else value
 
     # -- names --------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class InstanceCode:
     def _second_form(self, funcidx: int) -> Callable[..., Any]:
         """Return what translates a function's second form (charges.py) and puts that in its own place."""
 
-        def stub(pos: int, depth: int, variables: dict[str, Any]) -> Any:
+        def stub(pos: int, depth: Any, variables: dict[str, Any]) -> Any:
             made = self.globals[f"x{funcidx}"] = self.function(self.module.resuming_code(funcidx).code)
             return made(pos, depth, variables)
 

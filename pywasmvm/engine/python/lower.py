@@ -23,7 +23,7 @@ from ...syntax.types import NumType, RefType
 from ..fuel import segment_costs
 from .charges import charge, find_needs, pays_per_unit
 from .plan import Node, Plan, make_plan
-from .values import ATOM, DIRTY, MEM, TRAP, Val, name_of, reduced
+from .values import ATOM, DIRTY, MEM, TRAP, Range, Val, name_of, reduced
 from .writer import Writer
 
 __all__ = ["BODIES", "Frame", "Lowering", "Source", "body", "letter"]
@@ -90,8 +90,10 @@ class Frame:
     reached   whether its end is reached by some way other than falling into it.
     debt      fuel that is owed at its end, None as long as nothing has got there (charges.py).
     copies    how many more times the body of a loop is to be written (lower_control.py).
+    counter   of a loop: a local and the bounds it has at the head (facts.py).
     facts     what was known about locals where it was opened (facts.py).
-    owed, condition   fuel that was owed at an `if`, and what it tested.
+    owed      fuel that was owed where it was opened; of a loop: at its head.
+    condition what an `if` tested.
     guards    per `if not` that is open for it: the fuel to be charged where that does not hold.
     """
 
@@ -100,6 +102,7 @@ class Frame:
         "clauses",
         "condition",
         "copies",
+        "counter",
         "debt",
         "facts",
         "guards",
@@ -124,6 +127,7 @@ class Frame:
         self.debt: int | None = None
         self.owed = 0
         self.copies = 1
+        self.counter: tuple[int, int, int] | None = None
         self.condition: Any = None
         self.facts: dict[int, Val] = {}
         self.reached = False
@@ -148,8 +152,13 @@ class Lowering:
         results: tuple[str, ...],
         locals_: list[Any],
         funcidx: int = 0,
+        bounds: dict[int, Range] | None = None,
     ) -> None:
-        """`module` is a ModuleCode; `locals_` are the closed types of the locals, parameters first."""
+        """`module` is a ModuleCode; `locals_` are the closed types of the locals, parameters first.
+
+        `bounds` are those that a first translation has found.
+        """
+        self.known_bounds = bounds or {}
         self.module = module
         self.funcidx = funcidx
         self.params = params
@@ -164,6 +173,8 @@ class Lowering:
         self.local_vals: list[Val] = []
         self.base_vals: list[Val] = []
         self.narrowed: set[int] = set()
+        # Bounds of all that is ever assigned to a local.
+        self.bounds: dict[int, Range] = {}
         self.dirty_locals: set[int] = set()
         self.uses_jump = False
         self.has_tail_calls = False

@@ -1,8 +1,8 @@
 """Bodies of the calls.
 
-A guest function is a Python function `f<idx>(D, l0, ...)`; D is how many more frames may be nested. A
-function with tail calls has a second form `g<idx>` that may return a Tail instead of results; `f<idx>` then
-runs the chain (link.py).
+A guest function is a Python function `f<idx>(D, l0, ...)`; D says how many more frames may be nested
+(edge.py). A function with tail calls has a second form `g<idx>` that may return a Tail instead of results;
+`f<idx>` then runs the chain (link.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _call(f: Lowering, callee: str, params: Letters, results: Letters) -> None:
     names = [f.push_name(t) for t in results]
     save_fuel(f)
     target = f"{', '.join(names)} = " if names else ""
-    f.w.put(f"{target}{callee}(D - 1{arguments})")
+    f.w.put(f"{target}{callee}(D{arguments})")
     called(f)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...isa import BY_NAME
 from ...syntax.instructions import Instr
-from .charges import arrive, arrive_unless, charge, checkpoint, pay, pays_per_unit
-from .facts import assume, enter_loop, rejoin, remember, told
+from .charges import arrive, arrive_unless, charge, checkpoint, pays_per_unit
+from .facts import assume, at_head, enter_loop, rejoin, remember, told
 from .jumps import branch, close_loop, deliver, emit_return, jump, jump_flat, open_loop
 from .lower import Frame, Lowering, body
 from .lower_variables import local_values
@@ -71,7 +71,7 @@ def open_function(f: Lowering) -> None:
         local_values(f)
         _open_region(f, frame, 0)
         return
-    f.w.put("if D < 1: exhausted()")
+    f.w.put("D = D.n")
     _declare_locals(f)
     f.reload = f.module.metered
     f.due = not f.exact
@@ -183,8 +183,7 @@ def loop(f: Lowering, instr: Instr) -> None:
     else:
         enter_loop(f, frame)
         frame.copies = _copies(f, frame)
-    if node.targeted:
-        pay(f)
+    frame.owed = f.w.debt
     if node.root:
         _open_region(f, frame, node.start + 1)
     elif node.flat:
@@ -399,6 +398,7 @@ def br_if(f: Lowering, instr: Instr) -> None:
         f.w.put("break")
         f.w.close()
         assume(f, told(cond), True)
+        at_head(f, frame)
         return
     conditional_branch(f, condition(cond), negation(cond), instr[1])
     assume(f, told(cond), False)
@@ -463,14 +463,15 @@ def _flat_switch(f: Lowering, name: str, targets: list[Frame]) -> None:
         forward = target.node.kind != "loop"
         target.reached = target.reached or forward
         places.append((target.node.end if forward else target.node.start) + 1)
-        charges.append(arrive_unless(f, target) if forward else f.w.debt)
+        charges.append(arrive_unless(f, target) if forward else f.w.debt - target.owed)
     var = targets[0].region.var
     if len(set(charges)) > 1:
         f.w.put(f"F -= {_chosen(name, charges)}")
     elif charges[0]:
         f.w.put(f"F -= {charges[0]}")
     f.w.put(f"{var} = {_chosen(name, places)}")
-    jump_to_region(f, targets[0])
+    if not f.w.falls_to_dispatcher(min(places)):
+        jump_to_region(f, targets[0])
 
 
 def _chosen(name: str, numbers: list[int]) -> str:

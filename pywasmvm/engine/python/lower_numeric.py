@@ -12,27 +12,26 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ...errors import Trap
+from ...errors import InternalError, Trap
 from ...isa import BY_NAME, OPS
 from ...isa.model import Imm, Kind, Nan, Op
 from ...syntax.instructions import Instr
 from . import numeric
-from .facts import learn, told
+from .facts import learn
 from .lower import Lowering, body
-from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Fact, Range, Val, condition, constant, reduced
+from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Range, Val, constant, reduced
 
-__all__ = ["Template", "template_of"]
+__all__ = ["FLAGS_KEPT", "OPPOSITE", "Template", "fold", "joined", "signed", "template_of"]
 
 _WORD = re.compile(r"\b([abcdx]|lane|imm)\b")
 _CONSTANT = re.compile(r"\b([MRS]\d+)\b")
 _MASKED = re.compile(r"\((?P<inner>.*)\) & (?P<mask>M32|M64)")
-_SIGNED = re.compile(r"\(a \^ S(32|64)\) (<|>|<=|>=) \(b \^ S(32|64)\)")
 _COMPARE = re.compile(r"a (==|!=|<|>|<=|>=) b")
-_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _PASTED = (Kind.UNOP, Kind.BINOP, Kind.TESTOP, Kind.RELOP, Kind.CVTOP, Kind.VECTOR)
 FLAGS_KEPT = TRAP | MEM
 # Beyond this, an unreduced number costs more than the mask.
-WIDE = 1 << 66
+WIDE = 1 << 89
 
 
 class Template:
@@ -107,7 +106,7 @@ def small(val: Val, limit: int = WIDE) -> Val:
     return reduced(val)
 
 
-def _joined(*vals: Val) -> tuple[int, frozenset[str], int]:
+def joined(*vals: Val) -> tuple[int, frozenset[str], int]:
     """Return flags, reads and depth of an expression over these values."""
     first = vals[0]
     flags, reads, depth = first.flags, first.reads, first.depth
@@ -139,7 +138,7 @@ def signed(val: Val) -> Val:
     )
 
 
-def _fold(op: Op, operands: list[Val]) -> Val | None:
+def fold(op: Op, operands: list[Val]) -> Val | None:
     """Return the result if it is known: no floats, all operands constant, no trap."""
     if op.pyf or not op.results or len(op.results) != 1 or op.kind is Kind.VECTOR:
         return None
@@ -152,15 +151,6 @@ def _fold(op: Op, operands: list[Val]) -> Val | None:
         return constant(int(_folder(op)(*numbers)), op.results[0])
     except Trap:
         return None
-
-
-def compare(sign: str, a: Val, b: Val, invertible: bool = True) -> Val:
-    """Return a comparison as a condition."""
-    flags, reads, depth = _joined(a, b)
-    val = Val(f"{a.pasted} {sign} {b.pasted}", "i32", 0, 1, flags | COND, reads, depth)
-    if invertible:
-        val.inverse = f"{a.pasted} {_OPPOSITE[sign]} {b.pasted}"
-    return val
 
 
 # fast: a divisor that is known and not zero needs no test.
@@ -178,7 +168,7 @@ def paste(f: Lowering, instr: Instr) -> None:
     operands = f.stack[len(f.stack) - len(params) :] if params else []
     if operands:
         del f.stack[len(f.stack) - len(params) :]
-        folded = _fold(op, operands)
+        folded = fold(op, operands)
         if folded is not None:
             f.stack.append(folded)
             return
@@ -202,7 +192,7 @@ def pasted(f: Lowering, op: Op, operands: list[Val], imms: tuple[Any, ...] = ())
         used.append(settled)
     if imms:
         inserts["lane" if op.imms[-1] is Imm.LANEIDX else "imm"] = repr(imms[-1])
-    flags, reads, depth = _joined(*used) if used else (0, frozenset(), 0)
+    flags, reads, depth = joined(*used) if used else (0, frozenset(), 0)
     t = op.results[0] if op.results else "i32"
     if op.traps:
         flags |= TRAP
@@ -214,9 +204,9 @@ def pasted(f: Lowering, op: Op, operands: list[Val], imms: tuple[Any, ...] = ())
     val = Val(template.text.format(**inserts), t, 0, hi, flags, reads, depth)
     found = _COMPARE.fullmatch(op.pyf or op.py or "")
     if op.kind is Kind.RELOP and not op.pyf:
-        val.facts = _told(op, *used)
+        val.facts = learn(op.name, *used)
     if found and (found[1] in ("==", "!=") or not op.pyf):
-        val.inverse = f"{inserts['a']} {_OPPOSITE[found[1]]} {inserts['b']}"
+        val.inverse = f"{inserts['a']} {OPPOSITE[found[1]]} {inserts['b']}"
     return val
 
 
@@ -237,7 +227,7 @@ def arithmetic(f: Lowering, instr: Instr) -> None:
     """Lower add, sub and mul: the result stays unreduced until something needs it."""
     op: Op = instr[0]
     b, a = f.pop(), f.pop()
-    folded = _fold(op, [a, b])
+    folded = fold(op, [a, b])
     if folded is not None:
         f.push(folded)
         return
@@ -245,36 +235,54 @@ def arithmetic(f: Lowering, instr: Instr) -> None:
     sign = template_of(op).text.split()[1]
     a, b = small(a), small(b)
     if sign == "*":
-        a, b = small(a, most + 2), small(b, most + 2)
-    elif b.const is not None and b.const > most // 2:
-        # fast: adding a number near 2**N is slower than subtracting its small complement.
-        b = constant(most + 1 - b.const, b.t)
-        sign = "-" if sign == "+" else "+"
+        f.push(_combined("*", small(a, most + 2), small(b, most + 2)))
+        return
+    # fast: numbers that are added one after the other are added up here.
+    (left, more), (right, extra) = _parts(a), _parts(b)
+    more = more + extra if sign == "+" else more - extra
+    if left is None:
+        left, right = (right, None) if sign == "+" else (constant(0, a.t), right)
+    if left is None:
+        raise InternalError("two constants have not been folded")
+    if right is not None:
+        left = _combined(sign, left, right)
+    f.push(_plus(left, (more + most // 2 + 1 & most) - most // 2 - 1))
+
+
+def _parts(val: Val) -> tuple[Val | None, int]:
+    """Return a value as a variable part and a number."""
+    if val.const is not None:
+        return None, val.const
+    return val.plus or (val, 0)
+
+
+def _combined(sign: str, a: Val, b: Val) -> Val:
     lo, hi = {"+": _add, "-": _sub, "*": _mul}[sign](a, b)
-    flags, reads, depth = _joined(a, b)
-    val = Val(f"{a.pasted} {sign} {b.pasted}", a.t, lo, hi, flags, reads, depth)
-    if (
-        b.const is not None
-        and sign != "*"
-        and a.flags & ATOM
-        and a.lo >= 0
-        and a.hi <= most
-        and a.text.isidentifier()
-    ):
-        val.offset = (a.text, b.const if sign == "+" else -b.const)
-    f.push(val)
+    flags, reads, depth = joined(a, b)
+    return Val(f"{a.pasted} {sign} {b.pasted}", a.t, lo, hi, flags, reads, depth)
+
+
+def _plus(a: Val, number: int) -> Val:
+    """Return a value plus a number, of which the one near zero is taken: the others are slow to add."""
+    if not number:
+        return a
+    val = _combined("+" if number > 0 else "-", a, constant(abs(number), a.t))
+    val.plus = (a, number)
+    if a.flags & ATOM and a.lo >= 0 and a.hi <= MAX_OF[a.t] and a.text.isidentifier():
+        val.offset = (a.text, number)
+    return val
 
 
 def bitwise(f: Lowering, instr: Instr) -> None:
     """Lower and, or, xor: right for unreduced operands too; truth values stay truth values."""
     op: Op = instr[0]
     b, a = f.pop(), f.pop()
-    folded = _fold(op, [a, b])
+    folded = fold(op, [a, b])
     if folded is not None:
         f.push(folded)
         return
     sign, bounds = _BITWISE[op.name.split(".")[1]]
-    flags, reads, depth = _joined(a, b)
+    flags, reads, depth = joined(a, b)
     if a.flags & b.flags & COND:
         f.push(Val(f"{a.pasted} {sign} {b.pasted}", a.t, 0, 1, flags | COND, reads, depth))
         return
@@ -292,31 +300,36 @@ def shift_left(f: Lowering, instr: Instr) -> None:
     a = f.stack[-2]
     bits = MAX_OF[a.t].bit_length()
     n = b.const & (bits - 1)
-    if a.const is not None or a.hi << n > WIDE << 32 or a.lo < -WIDE:
+    if a.const is not None or a.hi << n > WIDE or a.lo < -WIDE:
         paste(f, instr)
         return
     del f.stack[-2:]
-    flags, reads, depth = _joined(a)
-    f.push(Val(f"{a.pasted} << {n}" if n else a.text, a.t, a.lo << n, a.hi << n, flags, reads, depth))
+    flags, reads, depth = joined(a)
+    val = Val(f"{a.pasted} << {n}" if n else a.text, a.t, a.lo << n, a.hi << n, flags, reads, depth)
+    val.shifted = (a, n) if n else None
+    f.push(val)
 
 
 def shift_right_signed(f: Lowering, instr: Instr) -> None:
     """Lower shr_s on the signed reading of its operand."""
     op: Op = instr[0]
     b, a = f.pop(), f.pop()
-    folded = _fold(op, [a, b])
+    folded = fold(op, [a, b])
     if folded is not None:
         f.push(folded)
         return
     bits = MAX_OF[a.t].bit_length()
+    if b.const is not None and a.shifted is not None and a.shifted[1] == b.const & (bits - 1):
+        f.push(_extended(a.shifted[0], a.t, bits - a.shifted[1]))
+        return
     a = signed(a)
     if b.const is not None:
         n = b.const & (bits - 1)
-        flags, reads, depth = _joined(a)
+        flags, reads, depth = joined(a)
         f.push(Val(f"{a.pasted} >> {n}", a.t, a.lo >> n, a.hi >> n, flags, reads, depth))
         return
     b = small(b)
-    flags, reads, depth = _joined(a, b)
+    flags, reads, depth = joined(a, b)
     f.push(
         Val(f"{a.pasted} >> ({b.pasted} & {bits - 1})", a.t, min(a.lo, 0), max(a.hi, 0), flags, reads, depth)
     )
@@ -326,127 +339,55 @@ def shift_right(f: Lowering, instr: Instr) -> None:
     """Lower shr_u; a known distance narrows the range."""
     op: Op = instr[0]
     b, a = f.pop(), f.pop()
-    folded = _fold(op, [a, b])
+    folded = fold(op, [a, b])
     if folded is not None or b.const is None:
         f.push(folded if folded is not None else pasted(f, op, [a, b]))
         return
     n = b.const & (MAX_OF[a.t].bit_length() - 1)
     a = reduced(a)
-    flags, reads, depth = _joined(a)
+    flags, reads, depth = joined(a)
     f.push(Val(f"{a.pasted} >> {n}", a.t, 0, a.hi >> n, flags, reads, depth))
 
 
-def compare_signed(f: Lowering, instr: Instr) -> None:
-    """Lower a signed comparison: directly where both numbers read the same signed and unsigned."""
+def rotate(f: Lowering, instr: Instr) -> None:
+    """Lower rotl and rotr; by a known distance without a number that is wider than the type."""
     op: Op = instr[0]
+    if f.stack[-1].const is None or f.stack[-2].const is not None:
+        paste(f, instr)
+        return
     b, a = f.pop(), f.pop()
-    folded = _fold(op, [a, b])
-    if folded is not None:
-        f.push(folded)
-        return
-    found = _SIGNED.fullmatch(op.py or "")
-    sign = found[2] if found else "<"
-    half = (MAX_OF[a.t] + 1) // 2
-    if all(v.flags & COND or (v.lo >= -half and v.hi < half) or v.const is not None for v in (a, b)):
-        val = compare(sign, signed(a), signed(b))
-        val.facts = _told(op, a, b)
-        f.push(val)
-        return
-    if b.const is not None:
-        val = _in_range(sign, reduced(a), b.const & MAX_OF[a.t], half)
-        val.facts = _told(op, a, b)
-        f.push(val)
-        return
-    val = compare(sign, _biased(a, half), _biased(b, half))
-    if a.flags & b.flags & ATOM and a.text.isidentifier() and b.text.isidentifier():
-        # fast: both are below 2**(N-1) nearly always, and then no number needs to be made.
-        small_ones = f"if {a.text} < {half} > {b.text} else"
-        val.inverse = f"{a.text} {_OPPOSITE[sign]} {b.text} {small_ones} {val.inverse}"
-        val.text = f"{a.text} {sign} {b.text} {small_ones} {val.text}"
-    f.push(val)
-
-
-def _told(op: Op, a: Val, b: Val) -> tuple[Fact, ...]:
-    """Return what a comparison tells about locals, for operands in the unsigned range."""
-    if any(val.flags & COND or val.lo < 0 or val.hi > MAX_OF[val.t] for val in (a, b)):
-        return ()
-    return learn(op.name.split(".")[1], a, b)
-
-
-def _in_range(sign: str, a: Val, number: int, half: int) -> Val:
-    """Return a signed comparison with a known number as a test for a range of unsigned numbers."""
-    limit = (number ^ half) - half + (sign in ("<=", ">"))  # the least signed number that is not below
-    at_least = sign in (">", ">=")
-    if limit == half:  # nothing is larger
-        inside, outside = f"{a.pasted} < 0", f"{a.pasted} >= 0"
-    elif limit == 0:
-        inside, outside = f"{a.pasted} < {half}", f"{a.pasted} >= {half}"
-    elif limit > 0:
-        inside = f"{limit} <= {a.pasted} < {half}"
-        outside = f"not {inside}"
-    else:
-        outside = f"{half} <= {a.pasted} < {limit + 2 * half}"
-        inside = f"not {outside}"
-    flags, reads, depth = _joined(a)
-    val = Val(inside if at_least else outside, "i32", 0, 1, flags | COND, reads, depth + 1)
-    val.inverse = outside if at_least else inside
-    return val
-
-
-def _biased(val: Val, half: int) -> Val:
-    """Return a value whose unsigned order is the signed order of `val`."""
-    val = reduced(val)
-    if val.const is not None:
-        return constant(val.const ^ half, val.t)
-    return Val(
-        f"({val.pasted} ^ {half})",
-        val.t,
-        0,
-        2 * half - 1,
-        val.flags & FLAGS_KEPT | ATOM,
-        val.reads,
-        val.depth + 1,
-    )
-
-
-def test_zero(f: Lowering, instr: Instr) -> None:
-    """Lower eqz."""
-    val = f.pop()
-    folded = _fold(instr[0], [val])
-    if folded is not None:
-        f.push(folded)
-        return
-    flags, reads, depth = _joined(val)
-    if val.flags & COND:
-        text, inverse = val.inverse or f"not {val.pasted}", val.text
-    else:
-        inverse = condition(val)
-        text = f"not {reduced(val).pasted}"
-    result = Val(text, "i32", 0, 1, flags | COND, reads, depth)
-    result.inverse = inverse
-    result.facts = tuple((localidx, fails, holds) for localidx, holds, fails in told(val))
-    f.push(result)
+    bits = MAX_OF[a.t].bit_length()
+    n = (b.const if op.name.endswith("l") else -b.const) & (bits - 1)
+    a = f.named(reduced(a))
+    if n:
+        flags, reads, depth = joined(a)
+        low = (1 << bits - n) - 1
+        text = f"({a.text} & {low}) << {n} | {a.text} >> {bits - n}"
+        a = Val(text, a.t, 0, MAX_OF[a.t], flags, reads, depth)
+    f.push(a)
 
 
 def sign_extend(f: Lowering, instr: Instr) -> None:
     """Lower extend*_s: the result is kept as a signed number."""
     op: Op = instr[0]
     val = f.pop()
-    folded = _fold(op, [val])
+    folded = fold(op, [val])
     if folded is not None:
         f.push(folded)
         return
     width = int(op.name[:-2].rpartition("extend")[2].lstrip("_i"))
-    t = (op.results or ("i32",))[0]
+    f.push(_extended(val, (op.results or ("i32",))[0], width))
+
+
+def _extended(val: Val, t: str, width: int) -> Val:
+    """Return the low bits of a value, read as a signed number."""
     half = 1 << (width - 1)
     if val.flags & COND or (val.lo >= -half and val.hi < half):
-        val = Val(val.text, t, val.lo, val.hi, val.flags, val.reads, val.depth, val.const)
-        f.push(val)
-        return
+        return Val(val.text, t, val.lo, val.hi, val.flags, val.reads, val.depth, val.const)
     mask = 2 * half - 1
-    flags, reads, depth = _joined(val)
+    flags, reads, depth = joined(val)
     inner = val.pasted if val.lo >= 0 and val.hi <= mask else f"({val.pasted} & {mask})"
-    f.push(Val(f"({inner} ^ {half}) - {half}", t, -half, half - 1, flags, reads, depth))
+    return Val(f"({inner} ^ {half}) - {half}", t, -half, half - 1, flags, reads, depth)
 
 
 def retype(f: Lowering, instr: Instr) -> None:
@@ -489,8 +430,7 @@ def _register() -> None:
             ("shl", shift_left),
             ("shr_s", shift_right_signed),
             ("shr_u", shift_right),
-            ("lt_s gt_s le_s ge_s", compare_signed),
-            ("eqz", test_zero),
+            ("rotl rotr", rotate),
             ("extend8_s extend16_s", sign_extend),
         ):
             body(*(BY_NAME[f"{t}.{name}"] for name in names.split()))(lowering)

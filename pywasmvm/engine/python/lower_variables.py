@@ -73,6 +73,8 @@ def _assign_local(f: Lowering, localidx: int) -> None:
     f.before_assign(name)
     f.w.put(f"{name} = {val.text}")
     full = f.base_vals[localidx]
+    lo, hi = f.bounds.get(localidx, (val.lo, val.hi))
+    f.bounds[localidx] = min(lo, val.lo), max(hi, val.hi)
     if val.lo > full.lo or val.hi < full.hi:
         f.local_vals[localidx] = Val(name, val.t, val.lo, val.hi, ATOM, full.reads)
         f.narrowed.add(localidx)
@@ -144,6 +146,12 @@ def local_values(f: Lowering) -> None:
     f.base_vals = [
         name_of(f"l{i}", t, DIRTY if i in f.dirty_locals else 0) for i, t in enumerate(f.local_letters)
     ]
+    first = len(f.params)
+    for i, (lo, hi) in f.known_bounds.items():
+        if i >= first:
+            # safe: found without assuming anything; a local that is no parameter starts as 0.
+            known = f.base_vals[i]
+            f.base_vals[i] = Val(known.text, known.t, min(lo, 0), hi, known.flags, known.reads)
     f.local_vals = list(f.base_vals)
 
 

@@ -18,6 +18,7 @@ from ...syntax.types import ArrayType, DefType, FieldType, FuncType, MemType, St
 from .cache import CodeCache
 from .lower import Lowering, Source, letter
 from .lower_calls import __name__ as _calls  # noqa: F401 - registers bodies
+from .lower_compare import __name__ as _compare  # noqa: F401
 from .lower_desc import __name__ as _desc  # noqa: F401
 from .lower_exceptions import __name__ as _exceptions  # noqa: F401
 from .lower_gc import __name__ as _gc  # noqa: F401
@@ -29,6 +30,8 @@ __all__ = ["FuncCode", "ModuleCode", "find_module"]
 Letters = tuple[str, ...]
 # Each is made again when the memory grows.
 MOST_WINDOWS = 256
+# Instructions of a function that is translated twice.
+MOST_TWICE = 4000
 
 _serial = count(1)
 _modules: weakref.WeakValueDictionary[str, ModuleCode] = weakref.WeakValueDictionary()
@@ -150,8 +153,13 @@ class ModuleCode:
         """Translate a defined function to source. `resumes`: its second form (charges.py)."""
         func = self.definition(funcidx)
         params, results = self.func_letters(funcidx)
-        lowering = Lowering(self, params, results, self.checked.local_types(func), funcidx)
-        return lowering.lower(func.body.instrs(), resumes)
+        instrs, locals_ = func.body.instrs(), self.checked.local_types(func)
+        lowering = Lowering(self, params, results, locals_, funcidx)
+        source = lowering.lower(instrs, resumes)
+        if resumes or not lowering.plan.has_loop or len(instrs) > MOST_TWICE:
+            return source
+        # fast: loops are worth a second look, with what the first one has found out.
+        return Lowering(self, params, results, locals_, funcidx, lowering.bounds).lower(instrs)
 
     def func_code(self, funcidx: int) -> FuncCode:
         """Return the compiled translation of a defined function."""

@@ -85,7 +85,7 @@ class Node:
 class Plan:
     """The nodes by opening position, and where falling out of each position leads."""
 
-    __slots__ = ("function", "has_flat_try", "has_try", "instrs", "nodes")
+    __slots__ = ("function", "has_flat_try", "has_loop", "has_try", "instrs", "nodes")
 
     def __init__(
         self, instrs: Sequence[Instr], function: Node, nodes: dict[int, Node], has_flat_try: bool
@@ -95,6 +95,7 @@ class Plan:
         self.nodes = nodes
         self.has_flat_try = has_flat_try
         self.has_try = any(node.kind == "try" for node in nodes.values())
+        self.has_loop = any(node.kind == "loop" and node.targeted for node in nodes.values())
 
     def landing(self, node: Node) -> int:
         """Return the position that runs next after `node` has ended: the first that is no `end`."""

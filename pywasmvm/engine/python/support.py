@@ -42,14 +42,17 @@ def empty(meter: Any, fuel: int, cost: int) -> int:
     return left
 
 
-def more(meter: Any, fuel: int, need: int) -> int:
-    """Bring `need` units to hand if there are so many, or deal with an interrupt. Return what is at hand."""
-    meter.fuel = fuel
+def more(meter: Any, fuel: int, need: int, owed: int) -> int:
+    """Bring `need` units to hand if there are so many, or deal with an interrupt. Return what is at hand.
+
+    Of that, like of `fuel`, `owed` has been used up; the meter is told what is left.
+    """
+    meter.fuel = fuel - owed
     if meter.interrupted:
         meter.empty(0)
-    meter.gather(need)
+    meter.gather(need - owed)
     left: int = meter.fuel
-    return left
+    return left + owed
 
 
 # -- traps ------------------------------------------------------------------------------------------

@@ -40,11 +40,27 @@ class Val:
     depth   how deeply parentheses are nested in it.
     const   the number if it is known, else None.
     inverse for a COND: the text of its opposite, if that is as short.
+    plus    (value, number) where the text is their sum.
+    shifted (value, distance) where the text is that value shifted to the left.
     facts   for a condition: what it tells about locals (facts.py).
     offset  (name, number) where the text is a reduced variable plus a number, which may be negative.
     """
 
-    __slots__ = ("const", "depth", "facts", "flags", "hi", "inverse", "lo", "offset", "reads", "t", "text")
+    __slots__ = (
+        "const",
+        "depth",
+        "facts",
+        "flags",
+        "hi",
+        "inverse",
+        "lo",
+        "offset",
+        "plus",
+        "reads",
+        "shifted",
+        "t",
+        "text",
+    )
 
     def __init__(
         self,
@@ -66,6 +82,8 @@ class Val:
         self.depth = depth
         self.const = const
         self.inverse: str | None = None
+        self.plus: tuple[Val, int] | None = None
+        self.shifted: tuple[Val, int] | None = None
         self.facts: tuple[Fact, ...] = ()
         self.offset: tuple[str, int] | None = None
 
@@ -104,6 +122,15 @@ def reduced(val: Val) -> Val:
         return val
     if val.const is not None:
         return constant(val.const & most, val.t)
+    flags = val.flags & (TRAP | MEM)
+    if val.plus is not None and most < val.lo and val.hi <= 2 * most + 1:
+        # it always wraps, once
+        base, more = val.plus
+        down = most + 1 - more
+        text = f"{base.pasted} - {down}" if down > 0 else f"{base.pasted} + {-down}"
+        return Val(
+            text, val.t, val.lo - most - 1, val.hi - most - 1, val.flags & (TRAP | MEM), val.reads, val.depth
+        )
     flags = val.flags & (TRAP | MEM)
     return Val(_wrapped(val, most), val.t, 0, most, flags, val.reads, val.depth + 1)
 

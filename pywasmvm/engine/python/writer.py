@@ -79,6 +79,11 @@ class Writer:
         self.indent = 0
         region.chunks.append((pos, self.lines))
 
+    def falls_to_dispatcher(self, place: int) -> bool:
+        """Tell whether the end of the current chunk leads to the tests for all chunks from `place` on."""
+        chunks = self.regions[-1].chunks
+        return len(chunks) == 1 and not self.indent and place > chunks[0][0]
+
     def close_region(self, last: str | None, declare: bool = True) -> None:
         """Write out the innermost region. `last` is the line after its last chunk, None if that cannot be
         reached.
@@ -100,7 +105,8 @@ class Writer:
     def _tree(self, var: str, chunks: list[tuple[int, list[Line]]], first: int, end: int) -> None:
         """Write the chunks first..end-1 under decisions."""
         while end - first > 1:
-            middle = (first + end) // 2
+            # fast: a loop's head comes first, since every way round leads there.
+            middle = first + 1 if not first else (first + end) // 2
             self.open(f"if {var} < {chunks[middle][0]}:")
             self._tree(var, chunks, first, middle)
             self.indent -= 1
