@@ -51,7 +51,7 @@ class PythonBackend:
         try:
             return linked.evaluate(linked.module.expression_code(expr, result), result)
         except BaseException as exc:
-            found = translate(exc, instance.store.meter)
+            found = translate(exc, instance.store)
             if found is exc:
                 raise
             raise found from None

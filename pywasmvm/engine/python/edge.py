@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from types import CodeType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from ...errors import Frame, Trap
 from ...isa import BY_NAME
 from ...isa.model import INDEXED_TRAPS, Op, TrapKind
 from . import numeric
 from .modulecode import ModuleCode, find_module
-from .support import Tail, empty, exhausted, more
+from .support import Tail, empty, more
 
 __all__ = [
     "Left",
@@ -64,10 +64,19 @@ class Level:
         self.n = n
 
 
-class _Bottom:
-    """No more frames."""
+class _NoMoreFrames(Exception):
+    """A call that nests too deeply.
 
-    n = property(lambda self: exhausted())
+    why: the end of the chain belongs to no store; `translate` knows which it was and makes the error of it.
+    """
+
+
+class _Bottom:
+    """The end of the chain, which all stores share."""
+
+    @property
+    def n(self) -> NoReturn:
+        raise _NoMoreFrames
 
 
 _levels: list[Any] = [_Bottom()]
@@ -154,7 +163,7 @@ def _passed_empty(tb: TracebackType | None) -> bool:
     return False
 
 
-def translate(exc: BaseException, meter: Any) -> BaseException:
+def translate(exc: BaseException, store: Any) -> BaseException:
     """Return what to raise for an exception that left guest code: a Trap for the errors that mean one.
 
     Also writes back the fuel that the innermost frame had left, unless it was in a call: then the callee has.
@@ -166,13 +175,16 @@ def translate(exc: BaseException, meter: Any) -> BaseException:
             last = tb
         tb = tb.tb_next
     place = _place(last) if last is not None else None
+    if exc.__class__ is _NoMoreFrames:
+        error: BaseException = store.exhausted()
+        return error.with_traceback(exc.__traceback__)
     if place is None or last is None:
         return exc
     inner = last.tb_next
     if inner is None or not (_is_callee(inner.tb_frame.f_code) or _passed_empty(inner)):
         fuel = last.tb_frame.f_locals.get("F")
         if fuel is not None:
-            meter.fuel = fuel - place.debt
+            store.meter.fuel = fuel - place.debt
     if inner is not None:
         return exc
     kind = _kind_of(exc, place)
@@ -227,16 +239,16 @@ def _names(params: Letters) -> str:
 
 @cache
 def make_edge(params: Letters, results: Letters) -> Callable[..., Callable[..., Any]]:
-    """Return make(func, depth, meter) -> `Func.code` for functions of this signature."""
+    """Return make(func, depth) -> `Func.code` for functions of this signature."""
     return _made(  # type: ignore[no-any-return]
-        f"""def make(func, depth, meter):
+        f"""def make(func, depth):
  def code({_names(params)[2:]}):
   d = depth.left
   try:
    r = func.entry(d{_arguments(params, "from")})
   except BaseException as exc:
    depth.left = d
-   found = translate(exc, meter)
+   found = translate(exc, func.store)
    if found is exc: raise
    raise found from None
   depth.left = d

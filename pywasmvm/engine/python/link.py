@@ -90,19 +90,18 @@ class InstanceCode:
         self.module = module
         self.state = StoreState.of(instance.store)
         self.globals: dict[str, Any] = {"__builtins__": builtins, "S": instance.store.meter}
-        self.globals["exhausted"] = partial(support.exhausted, instance.store)
         self.windows: dict[int, list[tuple[str, str, int]]] = {}
 
     # -- functions ----------------------------------------------------------------------------------
 
     def bind(self) -> None:
         """Give every defined function its code, translated on its first call."""
-        meter, depth, func_letters = self.instance.store.meter, self.state.depth, self.module.func_letters
+        depth, func_letters = self.state.depth, self.module.func_letters
         funcs = self.instance.funcs
         for funcidx in range(self.module.imported, len(funcs)):
             func = funcs[funcidx]
             func.entry = self._stub(funcidx)
-            func.code = make_edge(*func_letters(funcidx))(func, depth, meter)
+            func.code = make_edge(*func_letters(funcidx))(func, depth)
 
     def _stub(self, funcidx: int) -> Callable[..., Any]:
         def stub(depth: Any, *args: Any) -> Any:
@@ -139,7 +138,9 @@ class InstanceCode:
         if nbytes <= PLAIN_FRAME_BYTES:
             return made
         params = len(self.module.func_letters(funcidx)[0])
-        return make_frame_guard(params)(made, self.state.stack, nbytes, self.globals["exhausted"])
+        return make_frame_guard(params)(
+            made, self.state.stack, nbytes, partial(support.exhausted, self.instance.store)
+        )
 
     def function(self, code: CodeType) -> FunctionType:
         """Return a code object as a function of this instance, with the names it uses resolved."""

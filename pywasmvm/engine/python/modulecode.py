@@ -23,6 +23,7 @@ from .lower_desc import __name__ as _desc  # noqa: F401
 from .lower_exceptions import __name__ as _exceptions  # noqa: F401
 from .lower_gc import __name__ as _gc  # noqa: F401
 from .lower_numeric import __name__ as _numeric  # noqa: F401
+from .lower_switch import __name__ as _switch  # noqa: F401
 from .lower_variables import __name__ as _variables  # noqa: F401
 
 __all__ = ["FuncCode", "ModuleCode", "find_module"]
