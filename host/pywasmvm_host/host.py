@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import backend, calls
 from .headers import HeaderMap, from_text
@@ -26,6 +26,9 @@ from .records import CallRecord, HostLine, LogLine
 from .tcp import make_tcp_filter
 from .upstream import Cluster, Received, UpstreamResponse
 from .world import World
+
+if TYPE_CHECKING:
+    from .snapshot import HostSnapshot
 
 __all__ = ["Exchange", "Host", "HttpRequest", "HttpResponse"]
 
@@ -169,6 +172,12 @@ class Host:
                 root.gone = True
                 root.release()
             self.pools["main"].root_for(plugin)
+
+    def snapshot(self) -> HostSnapshot:
+        """Return the state of this host, started and at rest, to go on from as often as you like."""
+        from .snapshot import HostSnapshot  # noqa: PLC0415 - few hosts need it
+
+        return HostSnapshot(self)
 
     def close(self) -> None:
         """Shut the plugins down: on_done and on_delete of every root context."""

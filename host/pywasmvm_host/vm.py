@@ -33,6 +33,8 @@ __all__ = ["FAILED", "Vm"]
 
 LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
 FULL = 1 << 60
+# What a VM has of its guest.
+GUEST = ("store", "memory", "instance", "_exports", "functions")
 
 
 class _Failed:
@@ -106,15 +108,9 @@ class Vm:
         self._initialize()
 
     def _instantiate(self) -> None:
-        self.store = backend.Store(self.engine, limits=self.limits)
+        linker = self._make_linker()
         self.budget.start("its start section")
         self.store.set_fuel(FULL if self.limits.fuel_start is None else self.limits.fuel_start)
-        linker = backend.Linker(self.engine)
-        for (module, name), row in self.loaded.rows.items():
-            ft = backend.FuncType(
-                [_valtype(t) for t in row.wasm_params], [_valtype(t) for t in row.wasm_results]
-            )
-            linker.define_func(module, name, ft, self._function_for(row))
         for item in self.loaded.facts.imports:
             if item.kind in ("memory", "table"):
                 self._provide(linker, item)
@@ -126,9 +122,23 @@ class Vm:
                 reason="Failed to create new Wasm instance",
                 advice="Its start section or segments fail: see the trap, or give it more memory",
             ) from e
+        self._adopt(instance)
+
+    def _make_linker(self) -> Any:
+        """Make the store, and a linker with the host calls for it."""
+        self.store = backend.Store(self.engine, limits=self.limits)
+        linker = backend.Linker(self.engine)
+        for (module, name), row in self.loaded.rows.items():
+            ft = backend.FuncType(
+                [_valtype(t) for t in row.wasm_params], [_valtype(t) for t in row.wasm_results]
+            )
+            linker.define_func(module, name, ft, self._function_for(row))
+        return linker
+
+    def _adopt(self, instance: Any) -> None:
+        """Take an instance of the module in the store as this VM's."""
         exports = instance.exports(self.store)
-        facts = self.loaded.facts
-        memories = [e.name for e in facts.exports if e.kind == "memory"]
+        memories = [e.name for e in self.loaded.facts.exports if e.kind == "memory"]
         if not memories:
             raise AbiError(
                 "the module exports no memory (Envoy 1.40 crashes on it)",
@@ -137,7 +147,24 @@ class Vm:
             )
         memory = exports["memory" if "memory" in memories else memories[0]]
         self.memory = GuestMemory(memory, self.store, self.budget.copy)
+        self.instance = instance
         self._exports = exports
+
+    def snapshot(self) -> Any:
+        """Return the state of the guest. Raise HostError if it holds what belongs to others."""
+        try:
+            return backend.Snapshot.take(self.store, self.instance)
+        except backend.WasmError as e:
+            raise HostError(str(e), advice="Start it anew instead") from e
+
+    def restore(self, snapshot: Any) -> None:
+        """Go on from a snapshot of a VM that was just like this one, in a store of its own."""
+        self._adopt(self._make_linker().restore(self.store, snapshot))
+        self.functions = {name: self._exports[name] for name in self.callbacks}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy may take over: all but the guest itself, which `restore` brings."""
+        return {name: value for name, value in self.__dict__.items() if name not in GUEST}
 
     def _function_for(self, row: HostCall | WasiCall) -> Callable[..., Any]:
         if self.capabilities and row.name not in self.capabilities:

@@ -37,13 +37,14 @@ __all__ = ["Snapshot"]
 class Snapshot:
     """The state of an instance. Made by `Snapshot.take`; belongs to no store."""
 
-    __slots__ = ("_datas", "_elems", "_globals", "_objects", "_pages", "_tables", "module")
+    __slots__ = ("_datas", "_elems", "_globals", "_n_datas", "_objects", "_pages", "_tables", "module")
 
     module: Module
     _globals: list[Frozen]
     _tables: list[list[Frozen]]
     _elems: list[list[Frozen] | None]
-    _datas: list[Any]
+    _n_datas: int
+    _datas: dict[int, Any]
     _objects: list[FrozenObject]
     _pages: list[Pages]
 
@@ -71,7 +72,8 @@ class Snapshot:
             None if elem is None else freezer.freeze(elem, f"element segment {i}")
             for i, elem in enumerate(instance.elems)
         ]
-        made._datas = list(instance.datas)
+        made._n_datas = len(instance.datas)
+        made._datas = {i: data for i, data in enumerate(instance.datas) if len(data)}
         made._objects = freezer.objects
         made._pages = [Pages(memory.buf) for memory in instance.mems]
         return made
@@ -120,7 +122,10 @@ class Snapshot:
         instance.elems[:] = [
             None if elem is None else [thaw(frozen) for frozen in elem] for elem in self._elems
         ]
-        instance.datas[:] = self._datas
+        # fast: a Go module has tens of thousands of segments, and all are dropped after its start.
+        instance.datas[:] = [b""] * self._n_datas
+        for i, data in self._datas.items():
+            instance.datas[i] = data
         note = getattr(instance.store.engine.backend, "note_segments", None)
         if note is not None:
             note(instance)
