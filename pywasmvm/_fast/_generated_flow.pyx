@@ -137,9 +137,14 @@ cdef void enter_n(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -287,9 +292,14 @@ cdef void enter_n_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)

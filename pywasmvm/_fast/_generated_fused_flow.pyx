@@ -4489,9 +4489,14 @@ cdef void enter_n__const_a__i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u6
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4515,9 +4520,14 @@ cdef void enter_n_free__const_a__i32_sub_as_s(Ins* pc, u64* fp, u8* mem, Ctx* ct
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4537,9 +4547,14 @@ cdef void enter_n__const_a__i32_sub_as_s__i32_load8_u_s_s(Ins* pc, u64* fp, u8* 
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4571,9 +4586,14 @@ cdef void enter_n_free__const_a__i32_sub_as_s__i32_load8_u_s_s(Ins* pc, u64* fp,
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4601,9 +4621,14 @@ cdef void enter_n__const_s__i32_lt_u_si_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx,
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4638,9 +4663,14 @@ cdef void enter_n_free__const_s__i32_lt_u_si_br0_free(Ins* pc, u64* fp, u8* mem,
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4663,9 +4693,14 @@ cdef void enter_n__global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4685,9 +4720,14 @@ cdef void enter_n_free__global_get_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 ac
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4703,9 +4743,14 @@ cdef void enter_n__global_get_s__charge(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4730,9 +4775,14 @@ cdef void enter_n__global_get_s__charge__switch_s(Ins* pc, u64* fp, u8* mem, Ctx
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4765,9 +4815,14 @@ cdef void enter_n__global_get_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u6
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4789,9 +4844,14 @@ cdef void enter_n_free__global_get_s__const_s(Ins* pc, u64* fp, u8* mem, Ctx* ct
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4809,9 +4869,14 @@ cdef void enter_n__global_get_s__switch_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4839,9 +4904,14 @@ cdef void enter_n_free__global_get_s__switch_s_free(Ins* pc, u64* fp, u8* mem, C
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4861,9 +4931,14 @@ cdef void enter_n__i32_eq_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4896,9 +4971,14 @@ cdef void enter_n_free__i32_eq_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx, 
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4919,9 +4999,14 @@ cdef void enter_n__i32_ge_s_ss_br0(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc,
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -4954,9 +5039,14 @@ cdef void enter_n_free__i32_ge_s_ss_br0_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -4977,9 +5067,14 @@ cdef void enter_n__i32_ge_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc,
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -5012,9 +5107,14 @@ cdef void enter_n_free__i32_ge_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -5035,9 +5135,14 @@ cdef void enter_n__i32_gt_u_si_br1(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc,
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -5070,9 +5175,14 @@ cdef void enter_n_free__i32_gt_u_si_br1_free(Ins* pc, u64* fp, u8* mem, Ctx* ctx
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -5093,9 +5203,14 @@ cdef void enter_n__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i6
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -5120,9 +5235,14 @@ cdef void enter_n_free__i32_load_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 ac
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1
@@ -5143,9 +5263,14 @@ cdef void enter_n__i32_load_s_s__i32_or_ss_a(Ins* pc, u64* fp, u8* mem, Ctx* ctx
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     fuel -= pc.c
@@ -5174,9 +5299,14 @@ cdef void enter_n_free__i32_load_s_s__i32_or_ss_a(Ins* pc, u64* fp, u8* mem, Ctx
     if unlikely(depth > ctx.max_depth or fp + pc.imm > ctx.stack_end):
         ctx.on_exhausted(pc, fp, mem, ctx, acc, fuel, facc, sacc)
         return
-    while p < end:
+    while True:
         p[0] = 0
-        p += 1
+        p[1] = 0
+        p[2] = 0
+        p[3] = 0
+        p += 4
+        if p >= end:
+            break
     fp[pc.d] = acc
     ctx.depth = depth
     cdef Ins* p1 = pc + 1

@@ -57,7 +57,10 @@ def _jumps(metered: bool) -> list[Handler]:
 def _entries(metered: bool) -> list[Handler]:
     """Entrances: d link slot, a first local to clear, b how many, c fuel, imm frame size in slots."""
     clear = ["cdef u64* p = fp + pc.a", "cdef u64* end = p + pc.b"]
-    clear_loop = ["while p < end:", "    p[0] = 0", "    p += 1"]
+    # fast: by fours, since for a plain loop compilers call memset and save all registers for it.
+    # safe: what lies behind the locals is not in use yet, and every frame has more room than this.
+    clear_loop = ["while True:", *(f"    p[{i}] = 0" for i in range(4)), "    p += 4"]
+    clear_loop += ["    if p >= end:", "        break"]
     made = []
     for name, first, then in (("enter_0", [], []), ("enter_n", clear, clear_loop)):
         lines = [

@@ -69,7 +69,7 @@ class Config:
     limits         `ResourceLimits`: what a module may be and what a run may use.
     consume_fuel   True: a store starts with no fuel and needs `set_fuel`. False: fuel is counted just the
                    same but has no bound until `set_fuel`.
-    metering       False: guests run some ten per cent faster and are counted and stopped by nothing: there is
+    metering       False: guests run a few per cent faster and are counted and stopped by nothing: there is
                    no fuel, deadline, slice or epoch interruption, and Ctrl-C waits until the guest is done.
                    For trusted code only.
     cache          where what is found out about modules is kept for the next process (cache.py): True for a
