@@ -327,6 +327,11 @@ class Client:
             return
         for i, chunk in enumerate(chunks):
             at += r.pace_ms
+            if framing == "chunked" and not chunk:
+                # an empty chunk is the last one on the wire; what comes after it is no request
+                self.world.after(at, partial(self._data, b"", True, "length"))
+                self.world.after(at + r.pace_ms, self._garbage)
+                return
             last = i == len(chunks) - 1 and not r.trailers
             self.world.after(at, partial(self._data, chunk, last, framing))
         if framing == "chunked" or (framing == "frames" and r.trailers):
@@ -343,6 +348,15 @@ class Client:
             s.data(chunk, False)
         if last and framing == "length" and not s.over:
             s.data(b"", True)
+
+    def _garbage(self) -> None:
+        if not self.stream.view.over:  # answered, the client sends no more
+            self.stream.on_over = partial(self.world.soon, self._refuse)
+
+    def _refuse(self) -> None:
+        refused = HttpStream(self.stream.proxy)
+        refused.request_complete = False
+        refused.refuse(400, b"Bad Request", "http1.codec_error", "DPE")
 
     def _end(self) -> None:
         s, r = self.stream, self.request

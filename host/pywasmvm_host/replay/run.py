@@ -44,8 +44,11 @@ LOOPBACK: dict[str, Any] = {"connect_ms": 0.5, "answer_ms": 1.0}
 
 
 class _Replay:
-    def __init__(self, case: dict[str, Any], find: Finder, engine: Any) -> None:
+    def __init__(
+        self, case: dict[str, Any], find: Finder, engine: Any, modules: dict[Any, Any] | None
+    ) -> None:
         self.case = case
+        self.modules = modules
         self.world = World()
         self.find = find
         self.ports: dict[str, str] = {}
@@ -67,6 +70,8 @@ class _Replay:
             copies=True,
             services=services,
         )
+        if self.modules is not None:
+            host.loader.cache = self.modules
         for name, spec in {"up": None, **case.get("upstreams", {})}.items():
             spec = spec or {}
             host.add_cluster(
@@ -431,9 +436,14 @@ def _shown_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def run_case(case: dict[str, Any], find: Finder, engine: Any = None) -> dict[str, Any]:
-    """Run a case; `find` gives the file of a plugin's path."""
-    return _Replay(case, find, engine).run()
+def run_case(
+    case: dict[str, Any], find: Finder, engine: Any = None, *, modules: dict[Any, Any] | None = None
+) -> dict[str, Any]:
+    """Run a case; `find` gives the file of a plugin's path.
+
+    `modules` keeps what was compiled for the next case with the same engine.
+    """
+    return _Replay(case, find, engine, modules).run()
 
 
 def load_case(path: Path) -> dict[str, Any]:

@@ -40,11 +40,11 @@ def find(path: str) -> Path:
 
 
 @functools.cache
-def engine_named(name: str) -> Any:
+def engine_named(name: str) -> tuple[Any, dict[Any, Any]]:
     config = Config()
     config.consume_fuel = True
     config.engine = name
-    return Engine(config)
+    return Engine(config), {}
 
 
 def test_corpus_is_there() -> None:
@@ -58,5 +58,6 @@ def test_case(name: str, wasm_engine: str) -> None:
     case = load_case(CORPUS / "cases" / f"{name}.json")
     if wasm_engine == "python" and name.startswith(SLOW) and not os.environ.get("PYWASMVM_SLOW"):
         pytest.skip("takes minutes on the Python engine; set PYWASMVM_SLOW=1 to run it")
-    differences = compare(case, run_case(case, find, engine_named(wasm_engine)))
+    engine, modules = engine_named(wasm_engine)
+    differences = compare(case, run_case(case, find, engine, modules=modules))
     assert not differences, "\n".join(f"{part}:\n{text}" for part, text in differences.items())
