@@ -14,6 +14,7 @@ from .plugin import FailurePolicy, Plugin
 from .profile import PROFILES, Profile
 from .proxy import AccessEntry
 from .records import CallRecord, HostLine, LogLine
+from .trapreport import MemoryExcerpt, TrapFrame, TrapReport
 from .upstream import Cluster, Received, UpstreamResponse
 from .world import World
 
@@ -37,6 +38,7 @@ __all__ = [
     "HttpResponse",
     "Limits",
     "LogLine",
+    "MemoryExcerpt",
     "Plugin",
     "PluginFailed",
     "Profile",
@@ -45,6 +47,8 @@ __all__ = [
     "SendBody",
     "SendHeaders",
     "SendTrailers",
+    "TrapFrame",
+    "TrapReport",
     "UpstreamResponse",
     "World",
     "parse_size",

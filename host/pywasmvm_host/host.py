@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import backend, calls
+from .errors import PluginFailed
 from .headers import HeaderMap, from_text
 from .httpstream import HttpStream
 from .limits import Limits
@@ -24,6 +25,7 @@ from .profile import AUTO, Profile, choose_profile, get_profile
 from .proxy import AccessEntry, Proxy
 from .records import CallRecord, HostLine, LogLine
 from .tcp import make_tcp_filter
+from .trapreport import TrapReport
 from .upstream import Cluster, Received, UpstreamResponse
 from .world import World
 
@@ -69,7 +71,7 @@ class Exchange:
 
     sent, original_response   what the client and the upstream said, for comparing.
     upstream, response        what the upstream and the client received.
-    failure                   the reason when a plugin trapped during it, else "".
+    failure, trap             the reason when a plugin trapped during it, else ""; and all known of it.
     """
 
     sent: HttpRequest
@@ -84,7 +86,14 @@ class Exchange:
     access: list[AccessEntry]
     failure: str = ""
     failed_stream: bool = False
+    trap: TrapReport | None = None
     hazards: list[str] = field(default_factory=list)
+
+    def check(self) -> Exchange:
+        """Return itself if no plugin trapped; else raise PluginFailed with the whole report."""
+        if self.trap is not None:
+            raise PluginFailed(str(self.trap), reason=self.trap.reason, advice="See the stack in it")
+        return self
 
 
 class Host:
@@ -195,6 +204,15 @@ class Host:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def observe_host_calls(self, observer: Callable[[Any, Any, tuple[int, ...], int | None], None]) -> None:
+        """Be told of every host call when it ends, as observer(vm, row, words, status).
+
+        `row` is the table row of the function (its `name`, its `params`), `words` are the arguments as the
+        guest gave them, `status` is the result, None for a function without one. `vm.memory.read(addr, size)`
+        reads what a pointer points to.
+        """
+        self.world.host_call_observers.append(observer)
+
     # ---- traffic
     def add_cluster(self, name: str, responses: Sequence[UpstreamResponse] = (), **options: Any) -> Cluster:
         """Add or replace an upstream cluster with scripted answers."""
@@ -248,6 +266,7 @@ class Host:
             self.proxy.access_log[n_access:],
             failure,
             stream.details == "wasm_fail_stream",
+            next((r.trap for r in records if r.trap), None),
             sorted({h for vm in self.vms() for h in vm.hazards}),
         )
 

@@ -109,8 +109,7 @@ class _Watcher:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.calls: list[SeenCall] = []
-        self.watched: set[int] = set()
-        self.known: dict[int, dict[str, int]] = {}
+        host.observe_host_calls(self.note)
 
     def rounds(self) -> list[Round]:
         out = []
@@ -119,7 +118,7 @@ class _Watcher:
             for handle in self.host.handles:
                 handle.revive()
             self.calls = []
-            before = {id(vm): dict(vm.hazards) for vm in self.attach()}
+            before = {id(vm): dict(vm.hazards) for vm in self.host.vms()}
             try:
                 exchange = self.host.request(request, upstream)
             except ValueError:
@@ -134,21 +133,9 @@ class _Watcher:
             out.append(Round(label, exchange, self.calls, hazards))
         return out
 
-    def attach(self) -> list[Any]:
-        vms = self.host.vms()
-        for vm in vms:
-            if id(vm) not in self.watched:
-                self.watched.add(id(vm))
-                vm.leave_host_call = self.watching(vm, vm.leave_host_call)
-        return vms
-
-    def watching(self, vm: Any, inner: Callable[..., int | None]) -> Callable[..., int | None]:
-        def leave(row: HostCall, words: tuple[int, ...], status: int | None) -> int | None:
-            if len(self.calls) < MAX_CALLS:
-                self.calls.append(self.seen(vm, row, words, status))
-            return inner(row, words, status)
-
-        return leave
+    def note(self, vm: Any, row: Any, words: tuple[int, ...], status: int | None) -> None:
+        if isinstance(row, HostCall) and len(self.calls) < MAX_CALLS:
+            self.calls.append(self.seen(vm, row, words, status))
 
     def seen(self, vm: Any, row: HostCall, words: tuple[int, ...], status: int | None) -> SeenCall:
         values: dict[str, Any] = {}

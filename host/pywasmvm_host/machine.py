@@ -199,7 +199,7 @@ def wasi_function(vm: Vm, row: WasiCall) -> Callable[..., Any]:
         except OverLimit as e:
             vm.refuse(e.name, row.name)
             answer = Errno.INVAL
-        return None if row.no_result else int(answer)
+        return vm.leave_host_call(row, words, None if row.no_result else int(answer))
 
     return function
 

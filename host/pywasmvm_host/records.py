@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .trapreport import TrapReport
+
 __all__ = ["CallRecord", "HostLine", "LogLine"]
 
 
@@ -41,6 +43,7 @@ class CallRecord:
     host_calls    names of the host calls made, in order.
     result        what it returned; None for no result or a failure.
     nested        it ran inside a host call (the allocator).
+    failed, trap  what Envoy would log of a failure, and all that is known of it.
     """
 
     callback: str
@@ -55,4 +58,5 @@ class CallRecord:
     grew_bytes: int = 0
     host_calls: list[str] = field(default_factory=list)
     failed: str = ""
+    trap: TrapReport | None = None
     nested: bool = False

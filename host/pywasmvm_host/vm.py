@@ -7,6 +7,7 @@ to callers of `call`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from .profile import Profile
 from .records import CallRecord, LogLine
 from .scan import Import
 from .shared import VmMetricIds
+from .trapreport import LAST_CALLS, MAX_FRAMES, Seen, backtrace, trap_report
 
 if TYPE_CHECKING:
     from .context import Context, RootContext
@@ -94,6 +96,7 @@ class Vm:
         self._instant = (-1, 0)  # the moment of the last callback, and how many there were at it
         self._restricted = ""
         self._deferred: list[Callable[[], None]] = []
+        self._recent: deque[Seen] = deque(maxlen=LAST_CALLS)
         self._active: list[CallRecord] = []
         self.next_call = {0: 0, 1: 1, 2: 2, 3: 3}
         self.engine = engine
@@ -359,6 +362,7 @@ class Vm:
         self.failure_error = error
         limit = f" ({error})" if isinstance(error, backend.CallStackExhausted) else ""
         lines = [f"Function: {name} failed: Uncaught {reason}{limit}", *_backtrace(error)]
+        record.trap = trap_report(self, record, reason + limit, error, self._recent)
         self.failure = record.failed = lines[0] if len(lines) == 1 else "\n".join(lines)
         if backend.is_out_of_fuel(error):
             where = f"in {name}"
@@ -380,7 +384,13 @@ class Vm:
         if self._active:
             self._active[-1].host_calls.append(name)
 
-    def leave_host_call(self, row: HostCall, words: tuple[int, ...], status: int | None) -> int | None:
+    def leave_host_call(
+        self, row: HostCall | WasiCall, words: tuple[int, ...], status: int | None
+    ) -> int | None:
+        """Keep a host call for a trap's report, tell the world's observers of it, and pass its result on."""
+        self._recent.append((row, words, status))
+        for observe in self.world.host_call_observers:
+            observe(self, row, words, status)
         return status
 
     def allocate(self, data: bytes) -> int | None:
@@ -443,14 +453,6 @@ def _valtype(name: str) -> Any:
 
 
 def _backtrace(error: BaseException) -> list[str]:
-    frames = getattr(error, "frames", None) or ()
-    if not frames:
-        return []
-    lines = ["Proxy-Wasm plugin in-VM backtrace:"]
-    for i, frame in enumerate(list(frames)[:20]):
-        name = (
-            getattr(frame, "func_name", None) or f"unknown(function index:{getattr(frame, 'func_index', 0)})"
-        )
-        offset = getattr(frame, "offset", None) or getattr(frame, "module_offset", None) or 0
-        lines.append(f"{i:3}:  {offset:#x} - {name}")
-    return lines
+    frames = backtrace(error)
+    lines = [f"{i:3}:  {frame}" for i, frame in enumerate(frames[:MAX_FRAMES])]
+    return ["Proxy-Wasm plugin in-VM backtrace:", *lines] if frames else []

@@ -68,6 +68,7 @@ class World:
         self.redis: dict[str, Redis] = {}
         self.names: dict[str, list[str]] = {}
         self.phase = ""
+        self.host_call_observers: list[Callable[..., None]] = []
         self.turn = 0  # counts what the agenda has run: one turn is one event of the proxy's loop
         self._agenda: list[Timer] = []
         self._seq = 0

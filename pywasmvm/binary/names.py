@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import DecodeError
+from ..errors import DecodeError, Frame
 from ..syntax.module import Module, Names
 from .encode_types import encode_name
 from .leb import encode_unsigned
 from .reader import Reader
 
-__all__ = ["NAME_SECTION", "decode_names", "encode_names", "find_names"]
+__all__ = ["NAME_SECTION", "decode_names", "encode_names", "find_names", "named_frame"]
 
 NAME_SECTION = "name"
 
@@ -44,6 +44,12 @@ def decode_names(module: Module) -> Names:
                 module.names = parse_names(bytes(custom.data))
                 break
     return module.names
+
+
+def named_frame(module: Module, funcidx: int, offset: int | None) -> Frame:
+    """Return a frame of a trap with its names, which are read from the section only now."""
+    names = decode_names(module)
+    return Frame(funcidx, module.func_name(funcidx), names.module, offset)
 
 
 def parse_names(data: bytes) -> Names:

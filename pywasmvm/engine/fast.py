@@ -10,6 +10,7 @@ import weakref
 from functools import partial
 from typing import Any
 
+from ..binary.names import named_frame
 from ..errors import Frame, UnsupportedError
 from ..runtime.frames import note_frames
 from ..runtime.globals import Global
@@ -103,8 +104,7 @@ class FastBackend:
         """Return the guest frames an exception passed, innermost first."""
         found: list[Any] = getattr(exc, "_wasm_frames", [])
         return tuple(
-            Frame(funcidx, checked.module.func_name(funcidx), checked.module.names.module, offset)
-            for checked, funcidx, offset in found[:MOST_FRAMES]
+            named_frame(checked.module, funcidx, offset) for checked, funcidx, offset in found[:MOST_FRAMES]
         )
 
 

@@ -21,6 +21,7 @@ from pywasmvm.cli.errors import EXIT_TRAP, CommandError
 from ..host import Exchange, Host, HttpRequest
 from ..plugin import FailurePolicy, Plugin
 from ..profile import AUTO, PROFILES
+from ..trapreport import TrapReport
 from ..upstream import UpstreamResponse
 from .common import SHORT, given_limits, header, limit_options, loading, make_engine, note, text_or_file
 
@@ -226,6 +227,8 @@ def _as_json(x: Exchange) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, bytes):
             return value.decode("utf-8", "backslashreplace")
+        if isinstance(value, TrapReport):
+            return value.as_json()
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         if isinstance(value, dict):

@@ -87,6 +87,8 @@ def show(x: Exchange) -> None:
         for name, value in x.metrics.items():
             console.print(f"  {name} = {value}")
     _show_costs(console, x)
+    if x.trap is not None:
+        console.print(Text(str(x.trap), style="red"))
 
 
 def _show_costs(console: Console, x: Exchange) -> None:

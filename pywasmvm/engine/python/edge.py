@@ -11,6 +11,7 @@ from functools import cache
 from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
+from ...binary.names import named_frame
 from ...errors import Frame, Trap
 from ...isa import BY_NAME
 from ...isa.model import INDEXED_TRAPS, Op, TrapKind
@@ -119,9 +120,8 @@ class _Place:
         return op
 
     def frame(self) -> Frame:
-        syntax = self.module.module
         offset = self.module.definition(self.funcidx).body.offset_of(self.pos)
-        return Frame(self.funcidx, syntax.func_name(self.funcidx), syntax.names.module, offset)
+        return named_frame(self.module.module, self.funcidx, offset)
 
 
 def _place(tb: TracebackType) -> _Place | None:
