@@ -29,6 +29,21 @@ cdef Handler H_TO_HOST = <Handler><size_t>HANDLERS["to_host"]
 cdef Handler H_TO_TRANSLATOR = <Handler><size_t>HANDLERS["to_translator"]
 
 
+cdef dict SHAPES = {}
+
+
+cdef tuple shape_of(deftype):
+    """Return the classes of a function type's parameters and results, and how many slots both take."""
+    found = SHAPES.get(deftype)
+    if found is None:
+        params = bytes([class_of(t) for t in deftype.comptype.params])
+        results = bytes([class_of(t) for t in deftype.comptype.results])
+        sizes = [sum([slots_of(cls) for cls in classes]) for classes in (params, results)]
+        # why: types with a number live as long as the process anyway.
+        found = SHAPES[deftype] = (params, results, *sizes)
+    return found
+
+
 cdef class FuncHandle:
     """The C side of a Func."""
 
@@ -346,14 +361,9 @@ cdef class Heap:
         if c == NULL:
             raise MemoryError
         handle.c = c
-        functype, supers = func.deftype.comptype, func.deftype.supers
-        handle.params = bytes([class_of(t) for t in functype.params])
-        handle.results = bytes([class_of(t) for t in functype.results])
+        supers = func.deftype.supers
+        handle.params, handle.results, c.n_params, c.n_results = shape_of(func.deftype)
         handle.machine = self
-        for cls in handle.params:
-            c.n_params += slots_of(cls)
-        for cls in handle.results:
-            c.n_results += slots_of(cls)
         c.type_id = type_number(func.deftype)
         c.supers = <u32*>malloc((len(supers) + 1) * sizeof(u32))
         if c.supers == NULL:
