@@ -318,7 +318,8 @@ cdef bint walk(Body* body, bint typed) noexcept nogil:
                 is_right = rule_block(body, code, &imms)
             else:
                 is_right = type_by_rule(body, code, &imms)
-            if not is_right:
+            # why: Python looks at the height of the stack less often; that it is stricter here costs only time.
+            if not is_right or unlikely(body.sp > body.scope.most_operands):
                 return False
         if row.group == BLOCK_RULE and body.n_blocks and body.n_blocks - 1 > body.most_blocks:
             return False
@@ -420,7 +421,7 @@ cdef class BodyWalker:
         cdef Body* body = &self.c
         cdef const TypeRow* row = body.scope.rows + deftype
         body.end, body.params, body.n_params = end, row.items, row.n_items
-        body.n_locals, body.n_flat = row.n_items, min(row.n_items, FLAT_LOCALS)
+        body.n_locals, body.n_flat = row.n_items, min(row.n_items, <u32>FLAT_LOCALS)
         body.unset_end, body.n_inits, body.sp, body.n_blocks, body.uses_data = 0, 0, 0, 0, False
         memcpy(body.flat, row.items, body.n_flat * sizeof(u32))
         if row.n_items > body.scope.most_locals:

@@ -206,7 +206,12 @@ def _run_in_bulk(instance: Instance, datas: DataItems) -> None:
         if index < other:
             index = datas.place(index, other, instance.mems[0].buf)
         if index < len(datas):
-            _run_data(instance, index, datas[index])
+            try:
+                _run_data(instance, index, datas[index])
+            except Trap:
+                # spec: what comes after a trap is not dropped; functions in foreign tables may use it.
+                instance.datas[index:] = [data.init for data in datas[index:]]
+                raise
         index = other + 1
 
 

@@ -164,6 +164,28 @@ def test_one_verdict_on_damaged_modules(seeds: list[bytes]) -> None:
     assert slow_ones(report) == []
 
 
+def test_one_verdict_within_tight_limits(seeds: list[bytes]) -> None:
+    features = Features()
+    limits = Limits(
+        nesting=2, locals=4, value_stack_bytes=40, body_bytes=300, functions=30, arity=3, fields=2
+    )
+    bulk = loader.Loader(features, limits)
+    modules = ((number, mutant(number, seeds)) for number in range(FIRST, FIRST + COUNT // 5))
+    report = run(modules, bulk, features, limits)
+    assert report.differences == []
+    assert report.answers["LimitError"] > COUNT // 100
+
+
+@pytest.mark.parametrize("operands", [19, 20, 21, 22])
+def test_one_verdict_on_full_stacks(operands: int) -> None:
+    features, limits = Features(), Limits(value_stack_bytes=8 * 20)
+    bulk = loader.Loader(features, limits)
+    for end in (b"", b"\x02\x40\x0b", b"\x41\0\x0d\0", b"\x10\0"):
+        data = module_of([b"\0" + b"\x41\0" * operands + end + b"\x1a" * operands + b"\x0b"])
+        compiled, python = compare(data, bulk, features, limits)
+        assert compiled == python
+
+
 def test_one_verdict_on_damaged_filters(project_root: Path) -> None:
     features, bulk = Features(), bulk_for(Features())
     found = sorted((project_root / "host" / "filters").glob("*/*.wasm"))

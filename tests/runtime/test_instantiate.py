@@ -51,8 +51,8 @@ def store(engine: Engine) -> Store:
 
 
 def make(store: Store, text: str, *imports: Any) -> Instance:
-    """Instantiate a module in the text format."""
-    return Instance(store, Module(store.engine, text), list(imports))
+    """Instantiate the binary of a module in the text format."""
+    return Instance(store, Module(store.engine, bytes(wat2wasm(text))), list(imports))
 
 
 IMPORTS = """(module
@@ -140,6 +140,27 @@ def test_effects_before_a_trap_stay(store: Store) -> None:
     assert table.get(store, 1)(store) == 77, "a function of the instance that failed can be called"
 
 
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_segments_after_a_trap_are_not_dropped(store: Store, is_binary: bool) -> None:
+    """A function that got out before the trap may still use them; those before the trap are gone."""
+    table = Table(store, TableType(ValType.funcref(), Limits(3, None)), None)
+    inits = "".join(
+        f"""(func $f{i} (result i32)
+          (memory.init $d{i} (i32.const 0) (i32.const 0) (i32.const 2)) (i32.load16_u (i32.const 0)))"""
+        for i in range(3)
+    )
+    text = f"""(module (import "e" "t" (table 3 funcref)) (memory 1) {inits}
+      (elem (i32.const 0) $f0 $f1 $f2)
+      (data $d0 (i32.const 8) "ab") (data $d1 (i32.const 65535) "cd") (data $d2 (i32.const 8) "ef"))"""
+    module = Module(store.engine, bytes(wat2wasm(text)) if is_binary else text)
+    with pytest.raises(Trap):
+        Instance(store, module, [table])
+    with pytest.raises(Trap):
+        table.get(store, 0)(store)
+    got = [table.get(store, i)(store) for i in (1, 2)]
+    assert got == [int.from_bytes(b"cd", "little"), int.from_bytes(b"ef", "little")]
+
+
 def test_elements_come_before_data_and_in_order(store: Store) -> None:
     memory = Memory(store, MemoryType(Limits(1, 1)))
     table = Table(store, TableType(ValType.funcref(), Limits(2, None)), None)
@@ -218,11 +239,14 @@ def segments(count: int, tail: str = "") -> str:
 
 
 @pytest.mark.parametrize("count", [5, 400])
-def test_many_segments_have_the_effect_of_one_after_the_other(store: Store, count: int) -> None:
+@pytest.mark.parametrize("encode", [str, wat2wasm])
+def test_many_segments_have_the_effect_of_one_after_the_other(
+    store: Store, count: int, encode: Callable[[str], Any]
+) -> None:
     expected = bytearray(1000)
     for i in range(count):
         expected[(i * 7) % 997 : (i * 7) % 997 + 2] = f"{i % 10}{(i + 1) % 10}".encode()
-    module = Module(store.engine, segments(count))
+    module = Module(store.engine, encode(segments(count)))
     for _ in range(2):
         instance = Instance(store, module, [])
         memory = instance.exports(store)["m"]
