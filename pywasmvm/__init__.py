@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .config import Limits as ResourceLimits
     from .errors import (
         CallStackExhausted,
+        DeadlineExceeded,
         DecodeError,
         ExhaustionError,
         Frame,
@@ -69,6 +70,7 @@ __all__ = [
     "CallStackExhausted",
     "Caller",
     "Config",
+    "DeadlineExceeded",
     "DecodeError",
     "Engine",
     "ExceptionRef",
@@ -127,8 +129,9 @@ __all__ = [
 _HOMES: dict[str, str] = {
     "config": "Features LimitRow Limits=ResourceLimits limit_field",
     "errors": (
-        "CallStackExhausted DecodeError ExhaustionError Frame InternalError LimitError LinkError "
-        "ModuleError OutOfFuel Trap UnsupportedError UsageError ValidationError WasmError WasmException"
+        "CallStackExhausted DeadlineExceeded DecodeError ExhaustionError Frame InternalError LimitError "
+        "LinkError ModuleError OutOfFuel Trap UnsupportedError UsageError ValidationError WasmError "
+        "WasmException"
     ),
     "isa.model": "Feature TrapKind",
     "runtime.caller": "Caller",

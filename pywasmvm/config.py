@@ -145,6 +145,10 @@ class Limits:
         10_000, "count", "store", "LimitError", "instance count too high", "pywasmvm/runtime/instantiate.py",
         "instances ever made in a store",
     )  # fmt: skip
+    deadline: float | None = limit_field(
+        None, "seconds", "call from outside", "DeadlineExceeded", "deadline exceeded",
+        "pywasmvm/runtime/meter.py", "time a call may take, the start function's included",
+    )  # fmt: skip
 
     @classmethod
     def table(cls) -> tuple[LimitRow, ...]:

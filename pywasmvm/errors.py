@@ -12,6 +12,7 @@ from .isa.model import INDEXED_TRAPS, TRAP_MESSAGES, TrapKind
 
 __all__ = [
     "CallStackExhausted",
+    "DeadlineExceeded",
     "DecodeError",
     "ExhaustionError",
     "Frame",
@@ -44,10 +45,17 @@ class Frame:
     module_name: str | None = None
     offset: int | None = None
 
+    @property
+    def func(self) -> str:
+        """The function in words."""
+        return (
+            f'function {self.func_index} "{self.func_name}"'
+            if self.func_name
+            else f"function {self.func_index}"
+        )
+
     def __str__(self) -> str:
-        name = f' "{self.func_name}"' if self.func_name else ""
-        at = f" at offset {self.offset:#x}" if self.offset is not None else ""
-        return f"function {self.func_index}{name}{at}"
+        return f"{self.func} at offset {self.offset:#x}" if self.offset is not None else self.func
 
 
 class WasmError(Exception):
@@ -62,6 +70,12 @@ class WasmError(Exception):
         self.offset = offset
         self.where = where
         super().__init__(self._text())
+
+    def locate(self, where: str) -> None:
+        """Add the place, for an error that is made before its place is known. The first one stays."""
+        if not self.where:
+            self.where = where
+            self.args = (self._text(),)
 
     def _text(self) -> str:
         parts = [self.message]
@@ -135,6 +149,14 @@ class OutOfFuel(ExhaustionError):
 
 class LimitError(ExhaustionError):
     """Another limit was reached; the text names the limit, its value and where it was hit."""
+
+
+class DeadlineExceeded(LimitError):
+    """A call took longer than the store's deadline, `seconds`. The store stays usable."""
+
+    def __init__(self, message: str = "deadline exceeded", *, seconds: float = 0.0, where: str = "") -> None:
+        self.seconds = seconds
+        super().__init__(message, where=where)
 
 
 class UsageError(WasmError, TypeError, ValueError):

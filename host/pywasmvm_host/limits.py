@@ -57,6 +57,10 @@ class Limits(ResourceLimits):
     fuel_vm: int | None = limit_field(
         10**15, "fuel", "VM", "OutOfFuel", "fuel_vm", VM, "work of one VM in all its life"
     )
+    deadline: float | None = limit_field(
+        60.0, "seconds", "callback", "DeadlineExceeded", "deadline exceeded", "pywasmvm/runtime/meter.py",
+        "time of one call from the host",
+    )  # fmt: skip
     host_calls: int | None = limit_field(
         100_000, "count", "callback", "LimitError", "host_calls", BUDGET, "calls from the guest to the host"
     )

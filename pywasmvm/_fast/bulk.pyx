@@ -26,6 +26,14 @@ cdef inline bint outside(u64 start, u64 count, u64 size) noexcept nogil:
     return start > size or size - start < count
 
 
+cdef void stop_after(u64 done, Ins* pc, u64* fp, u8* mem, Ctx* ctx, i64 fuel) noexcept nogil:
+    """Stop at a word whose operands are target, source and count, when so much of it is done."""
+    fp[pc.a] += done
+    fp[pc.a + 1] += done
+    fp[pc.a + 2] -= done
+    ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(fp[pc.a + 2], ctx), 0.0, 0.0)
+
+
 cdef void memory_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef MemC* m = <MemC*>pc.imm
     cdef SegC* data = ctx.inst.datas + pc.b
@@ -40,6 +48,10 @@ cdef void memory_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     fuel -= cost
     if unlikely(outside(start, count, data.size) or outside(to, count, m.nbytes)):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    if unlikely(count > STEP):
+        memcpy(m.base + to, data.base + start, STEP)
+        stop_after(STEP, pc, fp, mem, ctx, fuel)
         return
     memcpy(m.base + to, data.base + start, count)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
@@ -63,12 +75,17 @@ cdef void table_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     if unlikely(outside(start, count, elem.size) or outside(to, count, table.size)):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_TABLE_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
+    if unlikely(count > STEP_WORDS):
+        memcpy(table.elems + to, elem.base + 8 * start, 8 * STEP_WORDS)
+        stop_after(STEP_WORDS, pc, fp, mem, ctx, fuel)
+        return
     memcpy(table.elems + to, elem.base + 8 * start, 8 * count)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
 cdef void table_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     """Copy to the table in imm from the one in b and c."""
+    cdef u64 rest
     cdef TableC* table = <TableC*>pc.imm
     cdef TableC* source = <TableC*>pair(&pc.b)
     cdef u64 to = fp[pc.a]
@@ -82,6 +99,16 @@ cdef void table_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     fuel -= cost
     if unlikely(outside(to, count, table.size) or outside(start, count, source.size)):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_TABLE_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    if unlikely(count > STEP_WORDS):
+        # why: from the end that is overwritten last, as if it were done at once.
+        rest = 0 if to <= start else count - STEP_WORDS
+        memmove(table.elems + to + rest, source.elems + start + rest, 8 * STEP_WORDS)
+        if rest:
+            fp[pc.a + 2] = rest
+            ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(rest, ctx), 0.0, 0.0)
+        else:
+            stop_after(STEP_WORDS, pc, fp, mem, ctx, fuel)
         return
     memmove(table.elems + to, source.elems + start, 8 * count)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
@@ -101,6 +128,13 @@ cdef void table_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     fuel -= cost
     if unlikely(outside(start, count, table.size)):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_TABLE_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    if unlikely(count > STEP_WORDS):
+        for i in range(start, start + STEP_WORDS):
+            table.elems[i] = value
+        fp[pc.a] = start + STEP_WORDS
+        fp[pc.a + 2] = count - STEP_WORDS
+        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(count - STEP_WORDS, ctx), facc, sacc)
         return
     for i in range(start, start + count):
         table.elems[i] = value

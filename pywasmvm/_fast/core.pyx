@@ -4,7 +4,7 @@
 The driver lets handlers run without the GIL until they stop, and deals with why they did: a host call, a function
 that has not been translated, an instruction left to Python, an empty tank, a trap.
 Rule 1: whatever Python may look at (fuel, memories, tables, globals) is up to date while Python runs.
-Rule 2: fuel is lent in slices, so that signals and interrupts are noticed.
+Rule 2: fuel is lent in portions, so that signals, interrupts and deadlines are noticed.
 Rule 3: an error leaves depth and stack as they were before the call that raised it.
 """
 
@@ -13,23 +13,31 @@ from libc.stdlib cimport calloc, malloc
 from libc.string cimport memset
 
 from os import environ
+from time import monotonic
 
+from .clock cimport now_ns
 from .emit cimport V128, slots_of
+from .frames cimport Frames
 from ._generated_opcodes cimport TRAP_UNDEFINED_ELEMENT, TRAP_UNINITIALIZED_ELEMENT
-from .gcheap cimport Obj, gc_make, slots
-from .gctypes cimport TypeHandle
-from .heap cimport FuncHandle, Heap, is_quick, number_at, take_numbers
+from .gcheap cimport gc_make
+from .heap cimport FuncHandle, is_quick, number_at, take_numbers
 from .machine cimport *
 from .modinfo cimport ModInfo, Sig, class_of
 from .storage cimport Cell, Elems, InstHandle, MemHandle, Plan
-from .throwing cimport caller_of, note_code, owner_of, unwind
+from .throwing cimport caller_of, note_code
 from .translate cimport Translator
 
-from ..errors import Trap, UsageError, WasmError, WasmException
+from ..errors import Trap, UsageError
 from ..isa.model import TrapKind
 from .emit import HANDLERS
 
-cdef i64 SLICE = 1 << 24
+# Between two looks at the clock, without and with a deadline that is near: an instruction takes from less than a nanosecond up to
+# some microseconds (a call that clears thousands of locals). Between two looks at what Python may want, in nanoseconds.
+cdef i64 PORTION = 1 << 15
+cdef i64 SMALL_PORTION = 1 << 12
+cdef i64 LOOK_NS = 4_000_000
+cdef i64 SOON_NS = 1_000_000_000
+cdef i64 FOREVER = <i64>(~<u64>0 >> 1)
 cdef u64 DEBT = <u64>3 << 61
 cdef u64 NO_LIMIT = <u64>1 << 60
 cdef u32 MARGIN = 1024
@@ -64,8 +72,7 @@ cdef class Code:
             return NotImplemented
         if not take_numbers(params, self.handle.params, fp):
             return NotImplemented
-        if store.epoch_deadline is not None:
-            store.check_epoch()
+        store.begin_call()
         store.nested_calls = 1
         try:
             machine.execute(self.handle.c, fp)
@@ -73,25 +80,29 @@ cdef class Code:
             machine.tell_frames(exc)
             raise
         finally:
-            store.nested_calls -= 1
+            store.nested_calls = 0
+            machine.meter.stop_at = None
         if len(self.handle.results) == 0:
             return None
         return number_at(fp, (<const u8*>self.handle.results)[0])
 
 
-cdef class Machine(Heap):
+cdef class Machine(Frames):
     """What runs the guests of one store."""
 
     cdef Ins[2] way_out
     cdef object meter
-    cdef size_t passing
     cdef bint interrupted
     cdef bint metered
+    cdef i64 stop_at
+    cdef i64 look_at
+    cdef object known_stop
     cdef object tell_frames
     cdef dict mems
 
     def __cinit__(self):
         self.mems = {}
+        self.stop_at = FOREVER
 
     def __init__(self, store, i31, exn_class, wrap, tell_frames):
         self.store = store
@@ -210,9 +221,14 @@ cdef class Machine(Heap):
         return 0
 
     cdef i64 load_fuel(self) except? -1:
+        """Take the tank from Python, and note what else the meter may want."""
         cdef object meter = self.meter
         cdef i64 fuel = meter.fuel
         self.interrupted = meter.interrupted
+        stop_at = meter.stop_at
+        if stop_at is not self.known_stop:
+            self.known_stop = stop_at
+            self.stop_at = FOREVER if stop_at is None else now_ns() + <i64>((stop_at - monotonic()) * 1e9)
         # why: an interrupt shows as a debt; the flag beside it is what the driver goes by.
         return <i64>(<u64>fuel + DEBT) if fuel < 0 and self.interrupted else fuel
 
@@ -220,69 +236,109 @@ cdef class Machine(Heap):
         self.meter.fuel = total
         return 0
 
-    cdef i64 refuel(self, i64 total, i64 cost) except? -1:
-        """Pay for a segment out of the tank, or raise what an empty tank raises."""
-        self.save_fuel(total)
-        PyErr_CheckSignals()
-        if total >= cost and not self.meter.interrupted:
-            return total - cost
-        self.meter.fuel = total - cost
-        self.meter.empty(cost)
-        return self.load_fuel()
-
     cdef int drive(self, FuncC* func, u64* base) except -1:
+        """Run a function whose arguments stand at `base` to its end."""
         cdef Ctx* ctx = &self.ctx
         cdef i64 total = self.load_fuel()
-        cdef i64 rest, slice_, extra = 0
-        cdef InstC* inst
-        ctx.pc, ctx.fp, ctx.acc = func.entry, base, <u64>&self.way_out[1]
+        ctx.pc, ctx.fp, ctx.acc, ctx.status = func.entry, base, <u64>&self.way_out[1], DONE
         while True:
-            inst = ctx.inst
-            ctx.memlen = inst.mem0.nbytes
-            slice_ = SLICE + extra if SLICE + extra < total else total
-            if self.interrupted:
-                slice_ = 0
-            rest, extra = total - slice_, 0
             with nogil:
-                ctx.pc.h(ctx.pc, ctx.fp, inst.mem0.base, ctx, ctx.acc, slice_, 0.0, 0.0)
-            total = ctx.fuel + rest
+                total = self.run(total)
+            self.save_fuel(total)
             if ctx.status == DONE:
-                self.save_fuel(total)
                 return 0
-            if ctx.status == HOST:
-                self.save_fuel(total)
-                self.call_host(base)
-                total = self.load_fuel()
-            elif ctx.status == TRANSLATE:
-                self.translate(ctx.func)
-                ctx.pc = ctx.func.entry
-            elif ctx.status == SLOW:
-                self.save_fuel(total)
-                self.run_plan(base)
-                total = self.load_fuel()
-            elif ctx.status == EMPTY:
-                total = self.refuel_at(total, base)
-            elif ctx.status == COLLECT:
-                self.save_fuel(total - ctx.cost)
-                self.make_room(ctx.gc.want, ctx.fp + ctx.pc.c)
-                total = self.load_fuel() + ctx.cost
-            elif ctx.status == THROWN:
-                self.save_fuel(total)
-                self.throw_out(base)
-            elif ctx.status == TRAPPED and ctx.trap == SHORT_OF_FUEL:
-                extra = ctx.cost
-                total = self.refuel_at(total, base) + extra
+            if ctx.status == EMPTY or ctx.status == SHORT:
+                self.look(total, base)
             else:
-                self.save_fuel(total)
-                self.fail(base)
+                self.serve(base)
+                ctx.status = DONE
+            total = self.load_fuel()
 
-    cdef i64 refuel_at(self, i64 total, u64* base) except? -1:
+    cdef int serve(self, u64* base) except -1:
+        """Do what the handlers have left to Python."""
+        cdef Ctx* ctx = &self.ctx
+        if ctx.status == HOST:
+            self.call_host(base)
+        elif ctx.status == SLOW:
+            self.run_plan(base)
+        elif ctx.status == TRANSLATE:
+            self.translate(ctx.func)
+            ctx.pc = ctx.func.entry
+        elif ctx.status == COLLECT:
+            self.meter.fuel -= ctx.cost
+            self.make_room(ctx.gc.want, ctx.fp + ctx.pc.c)
+            self.meter.fuel += ctx.cost
+        elif ctx.status == THROWN:
+            self.throw_out(base)
+        else:
+            self.fail(base)
+        if self.stop_at != FOREVER and now_ns() >= self.stop_at:
+            self.check(base)
+        return 0
+
+    cdef i64 run(self, i64 total) noexcept nogil:
+        """Let handlers run until something needs Python; return the fuel that is left then.
+
+        On EMPTY and SHORT nothing has been taken for what comes next: it is when the machine goes on.
+        """
+        cdef Ctx* ctx = &self.ctx
+        cdef i64 lent, rest, now
+        cdef i64 portion = PORTION if self.stop_at == FOREVER else SMALL_PORTION
+        while True:
+            lent = 0 if self.interrupted else portion
+            if ctx.status == EMPTY:
+                total -= ctx.cost
+            elif ctx.status == SHORT:
+                lent += ctx.cost
+            lent = lent if lent < total else total
+            rest = total - lent
+            ctx.memlen = ctx.inst.mem0.nbytes
+            ctx.pc.h(ctx.pc, ctx.fp, ctx.inst.mem0.base, ctx, ctx.acc, lent, 0.0, 0.0)
+            total = ctx.fuel + rest
+            if ctx.status == TRAPPED and ctx.trap == SHORT_OF_FUEL:
+                ctx.status = SHORT
+            if ctx.status != EMPTY and ctx.status != SHORT or total < ctx.cost or self.interrupted:
+                return total
+            now = now_ns()
+            if now >= self.look_at:
+                return total
+            portion = PORTION if self.stop_at - now > SOON_NS else SMALL_PORTION
+
+    cdef int look(self, i64 total, u64* base) except -1:
+        """See to signals, interrupts, the deadline and an empty tank, between two words."""
+        cdef Ctx* ctx = &self.ctx
+        cdef Ins* pc = ctx.pc
+        cdef u64* fp = ctx.fp
+        cdef u32 status = ctx.status
+        cdef i64 cost = ctx.cost
+        cdef u64* top = self.top
         self.top = self.frame_end()
         try:
-            return self.refuel(total, self.ctx.cost)
+            PyErr_CheckSignals()
+            if self.meter.interrupted or total < cost:
+                self.meter.fuel -= cost
+                self.meter.empty(cost)
+                self.meter.fuel += cost
+            self.meter.check()
+        except BaseException as exc:
+            self.note(exc, pc, fp, base)
+            raise
+        finally:
+            self.top = top
+        ctx.pc, ctx.fp, ctx.acc, ctx.status, ctx.cost = pc, fp, 0, status, cost
+        self.look_at = now_ns() + LOOK_NS
+        if self.stop_at < self.look_at:
+            self.look_at = self.stop_at
+        return 0
+
+    cdef int check(self, u64* base) except -1:
+        """Look at the deadline after something that took its time."""
+        try:
+            self.meter.check()
         except BaseException as exc:
             self.note(exc, self.ctx.pc, self.ctx.fp, base)
             raise
+        return 0
 
     cdef int fail(self, u64* base) except -1:
         """Raise what stopped the machine."""
@@ -392,62 +448,3 @@ cdef class Machine(Heap):
         ctx.depth, ctx.inst = depth, inst
         ctx.pc, ctx.fp = pc + 1, fp
         return 0
-
-    # -- frames -----------------------------------------------------------------------------------------------
-
-    cdef list walk(self, Ins* pc, u64* fp, u64* base):
-        """Return (function, word) for each frame from `pc` down to the driver's own call."""
-        cdef FuncC* func
-        cdef Py_ssize_t most = self.ctx.max_depth + 1
-        found = []
-        while pc != NULL and fp >= base and len(found) <= most:
-            func = owner_of(&self.ctx, pc)
-            if func == NULL:
-                break
-            found.append((<size_t>func, <size_t>pc))
-            pc = caller_of(<Ins*>fp[func.link], &fp)
-        return found
-
-    cdef int note(self, exc, Ins* pc, u64* fp, u64* base) except -1:
-        """Write the frames an exception passes on to it, for the edge to find."""
-        cdef FuncC* func
-        cdef Ins* word
-        if isinstance(exc, WasmError) and not isinstance(exc, Trap):
-            return 0
-        # why: the same exception may be raised again later; only frames of this raise count.
-        frames = list(getattr(exc, "_wasm_frames", ())) if self.passing == <size_t><void*>exc else []
-        for func_at, pc_at in self.walk(pc, fp, base):
-            func = <FuncC*><size_t>func_at
-            word = <Ins*><size_t>pc_at
-            frames.append(((<InstHandle>func.inst.instance).info.checked, func.funcidx, func.offsets[word - func.code]))
-        self.passing = <size_t><void*>exc
-        try:
-            exc._wasm_frames = frames
-        except AttributeError:
-            self.passing = 0
-        return 0
-
-    cdef u64* frame_end(self) noexcept:
-        """Return where the stack is free while the machine stands at a word."""
-        cdef FuncC* func = owner_of(&self.ctx, self.ctx.pc)
-        return self.ctx.fp + (MARGIN if func == NULL else func.code[0].imm)
-
-    cdef bint caught(self, exc, Ins* pc, u64* fp) except -1:
-        """Look for a try_table around the frames; if one catches, prepare the machine to go on there."""
-        cdef Ins* to
-        if not isinstance(exc, WasmException) or pc == NULL:
-            return False
-        to = unwind(&self.ctx, pc, fp, <Obj*>self.new_exn(exc.tag, exc.values))
-        if to == NULL:
-            return False
-        self.ctx.pc, self.ctx.acc = to, 0
-        return True
-
-    cdef int throw_out(self, u64* base) except -1:
-        """Raise what no frame of this run has caught."""
-        cdef Obj* exn = <Obj*>self.ctx.thrown
-        cdef TypeHandle tag = <TypeHandle>exn.type.owner
-        exc = WasmException(tag.owner, self.take(slots(exn), tag.classes))
-        self.passing = 0
-        self.note(exc, self.ctx.pc, self.ctx.fp, base)
-        raise exc

@@ -112,10 +112,18 @@ cdef enum Status:
     EXHAUSTED = 6
     COLLECT = 7
     THROWN = 8
+    SHORT = 9
 
-# In place of a trap: the word at pc wants `cost` units, has taken nothing and is to be tried again.
+# In place of a trap: the word at pc wants `cost` units, has taken nothing and is to be tried again. The driver calls
+# that status SHORT.
 cdef enum:
     SHORT_OF_FUEL = 0x7FFFFFFF
+
+# Work that is longer is done in steps of so many bytes, so that the driver can look at the clock: a step leaves in the
+# operands what is still to do, gives the fuel for that back and stops at its own word.
+cdef enum:
+    STEP = 1 << 20
+    STEP_WORDS = 1 << 17
 
 # Translated functions by the address of their code.
 cdef struct Range:

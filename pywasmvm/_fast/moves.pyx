@@ -103,6 +103,12 @@ cdef void memory_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     if unlikely(addr > m.nbytes or m.nbytes - addr < n):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
+    if unlikely(n > STEP):
+        memset(m.base + addr, <u8>fp[pc.a + 1], STEP)
+        fp[pc.a] = addr + STEP
+        fp[pc.a + 2] = n - STEP
+        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + <i64>(n - STEP) * pc.d, facc, sacc)
+        return
     memset(m.base + addr, <u8>fp[pc.a + 1], n)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
@@ -122,6 +128,17 @@ cdef void memory_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     fuel -= cost
     if unlikely(s > source.nbytes or source.nbytes - s < n or d > to.nbytes or to.nbytes - d < n):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    if unlikely(n > STEP):
+        # why: from the end that is overwritten last, as if it were done at once.
+        if d <= s:
+            memmove(to.base + d, source.base + s, STEP)
+            fp[pc.a] = d + STEP
+            fp[pc.a + 1] = s + STEP
+        else:
+            memmove(to.base + d + (n - STEP), source.base + s + (n - STEP), STEP)
+        fp[pc.a + 2] = n - STEP
+        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + <i64>(n - STEP) * pc.d, facc, sacc)
         return
     memmove(to.base + d, source.base + s, n)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)

@@ -56,7 +56,7 @@ def _array(instance: Any, instr: Instr, stack: list[Any]) -> Any:
         return heap.new_array(deftype, _take(stack, instr[2]))
     count = stack.pop()
     value = stack.pop() if name == "array.new" else _zeros(instance, instr[1])[0]
-    return support.array_new(heap, deftype, value, count)
+    return support.array_new(instance.store.meter, heap, deftype, value, count)
 
 
 _MAKERS: dict[str, Callable[[Any, Instr, list[Any]], Any]] = {

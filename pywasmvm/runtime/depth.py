@@ -37,7 +37,9 @@ def raise_limit(call_depth: int) -> None:
 def lower_limit(call_depth: int) -> None:
     """Undo one `raise_limit`."""
     with _lock:
-        _running.remove(call_depth)
+        # why: a signal handler may have raised before `raise_limit` came this far.
+        if call_depth in _running:
+            _running.remove(call_depth)
         if not _running:
             try:
                 sys.setrecursionlimit(_before)

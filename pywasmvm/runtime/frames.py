@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import Frame, Trap, WasmError
+from ..errors import Frame, LimitError, OutOfFuel, Trap, WasmError
 
 __all__ = ["note_frames"]
 
@@ -22,6 +22,10 @@ def note_frames(backend: object, exc: BaseException) -> None:
         return
     if isinstance(exc, Trap):
         exc.frames = find(exc)
+    elif isinstance(exc, (OutOfFuel, LimitError)):
+        frames = find(exc)
+        if frames:
+            exc.locate(frames[0].func)
     elif not isinstance(exc, WasmError):
         _add_notes(exc, find(exc))
 

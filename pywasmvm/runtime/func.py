@@ -1,7 +1,7 @@
 """Functions: guest functions and host functions alike. Spec 4.2.5 and 4.7 (invocation).
 
 `.code` is what engines call: raw values in, None, one raw value or a tuple of them out. `invoke` is the raw
-edge and `func(store, *args)` the Python edge; both go through `_run`, the only place where a run begins.
+edge and `func(store, *args)` the Python edge; both go through `Store.call`, where every run begins.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Func(FuncRef):
     def invoke(self, args: Sequence[Any] = ()) -> list[Any]:
         """Call it with raw values, return raw values. Only their number is checked, not their types."""
         self._check_count(len(args))
-        result = self._run(args)
+        result = self.store.call(self.code, args)
         if result is None:  # nothing, or one null reference
             return [None] * len(functype_of(self.deftype).results)
         return list(result) if type(result) is tuple else [result]
@@ -121,7 +121,8 @@ class Func(FuncRef):
         check_store(store, self.store, self)
         self._check_count(len(params))
         takes, gives = self._edge or self._make_edge()
-        result = self._run([convert(value) for convert, value in zip(takes, params, strict=True)])
+        raws = [convert(value) for convert, value in zip(takes, params, strict=True)]
+        result = self.store.call(self.code, raws)
         if not gives:
             return None
         if len(gives) == 1:
@@ -139,16 +140,6 @@ class Func(FuncRef):
         takes = [raw_converter(self.store, t) for t in functype.params]
         self._edge = (takes, [python_converter(t) for t in functype.results])
         return self._edge
-
-    def _run(self, raws: Sequence[Any]) -> Any:
-        store = self.store
-        try:
-            with store.activity:
-                return self.code(*raws)
-        except RecursionError:
-            pass
-        # why: outside of the handler, so that thousands of dead frames do not hang on the exception.
-        raise store.exhausted()
 
     def __repr__(self) -> str:
         where = "host" if self.instance is None else f"function {self.funcidx}"

@@ -58,7 +58,7 @@ class Instance:
         if not isinstance(module, Module):
             raise UsageError(f"expected a Module, got {type(module).__name__}")
         self._begin(check_store(store), module)
-        instantiate(self, imports)
+        self.store.call(instantiate, (self, imports))
 
     def _begin(self, store: Store, module: Module) -> None:
         """Become an instance of `module` with nothing in it yet."""

@@ -1,7 +1,7 @@
-"""The store: what lives and dies together, its fuel and its limits. Spec 4.2.3.
+"""The store: what lives and dies together, and its limits. Spec 4.2.3.
 
 Rule 1: everything made in a store stays in it; `check_store` is the one place that refuses a stranger.
-Rule 2: whatever a run may use up is counted here or in `Meter`, never in an engine.
+Rule 2: whatever a run may use up is counted here or in `meter.py`, never in an engine.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import dataclasses
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from ..config import Limits
-from ..errors import CallStackExhausted, LimitError, OutOfFuel, UsageError
+from ..errors import CallStackExhausted, UsageError
 from . import depth
 from .engine import Engine
 from .frames import note_frames
+from .meter import UNLIMITED_FUEL, Meter
 from .refs import GcHeap
 
 if TYPE_CHECKING:
@@ -24,133 +25,11 @@ if TYPE_CHECKING:
     from .memory import Memory
     from .table import Table
 
-__all__ = ["UNLIMITED_FUEL", "Meter", "Store", "Storelike", "check_store"]
-
-# Fits a signed 64-bit register with room for a block that overdraws.
-UNLIMITED_FUEL = 1 << 62
-# What an interrupt takes out of the tank, so that the next block finds it empty; within 64 bits, too.
-_INTERRUPT_DEBT = 3 << 61
-_SURELY_IN_DEBT = -(1 << 60)
+__all__ = ["Store", "Storelike", "check_store"]
 
 MOST_NESTED_CALLS = 200
-
-
-class Meter:
-    """The fuel tank. Generated code does `S.fuel -= cost; if S.fuel < 0: S.empty(cost)`.
-
-    fuel     units at hand; UNLIMITED_FUEL and below when nothing was set.
-    reserve  units that come to hand when `fuel` is used up.
-    filled   units put in so far, so that consumed = filled - remaining.
-    portion  the most that is at hand at a time, None for everything. The Python engine sets it: small numbers
-             are faster, and a loop that keeps the fuel in a local comes by here once a portion.
-    refill   called with the cost that could not be paid; returns units to add, 0 for none.
-    """
-
-    __slots__ = ("filled", "fuel", "interrupted", "limited", "portion", "refill", "reserve")
-
-    def __init__(self) -> None:
-        self.fuel = UNLIMITED_FUEL
-        self.reserve = 0
-        self.filled = UNLIMITED_FUEL
-        self.portion: int | None = None
-        self.limited = False
-        self.interrupted = False
-        self.refill: Callable[[int], int] | None = None
-
-    @property
-    def remaining(self) -> int:
-        """Return the units left, also while an interrupt is pending."""
-        return self.fuel + self.reserve + (_INTERRUPT_DEBT if self.fuel < _SURELY_IN_DEBT else 0)
-
-    @property
-    def consumed(self) -> int:
-        """Return the units used since the store was made."""
-        return self.filled - self.remaining
-
-    def set_fuel(self, fuel: int) -> None:
-        """Replace what is in the tank."""
-        self.add(fuel - self.remaining)
-        self.limited = True
-
-    def add(self, units: int) -> None:
-        """Put units in (or take them out) without changing what counts as consumed."""
-        self.fuel += units
-        self.filled += units
-        self._share()
-
-    def set_portion(self, portion: int | None) -> None:
-        """Set the most that is at hand at a time."""
-        self.portion = portion
-        self._share()
-
-    def _share(self, least: int = 0) -> None:
-        """Divide what there is between `fuel` and `reserve`, `least` at hand if there is so much."""
-        if self.interrupted:
-            return
-        total = self.fuel + self.reserve
-        self.fuel = total if self.portion is None else min(total, max(self.portion, least))
-        self.reserve = total - self.fuel
-
-    def gather(self, need: int) -> None:
-        """Bring `need` units to hand, or all there are. Nobody is charged, nothing is refilled."""
-        self._share(need)
-
-    def interrupt(self) -> None:
-        """Make the next block stop. May be called from another thread or a signal handler.
-
-        A thread that is just writing `fuel` back can lose this, so whoever interrupts repeats it: the epoch
-        ticks on. In return nothing is asked of the loop.
-        """
-        self.interrupted = True
-        if self.fuel >= _SURELY_IN_DEBT:
-            self.fuel -= _INTERRUPT_DEBT
-
-    def empty(self, cost: int) -> None:
-        """Deal with an overdrawn tank: put `cost` back, then raise, or charge it if a refill allows it."""
-        self.fuel += cost
-        if self.interrupted:
-            self.interrupted = False
-            # why: a loop that wrote its own count back has wiped the debt out; nothing is owed then.
-            self.fuel += _INTERRUPT_DEBT if self.fuel < _SURELY_IN_DEBT else 0
-            raise LimitError("epoch deadline reached: the guest was interrupted")
-        if self.refill is not None and self.remaining < cost:
-            self.add(self.refill(cost))
-        self._share(cost)
-        if self.fuel < cost:
-            raise OutOfFuel(f"all fuel consumed: {cost} units needed, {self.fuel} left", fuel_needed=cost)
-        self.fuel -= cost
-
-
-class Activity:
-    """A call from outside into a store, as a context: counts the nesting, makes room on the stack."""
-
-    __slots__ = ("store",)
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    def __enter__(self) -> None:
-        store = self.store
-        if store.closed:
-            raise UsageError("this store is closed")
-        if store.nested_calls:
-            if store.nested_calls >= MOST_NESTED_CALLS:
-                # why: each level of guest, host, guest costs native stack, which Python may not count.
-                raise CallStackExhausted(
-                    f"call stack exhausted: {MOST_NESTED_CALLS} nested calls from host to guest"
-                )
-        else:
-            store.check_epoch()
-            depth.raise_limit(store.limits.call_depth)
-        store.nested_calls += 1
-
-    def __exit__(self, _kind: object, exc: BaseException | None, _traceback: object) -> None:
-        store = self.store
-        store.nested_calls -= 1
-        if not store.nested_calls:
-            depth.lower_limit(store.limits.call_depth)
-        if exc is not None and not isinstance(exc, RecursionError):
-            note_frames(store.engine.loaded_backend, exc)
+# Seconds that no deadline needs to be longer than.
+_ANY_TIME = 1e9
 
 
 class Store:
@@ -178,7 +57,6 @@ class Store:
         self.memories: weakref.WeakSet[Memory] = weakref.WeakSet()
         self.tables: weakref.WeakSet[Table] = weakref.WeakSet()
         self.nested_calls = 0
-        self.activity = Activity(self)
         self.epoch_deadline: int | None = None
         self.machine: Any = None  # the backend's own
         self._data = data
@@ -188,6 +66,8 @@ class Store:
         elif self.limits.fuel is not None:
             engine.check_metered("a limit on fuel")
             self.meter.set_fuel(self.limits.fuel)
+        if self.limits.deadline is not None:
+            engine.check_metered("a deadline")
         engine.adopt(self)
 
     def data(self) -> Any:
@@ -227,6 +107,63 @@ class Store:
         """Interrupt the guest if the deadline has passed. Called by the engine on each tick."""
         if self.epoch_deadline is not None and self.engine.epoch >= self.epoch_deadline:
             self.meter.interrupt()
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Let each call from outside of the guest take so long, None for any time.
+
+        Instantiation is such a call. A call that is under way has `seconds` from now. Past the deadline it
+        ends with DeadlineExceeded; what the guest has done until then stays, and the store stays usable.
+        """
+        self._check_open()
+        self.engine.check_metered("a deadline")
+        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float))):
+            raise UsageError(f"a deadline is a number of seconds or None, got {seconds!r}")
+        if seconds is not None and not 0 < seconds < _ANY_TIME:
+            raise UsageError(f"a deadline is a positive number of seconds, got {seconds!r}")
+        self.limits = dataclasses.replace(self.limits, deadline=seconds)
+        if self.nested_calls:
+            self.meter.start_clock(seconds)
+
+    def call(self, work: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """Do what runs guest code: count the nesting, start the clock, make room on Python's stack."""
+        before = self.nested_calls
+        try:
+            self._enter()
+            return work(*args)
+        except RecursionError:
+            pass
+        except BaseException as exc:
+            note_frames(self.engine.loaded_backend, exc)
+            raise
+        finally:
+            # why: first of all and without a call, since a signal handler may raise at any call.
+            self.nested_calls = before
+            if not before:
+                self.meter.stop_at = None
+                depth.lower_limit(self.limits.call_depth)
+        # why: outside of the handler, so that thousands of dead frames do not hang on the exception.
+        raise self.exhausted()
+
+    def _enter(self) -> None:
+        if self.closed:
+            raise UsageError("this store is closed")
+        if not self.nested_calls:
+            self.begin_call()
+            depth.raise_limit(self.limits.call_depth)
+        elif self.nested_calls >= MOST_NESTED_CALLS:
+            # why: each level of guest, host, guest costs native stack, which Python may not count.
+            raise CallStackExhausted(
+                f"call stack exhausted: {MOST_NESTED_CALLS} nested calls from host to guest"
+            )
+        self.nested_calls += 1
+
+    def begin_call(self) -> None:
+        """Start the clock of a call from outside. Called by whatever begins one."""
+        if self.epoch_deadline is not None:
+            self.check_epoch()
+        deadline = self.limits.deadline
+        if deadline is not None or self.meter.stop_at is not None:
+            self.meter.start_clock(deadline)
 
     def set_limits(
         self,

@@ -15,6 +15,8 @@ from .values import from_raw, to_raw
 
 __all__ = ["Table"]
 
+# Elements that are added in one go, between two looks at the deadline.
+_PIECE = 1 << 15
 _MOST_ELEMENTS = {syntax.NumType.I32: (1 << 32) - 1, syntax.NumType.I64: (1 << 64) - 1}
 
 
@@ -86,9 +88,11 @@ class Table:
         old = len(self.elems)
         if not self.may_grow(delta):
             return -1
-        self.elems.extend([init] * delta)
-        maximum = self.tabletype.limits.maximum
-        self.tabletype = self.tabletype._replace(limits=syntax.Limits(old + delta, maximum))
+        try:
+            self._extend(delta, init)
+        finally:
+            maximum = self.tabletype.limits.maximum
+            self.tabletype = self.tabletype._replace(limits=syntax.Limits(len(self.elems), maximum))
         return old
 
     def resize(self, size: int) -> None:
@@ -101,6 +105,12 @@ class Table:
             self.tabletype = self.tabletype._replace(
                 limits=syntax.Limits(size, self.tabletype.limits.maximum)
             )
+
+    def _extend(self, delta: int, init: Any) -> None:
+        """Add elements in pieces. If the deadline passes, what was added stays: freeing it takes long."""
+        for start in range(0, delta, _PIECE):
+            self.elems.extend([init] * min(_PIECE, delta - start))
+            self.store.meter.check()
 
     def type(self, store: Storelike) -> TableType:
         """Return the type it was made with; `size` says how large it is now."""

@@ -6,6 +6,7 @@ tells which instruction it was and how much fuel the innermost frame had left.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import cache
 from types import CodeType, TracebackType
@@ -124,10 +125,14 @@ class _Place:
         return named_frame(self.module.module, self.funcidx, offset)
 
 
+def _is_guest(tb: TracebackType) -> bool:
+    return tb.tb_frame.f_code.co_filename.startswith("<wasm module")
+
+
 def _place(tb: TracebackType) -> _Place | None:
     """Return where a traceback entry was in guest code, None if it is no translated function."""
     code = tb.tb_frame.f_code
-    if not code.co_filename.startswith("<wasm module"):
+    if not _is_guest(tb):
         return None
     module = find_module(code.co_filename)
     if module is None or code.co_name == "e0":
@@ -137,16 +142,19 @@ def _place(tb: TracebackType) -> _Place | None:
 
 def frames_of(exc: BaseException) -> tuple[Frame, ...]:
     """Return the guest frames an exception passed, innermost first."""
-    places: list[_Place] = []
+    last: deque[TracebackType] = deque(maxlen=MOST_FRAMES)
     tb = exc.__traceback__
     while tb is not None:
-        place = _place(tb)
+        if _is_guest(tb):
+            last.append(tb)
+        tb = tb.tb_next
+    places: list[_Place] = []
+    for place in map(_place, last):
         if place is not None:
-            if place.resumed:
+            if place.resumed and places:
                 places.pop()
             places.append(place)
-        tb = tb.tb_next
-    return tuple(place.frame() for place in places[: -MOST_FRAMES - 1 : -1])
+    return tuple(place.frame() for place in reversed(places))
 
 
 def _is_callee(code: CodeType) -> bool:
@@ -171,7 +179,7 @@ def translate(exc: BaseException, store: Any) -> BaseException:
     last: TracebackType | None = None
     tb = exc.__traceback__
     while tb is not None:
-        if tb.tb_frame.f_code.co_filename.startswith("<wasm module"):
+        if _is_guest(tb):
             last = tb
         tb = tb.tb_next
     place = _place(last) if last is not None else None
@@ -261,13 +269,14 @@ def make_edge(params: Letters, results: Letters) -> Callable[..., Callable[..., 
 
 @cache
 def make_adapter(params: Letters, results: Letters) -> Callable[..., Callable[..., Any]]:
-    """Return make(code, depth) -> a function in our convention that calls a host function's `code`."""
+    """Return make(code, depth, meter) -> a function in our convention that calls a host function's `code`."""
     arguments = _arguments(params, "to")[2:]
     return _made(  # type: ignore[no-any-return]
-        f"""def make(code, depth):
+        f"""def make(code, depth, meter):
  def entry(D{_names(params)}):
   depth.left = D
   r = code({arguments})
+  if meter.stop_at is not None: meter.check()
   return {_results(results, "from")}
  return entry
 """
@@ -293,14 +302,18 @@ def make_trampoline(nparams: int) -> Callable[..., Callable[..., Any]]:
 
 @cache
 def make_frame_guard(nparams: int) -> Callable[..., Callable[..., Any]]:
-    """Return make(body, stack, nbytes, exhausted) -> `body`, counted against the store's value stack."""
+    """Return make(body, stack, nbytes, exhausted, meter) -> `body`, counted against the store's value stack.
+
+    Clearing the locals of such a frame takes its time without using fuel, hence the look at the deadline.
+    """
     names = _names(("",) * nparams)
     return _made(  # type: ignore[no-any-return]
-        f"""def make(body, stack, nbytes, exhausted):
+        f"""def make(body, stack, nbytes, exhausted, meter):
  def run(D{names}):
   stack.left -= nbytes
   try:
    if stack.left < 0: exhausted()
+   meter.check()
    return body(D{names})
   finally: stack.left += nbytes
  return run

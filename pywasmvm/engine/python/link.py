@@ -71,7 +71,9 @@ def entry_of(func: Any) -> Callable[..., Any]:
     if entry is None:
         functype = func.deftype.comptype
         params, results = tuple(map(letter, functype.params)), tuple(map(letter, functype.results))
-        entry = func.entry = make_adapter(params, results)(func.code, StoreState.of(func.store).depth)
+        entry = func.entry = make_adapter(params, results)(
+            func.code, StoreState.of(func.store).depth, func.store.meter
+        )
     return entry
 
 
@@ -105,7 +107,9 @@ class InstanceCode:
 
     def _stub(self, funcidx: int) -> Callable[..., Any]:
         def stub(depth: Any, *args: Any) -> Any:
-            return self.install(funcidx)(depth, *args)
+            found = self.install(funcidx)
+            self.instance.store.meter.check()
+            return found(depth, *args)
 
         return stub
 
@@ -138,9 +142,9 @@ class InstanceCode:
         if nbytes <= PLAIN_FRAME_BYTES:
             return made
         params = len(self.module.func_letters(funcidx)[0])
-        return make_frame_guard(params)(
-            made, self.state.stack, nbytes, partial(support.exhausted, self.instance.store)
-        )
+        exhausted = partial(support.exhausted, self.instance.store)
+        meter = self.instance.store.meter
+        return make_frame_guard(params)(made, self.state.stack, nbytes, exhausted, meter)
 
     def function(self, code: CodeType) -> FunctionType:
         """Return a code object as a function of this instance, with the names it uses resolved."""

@@ -114,7 +114,7 @@ def array_new(f: Lowering, instr: Instr) -> None:
     f.before_effect()
     count = _pop_units(f)
     value = _stored(f, f.pop(), f.module.element(instr[1]))
-    f.w.put(f"{f.push_name('ref')} = array_new(HEAP, Y{instr[1]}, {value}, {count.text})")
+    f.w.put(f"{f.push_name('ref')} = array_new(S, HEAP, Y{instr[1]}, {value}, {count.text})")
 
 
 @body(BY_NAME["array.new_default"])
@@ -123,7 +123,7 @@ def array_new_default(f: Lowering, instr: Instr) -> None:
     f.before_effect()
     count = _pop_units(f)
     zero = _zero(f.module.element(instr[1]))
-    f.w.put(f"{f.push_name('ref')} = array_new(HEAP, Y{instr[1]}, {zero}, {count.text})")
+    f.w.put(f"{f.push_name('ref')} = array_new(S, HEAP, Y{instr[1]}, {zero}, {count.text})")
 
 
 @body(BY_NAME["array.new_fixed"])
@@ -146,7 +146,7 @@ def array_new_segment(f: Lowering, instr: Instr) -> None:
     count = _pop_units(f)
     offset = f.pop_int().text
     space = "DATAS" if op is BY_NAME["array.new_data"] else "ELEMS"
-    call = f"{op.ident}(HEAP, Y{typeidx}, {space}[{segment}], {offset}, {count.text})"
+    call = f"{op.ident}(S, HEAP, Y{typeidx}, {space}[{segment}], {offset}, {count.text})"
     f.w.put(f"{f.push_name('ref')} = {call}")
 
 
@@ -182,7 +182,7 @@ def array_fill(f: Lowering, instr: Instr) -> None:
     count = _pop_units(f)
     value = _stored(f, f.pop(), f.module.element(instr[1]))
     index, array = f.pop_int().text, f.pop()
-    f.w.put(f"array_fill({array.text}, {index}, {value}, {count.text})")
+    f.w.put(f"array_fill(S, {array.text}, {index}, {value}, {count.text})")
 
 
 @body(BY_NAME["array.copy"])
@@ -192,7 +192,7 @@ def array_copy(f: Lowering, instr: Instr) -> None:
     count = _pop_units(f)
     texts = [f.settled(val).text for val in f.stack[-4:]]
     del f.stack[-4:]
-    f.w.put(f"array_copy({', '.join(texts)}, {count.text})")
+    f.w.put(f"array_copy(S, {', '.join(texts)}, {count.text})")
 
 
 @body(BY_NAME["array.init_data"], BY_NAME["array.init_elem"])
@@ -204,7 +204,9 @@ def array_init(f: Lowering, instr: Instr) -> None:
     texts = [f.settled(val).text for val in f.stack[-3:]]
     del f.stack[-3:]
     space = "DATAS" if op is BY_NAME["array.init_data"] else "ELEMS"
-    f.w.put(f"{op.ident}(Y{typeidx}, {texts[0]}, {texts[1]}, {space}[{segment}], {texts[2]}, {count.text})")
+    f.w.put(
+        f"{op.ident}(S, Y{typeidx}, {texts[0]}, {texts[1]}, {space}[{segment}], {texts[2]}, {count.text})"
+    )
 
 
 @body(BY_NAME["ref.i31"])

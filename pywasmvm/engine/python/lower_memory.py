@@ -303,19 +303,19 @@ def bulk(f: Lowering, helper: str, count: int) -> None:
 @body(BY_NAME["memory.fill"])
 def memory_fill(f: Lowering, instr: Instr) -> None:
     """Fill a range."""
-    bulk(f, f"memory_fill(M{instr[1]}", 3)
+    bulk(f, f"memory_fill(S, M{instr[1]}", 3)
 
 
 @body(BY_NAME["memory.copy"])
 def memory_copy(f: Lowering, instr: Instr) -> None:
     """Copy a range, overlapping or not."""
-    bulk(f, f"memory_copy(M{instr[1]}, M{instr[2]}", 3)
+    bulk(f, f"memory_copy(S, M{instr[1]}, M{instr[2]}", 3)
 
 
 @body(BY_NAME["memory.init"])
 def memory_init(f: Lowering, instr: Instr) -> None:
     """Copy from a data segment."""
-    bulk(f, f"memory_init(M{instr[2]}, DATAS[{instr[1]}]", 3)
+    bulk(f, f"memory_init(S, M{instr[2]}, DATAS[{instr[1]}]", 3)
 
 
 @body(BY_NAME["data.drop"])

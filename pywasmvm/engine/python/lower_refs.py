@@ -226,19 +226,19 @@ def table_grow(f: Lowering, instr: Instr) -> None:
 @body(BY_NAME["table.fill"])
 def table_fill(f: Lowering, instr: Instr) -> None:
     """Fill a range."""
-    bulk(f, f"table_fill(T{instr[1]}", 3)
+    bulk(f, f"table_fill(S, T{instr[1]}", 3)
 
 
 @body(BY_NAME["table.copy"])
 def table_copy(f: Lowering, instr: Instr) -> None:
     """Copy a range, overlapping or not."""
-    bulk(f, f"table_copy(T{instr[1]}, T{instr[2]}", 3)
+    bulk(f, f"table_copy(S, T{instr[1]}, T{instr[2]}", 3)
 
 
 @body(BY_NAME["table.init"])
 def table_init(f: Lowering, instr: Instr) -> None:
     """Copy from an element segment."""
-    bulk(f, f"table_init(T{instr[2]}, ELEMS[{instr[1]}]", 3)
+    bulk(f, f"table_init(S, T{instr[2]}, ELEMS[{instr[1]}]", 3)
 
 
 @body(BY_NAME["elem.drop"])

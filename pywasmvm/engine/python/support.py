@@ -6,7 +6,7 @@ Rule 1: nothing here keeps state.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from ...errors import Trap, WasmException
@@ -17,6 +17,9 @@ from ...syntax.types import ArrayType, DefType, NumType, PackedType
 MEMORY_OUT_OF_BOUNDS = TrapKind.MEMORY_OUT_OF_BOUNDS
 TABLE_OUT_OF_BOUNDS = TrapKind.TABLE_OUT_OF_BOUNDS
 ARRAY_OUT_OF_BOUNDS = TrapKind.ARRAY_OUT_OF_BOUNDS
+# What is done in one go, far below a millisecond each: bytes of a memory, elements of a table or array.
+_BYTES = 1 << 20
+_ELEMENTS = 1 << 15
 
 
 # -- limits -----------------------------------------------------------------------------------------
@@ -43,16 +46,25 @@ def empty(meter: Any, fuel: int, cost: int) -> int:
 
 
 def more(meter: Any, fuel: int, need: int, owed: int) -> int:
-    """Bring `need` units to hand if there are so many, or deal with an interrupt. Return what is at hand.
+    """Bring `need` units to hand if there are so many, or deal with an interrupt or the deadline. Return
+    what is at hand.
 
     Of that, like of `fuel`, `owed` has been used up; the meter is told what is left.
     """
     meter.fuel = fuel - owed
     if meter.interrupted:
         meter.empty(0)
+    meter.check()
     meter.gather(need - owed)
     left: int = meter.fuel
     return left + owed
+
+
+def pieces(meter: Any, count: int, most: int) -> Iterator[slice]:
+    """Cut long work into pieces of up to `most` units, with a look at the deadline after each."""
+    for start in range(0, count, most):
+        yield slice(start, min(start + most, count))
+        meter.check()
 
 
 # -- traps ------------------------------------------------------------------------------------------
@@ -141,29 +153,52 @@ def store128(memory: memoryview, addr: int, value: int) -> None:
     memory[addr : addr + 16] = value.to_bytes(16, "little")
 
 
-def memory_fill(memory: memoryview, addr: int, value: int, count: int) -> None:
+def _move(meter: Any, target: Any, source: Any, to: int, start: int, count: int, most: int) -> None:
+    """Copy a range as if at once, also onto itself; the bounds have been checked."""
+    for piece in pieces(meter, count, most):
+        # why: from the end that is overwritten last.
+        first, last = (piece.start, piece.stop) if to <= start else (count - piece.stop, count - piece.start)
+        target[to + first : to + last] = source[start + first : start + last]
+
+
+def _fill(meter: Any, target: Any, at: int, block: Any, count: int, most: int) -> None:
+    """Fill a range; `block` is what fills one element and can be multiplied."""
+    for piece in pieces(meter, count, most):
+        target[at + piece.start : at + piece.stop] = block * (piece.stop - piece.start)
+
+
+def memory_fill(meter: Any, memory: memoryview, addr: int, value: int, count: int) -> None:
     """Fill a range with the low byte of `value`."""
     if addr + count > len(memory):
         _past_end(MEMORY_OUT_OF_BOUNDS, addr, count, len(memory))
-    memory[addr : addr + count] = bytes((value & 0xFF,)) * count
+    if count <= _BYTES:
+        memory[addr : addr + count] = bytes((value & 0xFF,)) * count
+    else:
+        _fill(meter, memory, addr, bytes((value & 0xFF,)), count, _BYTES)
 
 
-def memory_copy(target: memoryview, source: memoryview, to: int, start: int, count: int) -> None:
+def memory_copy(meter: Any, target: memoryview, source: memoryview, to: int, start: int, count: int) -> None:
     """Copy a range; the memories may be the same and the ranges overlap."""
     if to + count > len(target):
         _past_end(MEMORY_OUT_OF_BOUNDS, to, count, len(target))
     if start + count > len(source):
         _past_end(MEMORY_OUT_OF_BOUNDS, start, count, len(source))
-    target[to : to + count] = source[start : start + count]
+    if count <= _BYTES:
+        target[to : to + count] = source[start : start + count]
+    else:
+        _move(meter, target, source, to, start, count, _BYTES)
 
 
-def memory_init(memory: memoryview, data: Any, to: int, start: int, count: int) -> None:
+def memory_init(meter: Any, memory: memoryview, data: Any, to: int, start: int, count: int) -> None:
     """Copy from a data segment."""
     if start + count > len(data):
         _past_end(MEMORY_OUT_OF_BOUNDS, start, count, len(data))
     if to + count > len(memory):
         _past_end(MEMORY_OUT_OF_BOUNDS, to, count, len(memory))
-    memory[to : to + count] = data[start : start + count]
+    if count <= _BYTES:
+        memory[to : to + count] = data[start : start + count]
+    else:
+        _move(meter, memory, data, to, start, count, _BYTES)
 
 
 def memory_atomic_notify(memory: Any, addr: int, count: int) -> int:
@@ -199,30 +234,30 @@ def memory_atomic_wait64(memory: Any, addr: int, expected: int, timeout: int) ->
 # -- tables -----------------------------------------------------------------------------------------
 
 
-def table_fill(table: list[Any], index: int, value: Any, count: int) -> None:
+def table_fill(meter: Any, table: list[Any], index: int, value: Any, count: int) -> None:
     """Fill a range."""
     if index + count > len(table):
         _past_end(TABLE_OUT_OF_BOUNDS, index, count, len(table))
-    table[index : index + count] = [value] * count
+    _fill(meter, table, index, [value], count, _ELEMENTS)
 
 
-def table_copy(target: list[Any], source: list[Any], to: int, start: int, count: int) -> None:
+def table_copy(meter: Any, target: list[Any], source: list[Any], to: int, start: int, count: int) -> None:
     """Copy a range; the tables may be the same and the ranges overlap."""
     if to + count > len(target):
         _past_end(TABLE_OUT_OF_BOUNDS, to, count, len(target))
     if start + count > len(source):
         _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(source))
-    target[to : to + count] = source[start : start + count]
+    _move(meter, target, source, to, start, count, _ELEMENTS)
 
 
-def table_init(table: list[Any], elem: list[Any] | None, to: int, start: int, count: int) -> None:
+def table_init(meter: Any, table: list[Any], elem: list[Any] | None, to: int, start: int, count: int) -> None:
     """Copy from an element segment, None once dropped."""
     elem = elem or []
     if start + count > len(elem):
         _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(elem))
     if to + count > len(table):
         _past_end(TABLE_OUT_OF_BOUNDS, to, count, len(table))
-    table[to : to + count] = elem[start : start + count]
+    _move(meter, table, elem, to, start, count, _ELEMENTS)
 
 
 # -- type tests: on references that are statically of the right hierarchy ---------------------------
@@ -313,18 +348,24 @@ def _check_array(array: ArrayRef | None, index: int, count: int) -> ArrayRef:
     return array
 
 
-def array_new(heap: Any, deftype: DefType, value: Any, count: int) -> Any:
+def array_new(meter: Any, heap: Any, deftype: DefType, value: Any, count: int) -> Any:
     """Make an array of one value."""
     heap.check_room(heap.array_nbytes(deftype, count))
-    return heap.new_array(deftype, [value] * count)
+    elems: list[Any] = []
+    _fill(meter, elems, 0, [value], count, _ELEMENTS)
+    return heap.new_array(deftype, elems)
 
 
-def _from_data(deftype: DefType, data: Any, start: int, count: int) -> list[int]:
+def _from_data(meter: Any, deftype: DefType, data: Any, start: int, count: int) -> list[int]:
     width = _width(deftype)
     end = start + width * count
     if end > len(data):
         _past_end(MEMORY_OUT_OF_BOUNDS, start, width * count, len(data))
-    return [int.from_bytes(data[i : i + width], "little") for i in range(start, end, width)]
+    values: list[int] = []
+    places = range(start, end, width)
+    for piece in pieces(meter, count, _ELEMENTS >> 4):
+        values += [int.from_bytes(data[i : i + width], "little") for i in places[piece]]
+    return values
 
 
 def _from_elem(elem: list[Any] | None, start: int, count: int) -> list[Any]:
@@ -334,38 +375,48 @@ def _from_elem(elem: list[Any] | None, start: int, count: int) -> list[Any]:
     return elem[start : start + count]
 
 
-def array_new_data(heap: Any, deftype: DefType, data: Any, start: int, count: int) -> Any:
+def array_new_data(meter: Any, heap: Any, deftype: DefType, data: Any, start: int, count: int) -> Any:
     """Make an array from a data segment."""
-    return heap.new_array(deftype, _from_data(deftype, data, start, count))
+    return heap.new_array(deftype, _from_data(meter, deftype, data, start, count))
 
 
-def array_new_elem(heap: Any, deftype: DefType, elem: list[Any] | None, start: int, count: int) -> Any:
+def array_new_elem(
+    _meter: Any, heap: Any, deftype: DefType, elem: list[Any] | None, start: int, count: int
+) -> Any:
     """Make an array from an element segment."""
     return heap.new_array(deftype, _from_elem(elem, start, count))
 
 
-def array_fill(array: ArrayRef | None, index: int, value: Any, count: int) -> None:
+def array_fill(meter: Any, array: ArrayRef | None, index: int, value: Any, count: int) -> None:
     """Fill a range."""
-    _check_array(array, index, count).elems[index : index + count] = [value] * count
+    _fill(meter, _check_array(array, index, count).elems, index, [value], count, _ELEMENTS)
 
 
-def array_copy(target: ArrayRef | None, to: int, source: ArrayRef | None, start: int, count: int) -> None:
+def array_copy(
+    meter: Any, target: ArrayRef | None, to: int, source: ArrayRef | None, start: int, count: int
+) -> None:
     """Copy a range; the arrays may be the same and the ranges overlap."""
     target = _check_array(target, to, 0 if source is None else count)
     source = _check_array(source, start, count)
-    target.elems[to : to + count] = source.elems[start : start + count]
+    _move(meter, target.elems, source.elems, to, start, count, _ELEMENTS)
 
 
 def array_init_data(
-    deftype: DefType, array: ArrayRef | None, to: int, data: Any, start: int, count: int
+    meter: Any, deftype: DefType, array: ArrayRef | None, to: int, data: Any, start: int, count: int
 ) -> None:
     """Copy from a data segment."""
     target = _check_array(array, to, count)
-    target.elems[to : to + count] = _from_data(deftype, data, start, count)
+    target.elems[to : to + count] = _from_data(meter, deftype, data, start, count)
 
 
 def array_init_elem(
-    deftype: DefType, array: ArrayRef | None, to: int, elem: list[Any] | None, start: int, count: int
+    _meter: Any,
+    deftype: DefType,
+    array: ArrayRef | None,
+    to: int,
+    elem: list[Any] | None,
+    start: int,
+    count: int,
 ) -> None:
     """Copy from an element segment."""
     target = _check_array(array, to, count)
