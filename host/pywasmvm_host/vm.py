@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from . import backend
@@ -132,9 +133,7 @@ class Vm:
         self.store = backend.Store(self.engine, limits=self.limits)
         linker = backend.Linker(self.engine)
         for (module, name), row in self.loaded.rows.items():
-            ft = backend.FuncType(
-                [_valtype(t) for t in row.wasm_params], [_valtype(t) for t in row.wasm_results]
-            )
+            ft = _functype(row.wasm_params, row.wasm_results)
             linker.define_func(module, name, ft, self._function_for(row))
         return linker
 
@@ -448,8 +447,11 @@ def _signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
-def _valtype(name: str) -> Any:
-    return getattr(backend.ValType, name)()
+@cache
+def _functype(params: tuple[str, ...], results: tuple[str, ...]) -> Any:
+    """Return a function type; the few there are serve every VM."""
+    params_and_results = ([getattr(backend.ValType, t)() for t in ts] for ts in (params, results))
+    return backend.FuncType(*params_and_results)
 
 
 def _backtrace(error: BaseException) -> list[str]:

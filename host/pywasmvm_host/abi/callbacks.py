@@ -6,6 +6,10 @@ A name may have two rows with different versions: 0.1.0 has no end_of_stream in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
 from .model import V0_1, V0_2, V0_2_1, V_HIGRESS, Callback
 
 __all__ = ["ALLOCATORS", "CALLBACKS", "START", "callbacks_of"]
@@ -255,6 +259,7 @@ START: tuple[Callback, ...] = (
 )
 
 
-def callbacks_of(version: str) -> dict[str, Callback]:
+@cache
+def callbacks_of(version: str) -> Mapping[str, Callback]:
     """Return the callbacks that exist in one ABI version, by name."""
-    return {row.name: row for row in CALLBACKS if version in row.versions}
+    return MappingProxyType({row.name: row for row in CALLBACKS if version in row.versions})

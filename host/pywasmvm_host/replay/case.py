@@ -182,9 +182,13 @@ def action(a: dict[str, Any]) -> dict[str, Any]:
 def normalise(value: Any, patterns: list[Any]) -> Any:
     """Return a result with the replacements [[pattern, text]] made in every text, not in encoded bodies."""
     rules = [(re.compile(a), b) for a, b in patterns]
+    # fast: most texts hold none of them; one search tells
+    some = re.compile("|".join(f"(?:{a})" for a, _ in patterns))
 
     def walk(x: Any) -> Any:
         if isinstance(x, str):
+            if some.search(x) is None:
+                return x
             for pattern, by in rules:
                 x = pattern.sub(by, x)
             return x
