@@ -213,7 +213,7 @@ def never_called(m: ModuleSubject) -> Iterator[Place]:
     exports = m.facts.function_exports()
     if m.version is None:
         return
-    table = callbacks_of(m.version)
+    table = dict(callbacks_of(m.version))
     if m.profile.higress_calls:
         table.update(callbacks_of(V_HIGRESS))
     for name in sorted(exports):
