@@ -7,6 +7,7 @@ of the first. A million: `python -m pywasmvm.testing.agreement --count 1000000 F
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import time
@@ -25,6 +26,7 @@ from pywasmvm.isa import OPS, Feature
 from pywasmvm.runtime.engine import Engine
 from pywasmvm.runtime.settings import Config
 from pywasmvm.testing.agreement import compare, judge, mutant, run, slow_ones
+from pywasmvm.testing.agreement import main as agreement_main
 from pywasmvm.testing.suite import features_of, find_scripts
 from pywasmvm.testing.wast import Command, ModuleSource, parse_script
 from pywasmvm.text import parse_module
@@ -174,6 +176,40 @@ def test_one_verdict_within_tight_limits(seeds: list[bytes]) -> None:
     report = run(modules, bulk, features, limits)
     assert report.differences == []
     assert report.answers["LimitError"] > COUNT // 100
+
+
+class Liar:
+    """A Bulk that calls every body valid."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def checker(self, checked: Any, starts: Any, typeidxs: Any, operands: int) -> Any:
+        return self
+
+    def accepted(self, first: int) -> tuple[int, bool]:
+        return first + 1, False
+
+
+def test_a_difference_would_be_reported() -> None:
+    data = module_of([b"\0\x1a\x0b"])
+    features = Features()
+    report = run([(7, data)], Liar(bulk_for(features)), features, LIMITS)
+    ((number, compiled, python),) = report.differences
+    assert (number, compiled) == (7, "accepted") and python.startswith("ValidationError")
+
+
+def test_the_comparison_from_the_command_line(project_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [str(path) for path in sorted((project_root / "bench" / "kernels").glob("*.wasm"))[:3]]
+    assert agreement_main(["--count", "40", "--json", *paths]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert sum(found["answers"].values()) == 40 and found["differences"] == []
+    assert agreement_main(["--only", "3", *paths]) == 0
+    compiled, python = capsys.readouterr().out.splitlines()
+    assert compiled == python
 
 
 @pytest.mark.parametrize("operands", [19, 20, 21, 22])
