@@ -108,9 +108,11 @@ def extensions() -> list[Extension]:
 
 setup(
     packages=find_packages(include=["pywasmvm", "pywasmvm.*"])
-    + find_packages("host", include=["pywasmvm_host", "pywasmvm_host.*"]),
-    package_dir={"pywasmvm_host": "host/pywasmvm_host"},
-    package_data={"": ["*.pyi", "*.pxd", "py.typed"]},
+    + find_packages("host", include=["pywasmvm_host", "pywasmvm_host.*"])
+    + ["pywasmvm_host.lab.attacks"],
+    # why: the attacks are data of the command `lab` and stand once, where the tests are
+    package_dir={"pywasmvm_host": "host/pywasmvm_host", "pywasmvm_host.lab.attacks": "tests/attacks"},
+    package_data={"": ["*.pyi", "*.pxd", "py.typed"], "pywasmvm_host.lab.attacks": ["*.wat"]},
     include_package_data=False,
     ext_modules=extensions(),
     cmdclass={"build_ext": OptionalBuildExt},

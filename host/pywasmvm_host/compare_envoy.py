@@ -250,8 +250,15 @@ class Envoy:
     """One Envoy process with its log; `mark` names what has been logged since the last mark."""
 
     def __init__(
-        self, binary: Path, config: dict[str, Any], ports: dict[str, int], folder: Path, env: dict[str, str]
+        self,
+        binary: Path,
+        config: dict[str, Any],
+        ports: dict[str, int],
+        folder: Path,
+        env: dict[str, str],
+        wasm_log: str = "trace",
     ) -> None:
+        self.wasm_log = wasm_log
         self.binary = binary
         self.folder = folder
         self.ports = ports
@@ -264,7 +271,7 @@ class Envoy:
     async def start(self) -> bool:
         """Start it and wait until it listens; False when it gave up."""
         options = ["--concurrency", "1", "--disable-hot-restart", "-l", "warning", "--drain-time-s", "1"]
-        options += ["--component-log-level", "wasm:trace,main:info", "--log-format", LINE]
+        options += ["--component-log-level", f"wasm:{self.wasm_log},main:info", "--log-format", LINE]
         with self.log.open("wb") as out:
             self.process = await asyncio.create_subprocess_exec(
                 str(self.binary), "-c", str(self.folder / "envoy.json"), *options,

@@ -187,10 +187,30 @@ def _section(code: int, r: _Reader, facts: ModuleFacts, types: list, funcs: list
 
 def _types(r: _Reader, types: list) -> None:  # type: ignore[type-arg]
     for _ in range(r.u32()):
-        if r.byte() != 0x60:
-            return  # why: a GC type section; the engine reads it, nothing here needs it
+        code = r.byte()
+        count, code = (r.u32(), -1) if code == 0x4E else (1, code)  # rec: a group of types
+        for _ in range(count):
+            functype = _comptype(r, r.byte() if code < 0 else code)
+            if functype is None:
+                return  # why: a type of some proposal; the engine reads it, nothing here needs it
+            types.append(functype)
+
+
+def _comptype(r: _Reader, code: int) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Read a type behind its first byte; None for one that is not known here. Only functions say anything."""
+    if code in (0x4F, 0x50):  # sub, with its supertypes
+        for _ in range(r.u32()):
+            r.u32()
+        code = r.byte()
+    if code == 0x60:
         params = tuple(r.valtype() for _ in range(r.u32()))
-        types.append((params, tuple(r.valtype() for _ in range(r.u32()))))
+        return params, tuple(r.valtype() for _ in range(r.u32()))
+    if code not in (0x5E, 0x5F):
+        return None
+    for _ in range(r.u32() if code == 0x5F else 1):  # struct: fields, array: one
+        r.valtype()
+        r.byte()
+    return (), ()
 
 
 def _import(r: _Reader, types: list, funcs: list[int]) -> Import:  # type: ignore[type-arg]

@@ -305,6 +305,7 @@ class Vm:
             self.world.phase,
             nested=not outer,
         )
+        self.world.records.append(record)
         if outer:
             if self._too_many():
                 text = self.limits.reached("callbacks_at_once", f"by {name}")
@@ -314,7 +315,6 @@ class Vm:
             self.store.set_fuel(fuel)
             self.budget.start(name)
         before_fuel, before_bytes = self.store.get_fuel(), self.memory.nbytes
-        self.world.records.append(record)
         self._trace(f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})")
         self._stack.append(context)
         self._active.append(record)

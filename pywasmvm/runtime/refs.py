@@ -129,13 +129,22 @@ class ArrayRef(_GcRef):
 
 
 class ExceptionRef:
-    """A thrown exception: its tag and the raw values thrown."""
+    """A thrown exception: its tag and the raw values thrown. One a guest holds is on its heap's account."""
 
-    __slots__ = ("tag", "values")
+    __slots__ = ("_account", "tag", "values")
 
-    def __init__(self, tag: Tag, values: tuple[Any, ...]) -> None:
+    def __init__(self, tag: Tag, values: tuple[Any, ...], heap: GcHeap | None = None) -> None:
         self.tag = tag
         self.values = values
+        nbytes = OBJECT_HEADER_BYTES + 8 * len(values)
+        if heap is not None:
+            heap.charge(nbytes)
+        self._account = heap, nbytes
+
+    def __del__(self) -> None:
+        heap, nbytes = getattr(self, "_account", (None, 0))
+        if heap is not None:
+            heap.used -= nbytes
 
 
 class GcHeap:

@@ -74,6 +74,9 @@ def test_the_wheel_holds_both_packages(wheel: Path, project_root: Path, package_
     }
     assert wanted - held == set()
     assert "pywasmvm/py.typed" in held
+    attacks = {path.name for path in (project_root / "tests" / "attacks").iterdir()}
+    assert attacks
+    assert {f"pywasmvm_host/lab/attacks/{name}" for name in attacks} <= held
     assert not [name for name in held if name.startswith(("host/", "tests/"))]
 
 

@@ -89,7 +89,7 @@ def _push_caught(f: Lowering, clause: Catch) -> None:
                 text = f"{t}_from_bits({text})"
             f.stack.append(name_of(text, t))
     if clause.kind in (CatchKind.CATCH_REF, CatchKind.CATCH_ALL_REF):
-        f.stack.append(name_of("ExceptionRef(X.tag, X.values)", "ref"))
+        f.stack.append(name_of("ExceptionRef(X.tag, X.values, HEAP)", "ref"))
 
 
 def close_flat_tries(f: Lowering) -> None:

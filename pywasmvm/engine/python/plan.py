@@ -24,6 +24,8 @@ __all__ = ["Node", "Plan", "make_plan"]
 MOST_LOOPS = 15
 MOST_INDENT = 55
 MOST_GUARDS = 6
+# How many blocks a branch may leave and still become a guard.
+MOST_GUARDED_DEPTH = 64
 REGION_INDENT = 12
 SWITCH_LABELS = 4
 
@@ -118,7 +120,8 @@ def _note_branch(instr: Instr, opened: list[Node]) -> None:
     for depth in depths:
         target = opened[-1 - depth]
         target.targeted = True
-        if target.guards >= 0 and op is _BR_IF or op is _BR:
+        # why: nothing so far out becomes a guard, and looking at every block between would be quadratic
+        if depth <= MOST_GUARDED_DEPTH and (target.guards >= 0 and op is _BR_IF or op is _BR):
             inner = opened[len(opened) - depth :] if depth else []
             if all(node.kind == "block" for node in inner):
                 target.via.extend(inner)

@@ -1,0 +1,163 @@
+"""What the laboratory found, as a table for the terminal, as JSON, and as a page that needs nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from .attack import Attack
+from .envoy import EnvoyResult
+from .run import Result
+
+__all__ = ["Finding", "as_json", "as_page", "as_table"]
+
+MIB = 1 << 20
+PLOT_WIDTH, ROW_HEIGHT, LABEL_WIDTH = 900, 16, 240
+COLOURS = {"python": "#4878a8", "cython": "#2a9d5c", "envoy": "#c8553d"}
+STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1200px;color:#222}
+table{border-collapse:collapse;width:100%}
+td,th{border-bottom:1px solid #ddd;padding:.3em .6em;text-align:left;vertical-align:top}
+.bad{color:#b00020;font-weight:600}
+summary{cursor:pointer}svg text{font:11px system-ui,sans-serif}"""
+
+
+@dataclass
+class Finding:
+    """One attack and what became of it: here, by engine, and in Envoy, None where that was not asked."""
+
+    attack: Attack
+    here: dict[str, Result] = field(default_factory=dict)
+    envoy: EnvoyResult | None = None
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what was not as it must be, with the engine in front."""
+        return [f"{engine}: {problem}" for engine, r in self.here.items() for problem in r.problems]
+
+
+def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
+    """Return the findings as plain values."""
+    return [
+        {
+            "attack": f.attack.name,
+            "title": f.attack.title,
+            "group": f.attack.group,
+            "limit": f.attack.limit,
+            "expected": f.attack.stops,
+            "here": {engine: asdict(r) for engine, r in f.here.items()},
+            "envoy": asdict(f.envoy) if f.envoy else None,
+        }
+        for f in findings
+    ]
+
+
+def _growth(result: Result) -> str:
+    before, after = result.memory
+    return f"{100 * (after - before) / before:+.1f} %" if before else "-"
+
+
+def as_table(findings: list[Finding]) -> Table:
+    """Return the table for the terminal."""
+    table = Table(box=None, pad_edge=False)
+    engines = list(findings[0].here) if findings else []
+    for column in ("attack", "limit", "here"):
+        table.add_column(column, no_wrap=column == "attack")
+    for engine in engines:
+        table.add_column(f"{engine} ms", justify="right")
+        table.add_column("memory", justify="right")
+    if any(f.envoy for f in findings):
+        table.add_column("Envoy")
+        table.add_column("ms", justify="right")
+        table.add_column("MiB", justify="right")
+    for f in findings:
+        limit = "-" if f.attack.limit.startswith("none") else f.attack.limit
+        ends = {r.ended for r in f.here.values()}
+        style = "red" if f.problems else ""
+        cells: list[Any] = [f.attack.name, limit, Text(" / ".join(sorted(ends)), style=style)]
+        for r in f.here.values():
+            cells += [f"{1000 * r.seconds:,.0f}", _growth(r)]
+        if f.envoy:
+            kept = (
+                f.envoy.ended
+                if f.envoy.next_served or f.envoy.ended == "refused"
+                else f"{f.envoy.ended}, next lost"
+            )
+            cells += [kept, f"{1000 * f.envoy.seconds:,.0f}", f"{f.envoy.memory // MIB:,}"]
+        table.add_row(*cells)
+    return table
+
+
+# ---- the page
+def _bars(title: str, rows: list[tuple[str, list[tuple[str, float]]]], unit: str) -> str:
+    """Return bars on a logarithmic scale, one group per attack, as SVG."""
+    values = [value for _, bars in rows for _, value in bars if value > 0]
+    if not values:
+        return ""
+    low, high = math.log10(min(values)) - 0.2, math.log10(max(values)) + 0.1
+    height = sum(len(bars) for _, bars in rows) * ROW_HEIGHT + 30 + 6 * len(rows)
+    out = [f'<h2>{escape(title)}</h2><svg viewBox="0 0 {PLOT_WIDTH} {height}" role="img">']
+    room = PLOT_WIDTH - LABEL_WIDTH - 80
+    y = 20
+    for name, bars in rows:
+        out.append(f'<text x="{LABEL_WIDTH - 8}" y="{y + 12}" text-anchor="end">{escape(name)}</text>')
+        for who, value in bars:
+            width = room * (math.log10(value) - low) / (high - low) if value > 0 else 0
+            out.append(
+                f'<rect x="{LABEL_WIDTH}" y="{y}" width="{max(width, 1):.0f}" height="{ROW_HEIGHT - 3}" '
+                f'fill="{COLOURS[who]}"><title>{escape(who)}</title></rect>'
+                f'<text x="{LABEL_WIDTH + max(width, 1) + 4:.0f}" y="{y + 11}">{value:,.3g} {unit}</text>'
+            )
+            y += ROW_HEIGHT
+        y += 6
+    return "".join([*out, "</svg>"])
+
+
+def _row(f: Finding) -> str:
+    cells = [
+        f"<details><summary>{escape(f.attack.title)}</summary><p>{escape(f.attack.prose)}</p></details>",
+        escape(f.attack.limit),
+    ]
+    for r in f.here.values():
+        kind = " class=bad" if r.problems else ""
+        cells.append(f"<span{kind}>{escape(r.ended)}</span><br>{1000 * r.seconds:,.0f} ms, {_growth(r)}")
+    if f.envoy:
+        bad = not f.envoy.next_served and f.envoy.ended != "refused"
+        text = f"{f.envoy.ended}{'; next request lost' if bad else ''}"
+        cells.append(
+            f"<span{' class=bad' if bad else ''}>{escape(text)}</span><br>{1000 * f.envoy.seconds:,.0f} ms, "
+            f"{f.envoy.memory // MIB} MiB<br>{escape(f.envoy.message)}"
+        )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def as_page(findings: list[Finding]) -> str:
+    """Return the findings as one HTML page."""
+    who = [
+        *(list(findings[0].here) if findings else []),
+        *(["envoy"] if any(f.envoy for f in findings) else []),
+    ]
+    head = "".join(f"<th>{escape(x)}</th>" for x in ("attack", "limit", *who))
+    times = [
+        (f.attack.name, [(e, 1000 * r.seconds) for e, r in f.here.items()]
+         + ([("envoy", 1000 * f.envoy.seconds)] if f.envoy else []))
+        for f in findings
+    ]  # fmt: skip
+    sizes = [(f.attack.name, [("envoy", f.envoy.memory / MIB)]) for f in findings if f.envoy]
+    legend = " ".join(f'<span style="color:{COLOURS[x]}">■ {escape(x)}</span>' for x in who)
+    wrong = sum(bool(f.problems) for f in findings)
+    verdict = f"{len(findings)} attacks, {wrong} not stopped as they must be" if wrong else (
+        f"{len(findings)} attacks, each stopped by its limit; every next request served"
+    )  # fmt: skip
+    return "".join((
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>pywasmvm lab</title>',
+        f"<style>{STYLE}</style><h1>Attacks on a Proxy-Wasm host</h1><p>{escape(verdict)}. {legend}</p>",
+        f"<table><tr>{head}</tr>{''.join(map(_row, findings))}</table>",
+        _bars("Time until it ended (log scale)", times, "ms"),
+        _bars("Largest size of the Envoy process (log scale)", sizes, "MiB"),
+        "</html>\n",
+    ))  # fmt: skip

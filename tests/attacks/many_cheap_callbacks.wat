@@ -1,0 +1,17 @@
+;; title: A stream that spends a little each time
+;; group: work
+;; limit: fuel_stream
+;; stops: trapped
+;; limits: fuel=200k, fuel_stream=1M
+;; chunks: 1000
+;;
+;; No single callback spends much; the body comes in a thousand pieces and each costs almost what is
+;; allowed. The stream has a tank of its own.
+(module
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+    (local $i i32)
+    (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 15000))))
+    (i32.const 0)))

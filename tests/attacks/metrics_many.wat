@@ -1,0 +1,22 @@
+;; title: A metric for every request
+;; group: host
+;; limit: metrics
+;; stops: answered
+;; says: limit metrics =
+;; limits: metrics=500
+;;
+;; Metrics are never forgotten and their ids never reused: a name made from the request fills the proxy's
+;; memory, slowly and for ever. Here the name is a counter.
+(module
+  (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+    (local $i i32) (local $status i32)
+    (loop $l
+      (i32.store (i32.const 64) (i32.add (i32.const 0x30303030) (local.get $i)))
+      (local.set $status (call $define (i32.const 0) (i32.const 64) (i32.const 4) (i32.const 32)))
+      (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 2000))))
+    (if (i32.ne (local.get $status) (i32.const 10)) (then (unreachable)))
+    (i32.const 0)))

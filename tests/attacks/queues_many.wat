@@ -1,0 +1,21 @@
+;; title: Queues without number
+;; group: host
+;; limit: queues
+;; stops: answered
+;; says: limit queues =
+;; limits: queues=100
+;;
+;; A queue, once registered, stays.
+(module
+  (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+    (local $i i32) (local $status i32)
+    (loop $l
+      (i32.store (i32.const 64) (local.get $i))
+      (local.set $status (call $register (i32.const 64) (i32.const 4) (i32.const 32)))
+      (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 500))))
+    (if (i32.ne (local.get $status) (i32.const 10)) (then (unreachable)))
+    (i32.const 0)))
