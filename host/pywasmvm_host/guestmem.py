@@ -29,12 +29,16 @@ class GuestMemory:
         return int(self.memory.data_len(self.store))
 
     def read(self, addr: int, size: int) -> bytes:
-        """Read a range; a range of no bytes is valid as long as it begins inside memory."""
+        """Read a range for the guest; a range of no bytes is valid as long as it begins inside memory."""
+        self.check(addr, size & 0xFFFFFFFF)
+        self.count(size & 0xFFFFFFFF)
+        return self.peek(addr, size)
+
+    def peek(self, addr: int, size: int) -> bytes:
+        """Read a range for the host's own use: nobody is charged."""
         addr &= 0xFFFFFFFF
         size &= 0xFFFFFFFF
-        if addr + size > self.nbytes:
-            raise BadMemory(f"{addr:#x}+{size:#x}")
-        self.count(size)
+        self.check(addr, size)
         return bytes(self.memory.read(self.store, addr, addr + size)) if size else b""
 
     def write(self, addr: int, data: bytes) -> None:
@@ -46,7 +50,7 @@ class GuestMemory:
             self.memory.write(self.store, data, addr)
 
     def check(self, addr: int, size: int) -> None:
-        """Raise BadMemory unless the range could be written."""
+        """Raise BadMemory unless the range lies in memory."""
         if (addr & 0xFFFFFFFF) + size > self.nbytes:
             raise BadMemory(f"{addr:#x}+{size:#x}")
 

@@ -131,7 +131,7 @@ def _excerpts(vm: Vm, recent: Sequence[Seen]) -> list[MemoryExcerpt]:
             if p.kind in POINTERS and words[at + 1]:
                 addr, size = words[at] & 0xFFFFFFFF, words[at + 1] & 0xFFFFFFFF
                 try:
-                    data = vm.memory.read(addr, min(size, EXCERPT_BYTES))
+                    data = vm.memory.peek(addr, min(size, EXCERPT_BYTES))
                 except BadMemory:
                     data = b""
                 if data and addr not in found:
