@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pywasmvm import Config, DecodeError, Engine, Instance, Module, Store, UsageError, ValidationError
+from pywasmvm.engine.python import cache as code_cache
 from pywasmvm.runtime import cache as cache_module
 from pywasmvm.runtime import proofs
 from pywasmvm.runtime.cache import Cache, folder_of
@@ -30,6 +31,7 @@ def _quiet() -> Iterator[None]:
     cache_module._said.clear()
     yield
     cache_module._said.clear()
+    code_cache._unsaved.clear()  # it would be written when Python ends, to a folder that is gone by then
 
 
 @pytest.fixture
