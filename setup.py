@@ -8,6 +8,9 @@ PYWASMVM_PURE          do not build the compiled engine
 PYWASMVM_REQUIRE_FAST  a compiled engine that cannot be built is an error
 PYWASMVM_STRICT_BUILD  Cython warnings and performance hints are errors
 PYWASMVM_DEBUG_BUILD   checks on, optimiser off
+PYWASMVM_RETURNING     handlers return to a loop instead of jumping to each other; chosen by itself where the
+                       compiler does not turn last calls into jumps
+PYWASMVM_SANITIZE      address and undefined-behaviour sanitizers
 """
 
 from __future__ import annotations
@@ -15,16 +18,18 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
-PURE, REQUIRE_FAST, STRICT, DEBUG = (
+PURE, REQUIRE_FAST, STRICT, DEBUG, RETURNING, SANITIZE = (
     os.environ.get(f"PYWASMVM_{name}") == "1"
-    for name in ("PURE", "REQUIRE_FAST", "STRICT_BUILD", "DEBUG_BUILD")
+    for name in ("PURE", "REQUIRE_FAST", "STRICT_BUILD", "DEBUG_BUILD", "RETURNING", "SANITIZE")
 )
 
 DIRECTIVES: dict[str, object] = {
@@ -44,6 +49,27 @@ TAIL_CALL_FLAGS += ["-fcf-protection=none", "-falign-functions=64"]
 # Nobody reads errno, which would make a call of every square root.
 MEANING_FLAGS = ["-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno"]
 COMPILE_ARGS = ["-O0", "-g", *MEANING_FLAGS] if DEBUG else ["-O3", *MEANING_FLAGS, *TAIL_CALL_FLAGS]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+if SANITIZE:
+    COMPILE_ARGS = ["-O1", "-g", *MEANING_FLAGS, *SANITIZERS]
+
+# Exits with 1 if ten thousand last calls leave ten thousand frames on the stack.
+PROBE = """
+typedef struct word word;
+typedef void (*handler)(word *, long, char *, long, long, long, double, float);
+struct word { handler h; };
+static volatile long growth;
+static void count(word *w, long n, char *first, long a, long b, long c, double d, float s) {
+    char *here = __builtin_frame_address(0);
+    if (n == 0) { growth = first > here ? first - here : here - first; return; }
+    w[n & 1].h(w, n - 1, first, a, b, c, d, s);
+}
+int main(void) {
+    word words[2] = {{count}, {count}};
+    words[0].h(words, 10000, __builtin_frame_address(0), 0, 0, 0, 0, 0);
+    return growth > 10000;
+}
+"""
 
 
 def say(line: str) -> None:
@@ -96,14 +122,50 @@ class OptionalBuildExt(build_ext):
             give_up(f"{compiler} failed ({type(error).__name__}), see above or run with pip install -v")
             self.extensions = []
 
+    def build_extensions(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            flags = self.known_flags(folder)
+            returning = RETURNING or not self.makes_jumps(folder, flags)
+        if returning and not (RETURNING or DEBUG or SANITIZE):
+            say(f"{self.compiler.compiler_so[0]} does not turn last calls into jumps: building a slower loop")
+        for module in self.extensions:
+            module.extra_compile_args = flags
+            module.extra_link_args = SANITIZERS[:1] if SANITIZE else []
+            module.define_macros = [("PYWASMVM_RETURNING", str(int(returning)))]
+        super().build_extensions()
+
+    def compiles(self, folder: str, flags: list[str]) -> list[str]:
+        """Return the object files of the probe under these flags, none if the compiler refuses."""
+        source = Path(folder, "probe.c")
+        source.write_text(PROBE)
+        try:
+            objects: list[str] = self.compiler.compile([str(source)], folder, extra_postargs=flags)
+        except CCompilerError:
+            return []
+        return objects
+
+    def known_flags(self, folder: str) -> list[str]:
+        """Return those of our flags that the compiler knows."""
+        if self.compiles(folder, [*COMPILE_ARGS, "-Werror"]):
+            return COMPILE_ARGS
+        return [flag for flag in COMPILE_ARGS if self.compiles(folder, [flag, "-Werror"])]
+
+    def makes_jumps(self, folder: str, flags: list[str]) -> bool:
+        """Tell whether the compiler turns last calls into jumps; where its programs cannot run, hope so."""
+        objects = self.compiles(folder, flags)
+        try:
+            self.compiler.link_executable(objects, "probe", folder, extra_postargs=SANITIZERS[:1] * SANITIZE)
+            return subprocess.run([Path(folder, "probe")], timeout=60, check=False).returncode == 0
+        except OSError:
+            return True
+        except CCompilerError:
+            return False
+
 
 def extensions() -> list[Extension]:
     """Return one Extension per .pyx of the compiled engine."""
     sources = [] if PURE else sorted(Path("pywasmvm", "_fast").glob("*.pyx"))
-    return [
-        Extension(f"pywasmvm._fast.{path.stem}", [str(path)], extra_compile_args=COMPILE_ARGS)
-        for path in sources
-    ]
+    return [Extension(f"pywasmvm._fast.{path.stem}", [str(path)]) for path in sources]
 
 
 setup(

@@ -293,7 +293,7 @@ cdef class Machine(Frames):
             lent = lent if lent < total else total
             rest = total - lent
             ctx.memlen = ctx.inst.mem0.nbytes
-            ctx.pc.h(ctx.pc, ctx.fp, ctx.inst.mem0.base, ctx, ctx.acc, lent, 0.0, 0.0)
+            RUN(ctx.pc, ctx.fp, ctx.inst.mem0.base, ctx, ctx.acc, lent, 0.0, 0.0)
             total = ctx.fuel + rest
             if ctx.status == TRAPPED and ctx.trap == SHORT_OF_FUEL:
                 ctx.status = SHORT

@@ -2,7 +2,8 @@
 """What the compiled engine's parts share: the code word, the context, and the C side of the store's objects.
 
 A function is translated to an array of words. A word's handler is called with the machine's state in registers
-and ends with the call of the next word's handler, which the compiler makes a jump.
+and ends with the call of the next word's handler, which the compiler makes a jump. For a compiler that does
+not, PYWASMVM_RETURNING makes that call a note of the next word and its state, which RUN goes through.
 Rule 1: slots are 64 bits wide; an i32 or f32 is zero-extended; a v128 takes two slots, low half first.
 Rule 2: a reference is 0 for null, a FuncC* for a function, (bits << 1) | 1 for an i31, (number << 3) | 2 for a
 value of the host, else an Obj* (gcheap.pxd).
@@ -18,6 +19,22 @@ from libc.stdint cimport uint64_t as u64
 from libc.string cimport memcpy
 
 cdef extern from *:
+    """
+    #if PYWASMVM_RETURNING
+    /* Only calls of the member h look like this; elsewhere it has no parentheses. */
+    #define h(p, f, m, c, a, u, d, s) h, (c)->next = (p), (c)->next_fp = (f), (c)->next_mem = (m), \\
+        (c)->next_acc = (a), (c)->next_fuel = (u), (c)->next_facc = (d), (c)->next_sacc = (s)
+    #define RUN(p, f, m, c, a, u, d, s) do { \\
+        (p)->h(p, f, m, c, a, u, d, s); \\
+        while ((c)->next) { \\
+            (c)->now = (c)->next; (c)->next = 0; \\
+            ((c)->now->h)((c)->now, (c)->next_fp, (c)->next_mem, (c), (c)->next_acc, (c)->next_fuel, \\
+                          (c)->next_facc, (c)->next_sacc); \\
+        } } while (0)
+    #else
+    #define RUN(p, f, m, c, a, u, d, s) (p)->h(p, f, m, c, a, u, d, s)
+    #endif
+    """
     bint unlikely(bint condition) noexcept nogil
 
 cdef struct Ins
@@ -156,6 +173,21 @@ cdef struct Ctx:
     u64 n_ranges
     u64 range_room
     u64 thrown
+    # with PYWASMVM_RETURNING: the word that is running, the next one and the state it gets
+    Ins* now
+    Ins* next
+    u64* next_fp
+    u8* next_mem
+    u64 next_acc
+    i64 next_fuel
+    double next_facc
+    float next_sacc
+
+
+cdef extern from *:
+    void RUN(
+        Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc
+    ) noexcept nogil
 
 
 cdef inline double ldd(const u64* p) noexcept nogil:

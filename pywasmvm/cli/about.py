@@ -39,8 +39,14 @@ def version_text() -> str:
     first = f"pywasmvm {package_version()}, Python {platform.python_version()} on {machine}"
     missing = why_not_compiled()
     try:
-        running = Engine().backend.name
+        backend = Engine().backend
     except (UnsupportedError, ImportError) as error:
         return f"{first}\nengine: none, this installation is broken: {error}"
-    reason = f"because the compiled engine is not there ({missing})" if missing else "the compiled one"
-    return f"{first}\nengine: {running}, {reason}"
+    how_built = getattr(backend, "how_built", None)
+    if how_built is not None:
+        reason = f"the compiled one: {how_built()}"
+    elif missing:
+        reason = f"because the compiled engine is not there ({missing})"
+    else:
+        reason = "because PYWASMVM_ENGINE says so"
+    return f"{first}\nengine: {backend.name}, {reason}"

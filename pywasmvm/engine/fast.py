@@ -49,10 +49,19 @@ class FastGlobal(Global):
         cell.raw = value
 
 
+def _how_built() -> str:
+    """Return which compiler built the engine, and how one handler gets to the next."""
+    from .._fast.buildinfo import how_built
+
+    return how_built()
+
+
 class FastBackend:
     """Runs guests by translating each function to threaded code on its first call."""
 
     name = "cython"
+    # why: asked once in a while, for `--version`, so not imported with the rest.
+    how_built = staticmethod(_how_built)
     global_class = FastGlobal
 
     def __init__(self, engine: Any, core: Any, storage: Any, modinfo: Any) -> None:

@@ -1,0 +1,3 @@
+"""Types of buildinfo.pyx, for readers and checkers."""
+
+def how_built() -> str: ...
