@@ -103,7 +103,7 @@ class Host:
     profile    which host to imitate ("envoy-1.40", "spec", "higress", or "auto": by the ABI markers).
     engine     an Engine of pywasmvm, or None for one with fuel counting.
     copies     also run the copies Envoy makes while starting (validation and main thread).
-    services   plugins without traffic.
+    services   plugins without traffic: on the main thread, and unless `singleton` on the worker, too.
     progress   called as progress(done, total, what) while modules load.
     """
 
@@ -147,13 +147,15 @@ class Host:
         """
         if self.started:
             return self
-        for service in self.services:
-            self.pools["main"].root_for(service)
         if self.copies:
             self._start_copies()
         worker = self.pools["worker"]
         made = {id(p): PluginHandle(worker, p) for p in self._start_order()}
         self.handles = [made[id(p)] for p in self.plugins]
+        for service in self.services:
+            self.pools["main"].root_for(service)
+            if not service.singleton:
+                worker.root_for(service)
         if not self.proxy.factories:
             self.proxy.factories = [h.make_filter for h in self.handles if h.plugin.kind == "http"]
             self.proxy.tcp_factories = [
@@ -172,7 +174,7 @@ class Host:
         copy.
         """
         seen: set[str] = set()
-        for plugin in self._start_order():
+        for plugin in [*self._start_order(), *self.services]:
             key = plugin.vm_key(plugin.read()) + plugin.key()
             if key not in seen:
                 seen.add(key)

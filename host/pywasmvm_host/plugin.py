@@ -72,6 +72,7 @@ class Plugin:
     allow_on_headers_stop_iteration: bool = False
     kind: str = "http"
     patch_abi: bool = False
+    singleton: bool = True
     limits: Limits | None = None
 
     def __post_init__(self) -> None:

@@ -70,7 +70,8 @@ def test_case(path: Path, modules: Path, wasm_engine: str, tmp_path_factory: pyt
         pytest.importorskip("celpy", reason="needs cel-python (the extra `cel`)")
     case = load_case(path)
     room = tmp_path_factory.getbasetemp()
-    found = {p["wasm"]: find(p["wasm"], modules, room) for p in case["plugins"] if "wasm" in p}
+    entries = [*case["plugins"], *case.get("services", [])]
+    found = {p["wasm"]: find(p["wasm"], modules, room) for p in entries if "wasm" in p}
     large = any(file.stat().st_size > LARGE for file in found.values())
     if large and wasm_engine == "python" and not os.environ.get("PYWASMVM_SLOW"):
         pytest.skip("takes long on the Python engine; set PYWASMVM_SLOW=1 to run it")

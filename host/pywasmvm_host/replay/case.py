@@ -96,6 +96,7 @@ def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin
         allow_on_headers_stop_iteration=bool(p.get("allow_on_headers_stop_iteration")),
         kind=p.get("kind", "http"),
         patch_abi=bool(p.get("patch_abi")),
+        singleton=bool(p.get("singleton", True)),
     )
 
 
