@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ValType,
     )
     from .runtime.refs import I31, ArrayRef, ExceptionRef, ExternRef, StructRef
+    from .runtime.run import Run
     from .runtime.settings import Config
     from .runtime.snapshot import Snapshot
     from .runtime.store import Store
@@ -102,6 +103,7 @@ __all__ = [
     "ModuleError",
     "OutOfFuel",
     "ResourceLimits",
+    "Run",
     "Snapshot",
     "Store",
     "StructRef",
@@ -146,6 +148,7 @@ _HOMES: dict[str, str] = {
         "ExportType FuncType GlobalType ImportType Limits MemoryType TableType TagType ValType"
     ),
     "runtime.refs": "I31 ArrayRef ExceptionRef ExternRef StructRef",
+    "runtime.run": "Run",
     "runtime.settings": "Config",
     "runtime.snapshot": "Snapshot",
     "runtime.store": "Store",

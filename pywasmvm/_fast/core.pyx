@@ -81,7 +81,7 @@ cdef class Code:
             raise
         finally:
             store.nested_calls = 0
-            machine.meter.stop_at = None
+            machine.meter.stop_clock()
         if len(self.handle.results) == 0:
             return None
         return number_at(fp, (<const u8*>self.handle.results)[0])
@@ -333,11 +333,20 @@ cdef class Machine(Frames):
 
     cdef int check(self, u64* base) except -1:
         """Look at the deadline after something that took its time."""
+        cdef Ctx* ctx = &self.ctx
+        cdef Ins* pc = ctx.pc
+        cdef u64* fp = ctx.fp
+        cdef u64 acc = ctx.acc
+        cdef u64* top = self.top
+        self.top = self.frame_end()
         try:
             self.meter.check()
         except BaseException as exc:
-            self.note(exc, self.ctx.pc, self.ctx.fp, base)
+            self.note(exc, pc, fp, base)
             raise
+        finally:
+            self.top = top
+        ctx.pc, ctx.fp, ctx.acc = pc, fp, acc
         return 0
 
     cdef int fail(self, u64* base) except -1:
@@ -406,9 +415,11 @@ cdef class Machine(Frames):
                 return 0
             self.note(exc, call, caller, base)
             raise
+        # why: before the context is set, since a run may stand still in the tank while other guests run.
+        self.charge((to - 1).c)
         ctx.depth, ctx.inst = depth, inst
         ctx.pc, ctx.fp, ctx.acc = to, fp - (to - 1).a, 0
-        return self.charge((to - 1).c)
+        return 0
 
     cdef int charge(self, u32 cost) except -1:
         """Take units out of the tank while Python has it."""

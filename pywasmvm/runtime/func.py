@@ -7,6 +7,7 @@ edge and `func(store, *args)` the Python edge; both go through `Store.call`, whe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -15,6 +16,7 @@ from .caller import Caller
 from .hostfunc import wrap_python, wrap_raw
 from .publictypes import FuncType, functype_of
 from .refs import FuncRef
+from .run import Run, drive_async
 from .store import Store, Storelike, check_store
 from .values import Converter, python_converter, raw_converter
 
@@ -120,9 +122,24 @@ class Func(FuncRef):
                 return result
         check_store(store, self.store, self)
         self._check_count(len(params))
+        return self._convert_and_call(params)
+
+    def start(self, store: Storelike, *params: Any) -> Run:
+        """Return a call that can stop and go on later; nothing runs yet. See `Run`."""
+        owner = check_store(store, self.store, self)
+        self._check_count(len(params))
+        return Run(owner, partial(self._convert_and_call, params))
+
+    async def call_async(self, store: Storelike, *params: Any, slice_seconds: float = 0.01) -> Any:
+        """Call it, leaving the event loop to others after each slice; `async def` host functions are awaited.
+
+        A store runs one such call at a time; a host function that the guest has called may start another.
+        """
+        return await drive_async(self.start(store, *params), slice_seconds)
+
+    def _convert_and_call(self, params: tuple[Any, ...]) -> Any:
         takes, gives = self._edge or self._make_edge()
-        raws = [convert(value) for convert, value in zip(takes, params, strict=True)]
-        result = self.store.call(self.code, raws)
+        result = self.store.call(self.code, [convert(v) for convert, v in zip(takes, params, strict=True)])
         if not gives:
             return None
         if len(gives) == 1:

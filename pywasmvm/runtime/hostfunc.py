@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any
 
 from ..errors import UsageError
 from ..syntax.types import DefType
 from .caller import Caller
 from .publictypes import functype_of
+from .run import awaited
 from .store import Store
 from .values import Converter, python_converter, raw_converter
 
@@ -31,11 +33,14 @@ def wrap_python(
 ) -> Callable[[Caller], Code]:
     """Return what makes the code of a callable on Python values, given who calls it."""
     functype = functype_of(deftype)
+    is_async = iscoroutinefunction(func)
     takes = [python_converter(t) for t in functype.params]
     gives = [raw_converter(store, t) for t in functype.results]
 
     def make(caller: Caller) -> Code:
         bound = partial(func, caller) if access_caller else func
+        if is_async:
+            bound = partial(awaited, store, bound)
 
         def code(*raws: Any) -> Any:
             result = bound(*[convert(raw) for convert, raw in zip(takes, raws, strict=True)])

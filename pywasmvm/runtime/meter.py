@@ -34,14 +34,19 @@ class Meter:
     portion  the most that is at hand at a time, None for everything. The Python engine sets it: small numbers
              are faster, and a loop that keeps the fuel in a local comes by here once a portion.
     refill   called with the cost that could not be paid; returns units to add, 0 for none.
-    seconds  what the deadline allows a call, None for any time; `stop_at` is when it has passed.
+    seconds  what the deadline allows a call, None for any time; `deadline_at` is when it has passed.
+    stop_at  when to come by here at the latest, None if there is no need to.
+    pause    what a run that can stand still (run.py) does in place of an error, or with None when `stop_at`
+             has passed; it returns False if the guest is not that run's.
     """
 
     __slots__ = (
         "filled",
         "fuel",
+        "deadline_at",
         "interrupted",
         "limited",
+        "pause",
         "portion",
         "refill",
         "reserve",
@@ -59,6 +64,8 @@ class Meter:
         self.refill: Callable[[int], int] | None = None
         self.seconds: float | None = None
         self.stop_at: float | None = None
+        self.deadline_at: float | None = None
+        self.pause: Callable[[BaseException | None], bool] | None = None
 
     @property
     def remaining(self) -> int:
@@ -89,11 +96,19 @@ class Meter:
     def start_clock(self, seconds: float | None) -> None:
         """Let the deadline pass `seconds` from now, never if None."""
         self.seconds = seconds
-        if seconds is not None:
-            self.stop_at = monotonic() + seconds
-            self._share()
-        else:
-            self.stop_at = None
+        self.stop_at = self.deadline_at = None if seconds is None else monotonic() + seconds
+        if self.pause is not None:
+            self.pause(None)
+        self._share()
+
+    def stop_clock(self) -> None:
+        """Forget the deadline: the call is over."""
+        self.stop_at = self.deadline_at = None
+
+    def stop_soon(self, stop_at: float) -> None:
+        """Come by here at that time."""
+        self.stop_at = stop_at
+        self._share()
 
     def _share(self, least: int = 0) -> None:
         """Divide what there is between `fuel` and `reserve`, `least` at hand if there is so much."""
@@ -125,11 +140,26 @@ class Meter:
         if self.fuel >= _SURELY_IN_DEBT:
             self.fuel -= _INTERRUPT_DEBT
 
-    def check(self) -> None:
-        """Raise DeadlineExceeded if the deadline has passed. For what takes long without using fuel."""
-        if self.stop_at is not None and monotonic() >= self.stop_at:
+    def check(self, may_pause: bool = True) -> None:
+        """Raise DeadlineExceeded if the deadline has passed. For what takes long without using fuel.
+
+        `may_pause`: the fuel at hand is in `fuel`, so a run can stand still here.
+        """
+        if self.stop_at is None or monotonic() < self.stop_at:
+            return
+        if self.deadline_at is not None and monotonic() >= self.deadline_at:
             seconds = self.seconds or 0.0
-            raise DeadlineExceeded(f"deadline exceeded: {seconds:g} s a call", seconds=seconds)
+            stop = DeadlineExceeded(f"deadline exceeded: {seconds:g} s a call", seconds=seconds)
+            if not may_pause:
+                raise stop
+            self._stop(stop)
+        elif self.pause is not None and may_pause:
+            self.pause(None)
+
+    def _stop(self, stop: BaseException) -> None:
+        """Raise, or stand still if the guest can; then there is another try."""
+        if self.pause is None or not self.pause(stop):
+            raise stop
 
     def empty(self, cost: int) -> None:
         """Deal with an overdrawn tank: put `cost` back, then raise, or charge it if a refill allows it."""
@@ -142,8 +172,10 @@ class Meter:
         if self.refill is not None and self.remaining < cost:
             self.add(self.refill(cost))
         self._share(cost)
-        if self.fuel < cost:
-            raise OutOfFuel(f"all fuel consumed: {cost} units needed, {self.fuel} left", fuel_needed=cost)
+        while self.fuel < cost:
+            left = f"{cost} units needed, {self.fuel} left"
+            self._stop(OutOfFuel(f"all fuel consumed: {left}", fuel_needed=cost))
+            self._share(cost)
         if self.stop_at is not None:
             self.check()
         self.fuel -= cost

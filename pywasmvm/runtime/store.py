@@ -58,6 +58,7 @@ class Store:
         self.tables: weakref.WeakSet[Table] = weakref.WeakSet()
         self.nested_calls = 0
         self.epoch_deadline: int | None = None
+        self.runs: list[Any] = []  # those that have begun and are not done, see run.py
         self.machine: Any = None  # the backend's own
         self._data = data
         self._wasi_config: Any = None
@@ -139,7 +140,7 @@ class Store:
             # why: first of all and without a call, since a signal handler may raise at any call.
             self.nested_calls = before
             if not before:
-                self.meter.stop_at = None
+                self.meter.stop_clock()
                 depth.lower_limit(self.limits.call_depth)
         # why: outside of the handler, so that thousands of dead frames do not hang on the exception.
         raise self.exhausted()
@@ -162,7 +163,7 @@ class Store:
         if self.epoch_deadline is not None:
             self.check_epoch()
         deadline = self.limits.deadline
-        if deadline is not None or self.meter.stop_at is not None:
+        if deadline is not None or self.meter.pause is not None:
             self.meter.start_clock(deadline)
 
     def set_limits(

@@ -110,7 +110,7 @@ class Table:
         """Add elements in pieces. If the deadline passes, what was added stays: freeing it takes long."""
         for start in range(0, delta, _PIECE):
             self.elems.extend([init] * min(_PIECE, delta - start))
-            self.store.meter.check()
+            self.store.meter.check(False)
 
     def type(self, store: Storelike) -> TableType:
         """Return the type it was made with; `size` says how large it is now."""

@@ -188,7 +188,7 @@ def charge_growth(f: Lowering, grown: str, delta: Val) -> None:
     """Write the charge for growing a memory or table by `delta`, a name or constant."""
     if f.module.metered:
         _pay(f)
-        f.w.put("S.check()")  # why: growing takes long for the little that it costs
+        f.w.put("S.check(False)")  # why: growing takes long for the little that it costs
         f.w.put(f"t = {grown}.growth_units({delta.text})")
         f.w.put("F -= t")
         f.w.put("if F < 0: F = empty(S, F, t)")

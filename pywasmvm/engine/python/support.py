@@ -64,7 +64,7 @@ def pieces(meter: Any, count: int, most: int) -> Iterator[slice]:
     """Cut long work into pieces of up to `most` units, with a look at the deadline after each."""
     for start in range(0, count, most):
         yield slice(start, min(start + most, count))
-        meter.check()
+        meter.check(False)
 
 
 # -- traps ------------------------------------------------------------------------------------------
