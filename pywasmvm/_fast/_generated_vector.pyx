@@ -46,6 +46,616 @@ cdef void v128_load_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void v128_load8x8_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int8_t[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8x8_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int8_t[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8x8_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int8_t[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8x8_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int8_t[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8x8_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8x8_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8x8_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8x8_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[8] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(8):
+        r[i] = <u16>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int16_t[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int16_t[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int16_t[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int16_t[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16x4_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[4] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(4):
+        r[i] = <u32>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_s_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int32_t[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_s_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int32_t[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_s_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int32_t[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_s_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef int32_t[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_u_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_u_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_u_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32x2_u_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[2] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8_splat_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[1] x
+    cdef u8[16] r
+    cdef int i
+    memcpy(x, mem + ea, 1)
+    for i in range(16):
+        r[i] = <u8>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8_splat_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[1] x
+    cdef u8[16] r
+    cdef int i
+    memcpy(x, mem + ea, 1)
+    for i in range(16):
+        r[i] = <u8>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8_splat_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 1 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[1] x
+    cdef u8[16] r
+    cdef int i
+    memcpy(x, mem + ea, 1)
+    for i in range(16):
+        r[i] = <u8>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load8_splat_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 1):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u8[1] x
+    cdef u8[16] r
+    cdef int i
+    memcpy(x, m.base + ea, 1)
+    for i in range(16):
+        r[i] = <u8>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16_splat_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 2 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[1] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 2)
+    for i in range(8):
+        r[i] = <u16>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16_splat_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 2 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[1] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 2)
+    for i in range(8):
+        r[i] = <u16>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16_splat_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 2 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[1] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, mem + ea, 2)
+    for i in range(8):
+        r[i] = <u16>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16_splat_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 2):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u16[1] x
+    cdef u16[8] r
+    cdef int i
+    memcpy(x, m.base + ea, 2)
+    for i in range(8):
+        r[i] = <u16>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_splat_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_splat_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_splat_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_splat_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 4):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, m.base + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_splat_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_splat_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_splat_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_splat_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void v128_store_ss(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
     if unlikely(ea + 16 > ctx.memlen):
@@ -80,6 +690,17 @@ cdef void v128_store_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     memcpy(m.base + ea, fp + pc.d, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i8x16_shuffle_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u8* a_u8 = <u8*>(fp + pc.a)
+    cdef u8* b_u8 = <u8*>(fp + pc.b)
+    cdef int i
+    cdef u8[16] r
+    for i in range(16):
+        r[i] = <u8>(a_u8[(<u8*>pc.imm)[i]] if (<u8*>pc.imm)[i] < 16 else b_u8[(<u8*>pc.imm)[i] - 16])
+    memcpy(fp + pc.d, r, 16)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -811,6 +1432,252 @@ cdef void v128_any_true_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
+cdef void v128_load8_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 1):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 1
+    cdef u64 low = fp[pc.b]
+    cdef u64 high = fp[pc.b + 1]
+    fp[pc.d] = low
+    fp[pc.d + 1] = high
+    memcpy(<u8*>(fp + pc.d) + lane, m.base + ea, 1)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load16_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 2):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 2
+    cdef u64 low = fp[pc.b]
+    cdef u64 high = fp[pc.b + 1]
+    fp[pc.d] = low
+    fp[pc.d + 1] = high
+    memcpy(<u8*>(fp + pc.d) + lane, m.base + ea, 2)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 4):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 4
+    cdef u64 low = fp[pc.b]
+    cdef u64 high = fp[pc.b + 1]
+    fp[pc.d] = low
+    fp[pc.d + 1] = high
+    memcpy(<u8*>(fp + pc.d) + lane, m.base + ea, 4)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 8
+    cdef u64 low = fp[pc.b]
+    cdef u64 high = fp[pc.b + 1]
+    fp[pc.d] = low
+    fp[pc.d + 1] = high
+    memcpy(<u8*>(fp + pc.d) + lane, m.base + ea, 8)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_store8_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 1):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 1
+    memcpy(m.base + ea, <u8*>(fp + pc.b) + lane, 1)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_store16_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 2):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 2
+    memcpy(m.base + ea, <u8*>(fp + pc.b) + lane, 2)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_store32_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 4):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 4
+    memcpy(m.base + ea, <u8*>(fp + pc.b) + lane, 4)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_store64_lane_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = ctx.inst.mems[pc.c >> 8]
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64 lane = (pc.c & 0xFF) * 8
+    memcpy(m.base + ea, <u8*>(fp + pc.b) + lane, 8)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_zero_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_zero_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_zero_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 4 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, mem + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load32_zero_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 4):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u32[1] x
+    cdef u32[4] r
+    cdef int i
+    memcpy(x, m.base + ea, 4)
+    for i in range(4):
+        r[i] = <u32>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_zero_s_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>fp[pc.a] + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_zero_a_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = <u64><u32>acc + pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_zero_i_s(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64 ea = pc.imm
+    if unlikely(ea + 8 > ctx.memlen):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, mem + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void v128_load64_zero_x(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef MemC* m = <MemC*>pair(&pc.b)
+    cdef u64 ea = fp[pc.a] + pc.imm
+    if unlikely(ea < pc.imm or ea > m.nbytes or m.nbytes - ea < 8):
+        ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
+        return
+    cdef u64[1] x
+    cdef u64[2] r
+    cdef int i
+    memcpy(x, m.base + ea, 8)
+    for i in range(2):
+        r[i] = <u64>(x[0] if i == 0 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32x4_demote_f64x2_zero_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef int i
+    cdef float[4] r
+    for i in range(4):
+        r[i] = demote64(a_f64[i]) if i < 2 else <float>0
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64x2_promote_low_f32x4_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef int i
+    cdef double[2] r
+    for i in range(2):
+        r[i] = promote32(a_f32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
 cdef void i8x16_abs_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef int8_t* a_s8 = <int8_t*>(fp + pc.a)
     cdef u8* a_u8 = <u8*>(fp + pc.a)
@@ -1163,6 +2030,17 @@ cdef void i16x8_neg_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     cdef u16[8] r
     for i in range(8):
         r[i] = <u16>(0 - a_u16[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i16x8_q15mulr_sat_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef int16_t* a_s16 = <int16_t*>(fp + pc.a)
+    cdef int16_t* b_s16 = <int16_t*>(fp + pc.b)
+    cdef int i
+    cdef u16[8] r
+    for i in range(8):
+        r[i] = <u16>(clamp((<i32>a_s16[i] * b_s16[i] + 0x4000) >> 15, -32768, 32767))
     memcpy(fp + pc.d, r, 16)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
@@ -1651,6 +2529,17 @@ cdef void i32x4_max_u_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, 
     cdef u32[4] r
     for i in range(4):
         r[i] = <u32>(a_u32[i] if a_u32[i] > b_u32[i] else b_u32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_dot_i16x8_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef int16_t* a_s16 = <int16_t*>(fp + pc.a)
+    cdef int16_t* b_s16 = <int16_t*>(fp + pc.b)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(<i64>a_s16[2 * i] * b_s16[2 * i] + <i64>a_s16[2 * i + 1] * b_s16[2 * i + 1])
     memcpy(fp + pc.d, r, 16)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
@@ -2186,7 +3075,312 @@ cdef void f64x2_pmax_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, d
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
-cdef Handler table[208]
+cdef void i32x4_trunc_sat_f32x4_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat32_s32(a_f32[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_trunc_sat_f32x4_u_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat32_u32(a_f32[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32x4_convert_i32x4_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32* a_u32 = <u32*>(fp + pc.a)
+    cdef int i
+    cdef float[4] r
+    for i in range(4):
+        r[i] = convert32_s_f32(a_u32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32x4_convert_i32x4_u_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32* a_u32 = <u32*>(fp + pc.a)
+    cdef int i
+    cdef float[4] r
+    for i in range(4):
+        r[i] = convert32_u_f32(a_u32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_trunc_sat_f64x2_s_zero_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat64_s32(a_f64[i]) if i < 2 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_trunc_sat_f64x2_u_zero_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat64_u32(a_f64[i]) if i < 2 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64x2_convert_low_i32x4_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32* a_u32 = <u32*>(fp + pc.a)
+    cdef int i
+    cdef double[2] r
+    for i in range(2):
+        r[i] = convert32_s_f64(a_u32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64x2_convert_low_i32x4_u_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u32* a_u32 = <u32*>(fp + pc.a)
+    cdef int i
+    cdef double[2] r
+    for i in range(2):
+        r[i] = convert32_u_f64(a_u32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i8x16_relaxed_swizzle_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u8* a_u8 = <u8*>(fp + pc.a)
+    cdef u8* b_u8 = <u8*>(fp + pc.b)
+    cdef int i
+    cdef u8[16] r
+    for i in range(16):
+        r[i] = <u8>(a_u8[b_u8[i] & 15] if b_u8[i] < 16 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_relaxed_trunc_f32x4_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat32_s32(a_f32[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_relaxed_trunc_f32x4_u_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat32_u32(a_f32[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_relaxed_trunc_f64x2_s_zero_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat64_s32(a_f64[i]) if i < 2 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_relaxed_trunc_f64x2_u_zero_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(trunc_sat64_u32(a_f64[i]) if i < 2 else 0)
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32x4_relaxed_madd_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef float* b_f32 = <float*>(fp + pc.b)
+    cdef float* c_f32 = <float*>(fp + pc.c)
+    cdef int i
+    cdef float[4] r
+    for i in range(4):
+        r[i] = canon32(canon32(a_f32[i] * b_f32[i]) + c_f32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32x4_relaxed_nmadd_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef float* b_f32 = <float*>(fp + pc.b)
+    cdef float* c_f32 = <float*>(fp + pc.c)
+    cdef int i
+    cdef float[4] r
+    for i in range(4):
+        r[i] = canon32(c_f32[i] - canon32(a_f32[i] * b_f32[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64x2_relaxed_madd_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef double* b_f64 = <double*>(fp + pc.b)
+    cdef double* c_f64 = <double*>(fp + pc.c)
+    cdef int i
+    cdef double[2] r
+    for i in range(2):
+        r[i] = canon64(canon64(a_f64[i] * b_f64[i]) + c_f64[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64x2_relaxed_nmadd_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef double* b_f64 = <double*>(fp + pc.b)
+    cdef double* c_f64 = <double*>(fp + pc.c)
+    cdef int i
+    cdef double[2] r
+    for i in range(2):
+        r[i] = canon64(c_f64[i] - canon64(a_f64[i] * b_f64[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i8x16_relaxed_laneselect_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64* a_u64 = <u64*>(fp + pc.a)
+    cdef u64* b_u64 = <u64*>(fp + pc.b)
+    cdef u64* c_u64 = <u64*>(fp + pc.c)
+    cdef int i
+    cdef u64[2] r
+    for i in range(2):
+        r[i] = <u64>((a_u64[i] & c_u64[i]) | (b_u64[i] & ~c_u64[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i16x8_relaxed_laneselect_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64* a_u64 = <u64*>(fp + pc.a)
+    cdef u64* b_u64 = <u64*>(fp + pc.b)
+    cdef u64* c_u64 = <u64*>(fp + pc.c)
+    cdef int i
+    cdef u64[2] r
+    for i in range(2):
+        r[i] = <u64>((a_u64[i] & c_u64[i]) | (b_u64[i] & ~c_u64[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_relaxed_laneselect_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64* a_u64 = <u64*>(fp + pc.a)
+    cdef u64* b_u64 = <u64*>(fp + pc.b)
+    cdef u64* c_u64 = <u64*>(fp + pc.c)
+    cdef int i
+    cdef u64[2] r
+    for i in range(2):
+        r[i] = <u64>((a_u64[i] & c_u64[i]) | (b_u64[i] & ~c_u64[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i64x2_relaxed_laneselect_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef u64* a_u64 = <u64*>(fp + pc.a)
+    cdef u64* b_u64 = <u64*>(fp + pc.b)
+    cdef u64* c_u64 = <u64*>(fp + pc.c)
+    cdef int i
+    cdef u64[2] r
+    for i in range(2):
+        r[i] = <u64>((a_u64[i] & c_u64[i]) | (b_u64[i] & ~c_u64[i]))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32x4_relaxed_min_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef float* b_f32 = <float*>(fp + pc.b)
+    cdef int i
+    cdef float[4] r
+    for i in range(4):
+        r[i] = min32(a_f32[i], b_f32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f32x4_relaxed_max_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef float* a_f32 = <float*>(fp + pc.a)
+    cdef float* b_f32 = <float*>(fp + pc.b)
+    cdef int i
+    cdef float[4] r
+    for i in range(4):
+        r[i] = max32(a_f32[i], b_f32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64x2_relaxed_min_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef double* b_f64 = <double*>(fp + pc.b)
+    cdef int i
+    cdef double[2] r
+    for i in range(2):
+        r[i] = min64(a_f64[i], b_f64[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void f64x2_relaxed_max_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef double* a_f64 = <double*>(fp + pc.a)
+    cdef double* b_f64 = <double*>(fp + pc.b)
+    cdef int i
+    cdef double[2] r
+    for i in range(2):
+        r[i] = max64(a_f64[i], b_f64[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i16x8_relaxed_q15mulr_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef int16_t* a_s16 = <int16_t*>(fp + pc.a)
+    cdef int16_t* b_s16 = <int16_t*>(fp + pc.b)
+    cdef int i
+    cdef u16[8] r
+    for i in range(8):
+        r[i] = <u16>(clamp((<i32>a_s16[i] * b_s16[i] + 0x4000) >> 15, -32768, 32767))
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i16x8_relaxed_dot_i8x16_i7x16_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef int8_t* a_s8 = <int8_t*>(fp + pc.a)
+    cdef int8_t* b_s8 = <int8_t*>(fp + pc.b)
+    cdef int i
+    cdef u16[8] r
+    for i in range(8):
+        r[i] = <u16>(<i32>a_s8[2 * i] * b_s8[2 * i] + <i32>a_s8[2 * i + 1] * b_s8[2 * i + 1])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef void i32x4_relaxed_dot_i8x16_i7x16_add_s_v(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
+    cdef int8_t* a_s8 = <int8_t*>(fp + pc.a)
+    cdef int8_t* b_s8 = <int8_t*>(fp + pc.b)
+    cdef u32* c_u32 = <u32*>(fp + pc.c)
+    cdef int i
+    cdef u32[4] r
+    for i in range(4):
+        r[i] = <u32>(<u32>(<int16_t>(<i32>a_s8[4 * i + 0] * b_s8[4 * i + 0] + <i32>a_s8[4 * i + 0 + 1] * b_s8[4 * i + 0 + 1]) + <int16_t>(<i32>a_s8[4 * i + 2] * b_s8[4 * i + 2] + <i32>a_s8[4 * i + 2 + 1] * b_s8[4 * i + 2 + 1])) + c_u32[i])
+    memcpy(fp + pc.d, r, 16)
+    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+
+
+cdef Handler table[297]
 
 
 cdef void fill() noexcept nogil:
@@ -2194,210 +3388,299 @@ cdef void fill() noexcept nogil:
     table[1] = &v128_load_a_s
     table[2] = &v128_load_i_s
     table[3] = &v128_load_x
-    table[4] = &v128_store_ss
-    table[5] = &v128_store_as
-    table[6] = &v128_store_is
-    table[7] = &v128_store_x
-    table[8] = &i8x16_swizzle_v
-    table[9] = &i8x16_splat_v
-    table[10] = &i16x8_splat_v
-    table[11] = &i32x4_splat_v
-    table[12] = &i64x2_splat_v
-    table[13] = &f32x4_splat_v
-    table[14] = &f64x2_splat_v
-    table[15] = &i8x16_extract_lane_s_v
-    table[16] = &i8x16_extract_lane_u_v
-    table[17] = &i8x16_replace_lane_v
-    table[18] = &i16x8_extract_lane_s_v
-    table[19] = &i16x8_extract_lane_u_v
-    table[20] = &i16x8_replace_lane_v
-    table[21] = &i32x4_extract_lane_v
-    table[22] = &i32x4_replace_lane_v
-    table[23] = &i64x2_extract_lane_v
-    table[24] = &i64x2_replace_lane_v
-    table[25] = &f32x4_extract_lane_v
-    table[26] = &f32x4_replace_lane_v
-    table[27] = &f64x2_extract_lane_v
-    table[28] = &f64x2_replace_lane_v
-    table[29] = &i8x16_eq_v
-    table[30] = &i8x16_ne_v
-    table[31] = &i8x16_lt_s_v
-    table[32] = &i8x16_lt_u_v
-    table[33] = &i8x16_gt_s_v
-    table[34] = &i8x16_gt_u_v
-    table[35] = &i8x16_le_s_v
-    table[36] = &i8x16_le_u_v
-    table[37] = &i8x16_ge_s_v
-    table[38] = &i8x16_ge_u_v
-    table[39] = &i16x8_eq_v
-    table[40] = &i16x8_ne_v
-    table[41] = &i16x8_lt_s_v
-    table[42] = &i16x8_lt_u_v
-    table[43] = &i16x8_gt_s_v
-    table[44] = &i16x8_gt_u_v
-    table[45] = &i16x8_le_s_v
-    table[46] = &i16x8_le_u_v
-    table[47] = &i16x8_ge_s_v
-    table[48] = &i16x8_ge_u_v
-    table[49] = &i32x4_eq_v
-    table[50] = &i32x4_ne_v
-    table[51] = &i32x4_lt_s_v
-    table[52] = &i32x4_lt_u_v
-    table[53] = &i32x4_gt_s_v
-    table[54] = &i32x4_gt_u_v
-    table[55] = &i32x4_le_s_v
-    table[56] = &i32x4_le_u_v
-    table[57] = &i32x4_ge_s_v
-    table[58] = &i32x4_ge_u_v
-    table[59] = &f32x4_eq_v
-    table[60] = &f32x4_ne_v
-    table[61] = &f32x4_lt_v
-    table[62] = &f32x4_gt_v
-    table[63] = &f32x4_le_v
-    table[64] = &f32x4_ge_v
-    table[65] = &f64x2_eq_v
-    table[66] = &f64x2_ne_v
-    table[67] = &f64x2_lt_v
-    table[68] = &f64x2_gt_v
-    table[69] = &f64x2_le_v
-    table[70] = &f64x2_ge_v
-    table[71] = &v128_not_v
-    table[72] = &v128_and_v
-    table[73] = &v128_andnot_v
-    table[74] = &v128_or_v
-    table[75] = &v128_xor_v
-    table[76] = &v128_bitselect_v
-    table[77] = &v128_any_true_v
-    table[78] = &i8x16_abs_v
-    table[79] = &i8x16_neg_v
-    table[80] = &i8x16_popcnt_v
-    table[81] = &i8x16_all_true_v
-    table[82] = &i8x16_bitmask_v
-    table[83] = &i8x16_narrow_i16x8_s_v
-    table[84] = &i8x16_narrow_i16x8_u_v
-    table[85] = &f32x4_ceil_v
-    table[86] = &f32x4_floor_v
-    table[87] = &f32x4_trunc_v
-    table[88] = &f32x4_nearest_v
-    table[89] = &i8x16_shl_v
-    table[90] = &i8x16_shr_s_v
-    table[91] = &i8x16_shr_u_v
-    table[92] = &i8x16_add_v
-    table[93] = &i8x16_add_sat_s_v
-    table[94] = &i8x16_add_sat_u_v
-    table[95] = &i8x16_sub_v
-    table[96] = &i8x16_sub_sat_s_v
-    table[97] = &i8x16_sub_sat_u_v
-    table[98] = &f64x2_ceil_v
-    table[99] = &f64x2_floor_v
-    table[100] = &i8x16_min_s_v
-    table[101] = &i8x16_min_u_v
-    table[102] = &i8x16_max_s_v
-    table[103] = &i8x16_max_u_v
-    table[104] = &f64x2_trunc_v
-    table[105] = &i8x16_avgr_u_v
-    table[106] = &i16x8_extadd_pairwise_i8x16_s_v
-    table[107] = &i16x8_extadd_pairwise_i8x16_u_v
-    table[108] = &i32x4_extadd_pairwise_i16x8_s_v
-    table[109] = &i32x4_extadd_pairwise_i16x8_u_v
-    table[110] = &i16x8_abs_v
-    table[111] = &i16x8_neg_v
-    table[112] = &i16x8_all_true_v
-    table[113] = &i16x8_bitmask_v
-    table[114] = &i16x8_narrow_i32x4_s_v
-    table[115] = &i16x8_narrow_i32x4_u_v
-    table[116] = &i16x8_extend_low_i8x16_s_v
-    table[117] = &i16x8_extend_high_i8x16_s_v
-    table[118] = &i16x8_extend_low_i8x16_u_v
-    table[119] = &i16x8_extend_high_i8x16_u_v
-    table[120] = &i16x8_shl_v
-    table[121] = &i16x8_shr_s_v
-    table[122] = &i16x8_shr_u_v
-    table[123] = &i16x8_add_v
-    table[124] = &i16x8_add_sat_s_v
-    table[125] = &i16x8_add_sat_u_v
-    table[126] = &i16x8_sub_v
-    table[127] = &i16x8_sub_sat_s_v
-    table[128] = &i16x8_sub_sat_u_v
-    table[129] = &f64x2_nearest_v
-    table[130] = &i16x8_mul_v
-    table[131] = &i16x8_min_s_v
-    table[132] = &i16x8_min_u_v
-    table[133] = &i16x8_max_s_v
-    table[134] = &i16x8_max_u_v
-    table[135] = &i16x8_avgr_u_v
-    table[136] = &i16x8_extmul_low_i8x16_s_v
-    table[137] = &i16x8_extmul_high_i8x16_s_v
-    table[138] = &i16x8_extmul_low_i8x16_u_v
-    table[139] = &i16x8_extmul_high_i8x16_u_v
-    table[140] = &i32x4_abs_v
-    table[141] = &i32x4_neg_v
-    table[142] = &i32x4_all_true_v
-    table[143] = &i32x4_bitmask_v
-    table[144] = &i32x4_extend_low_i16x8_s_v
-    table[145] = &i32x4_extend_high_i16x8_s_v
-    table[146] = &i32x4_extend_low_i16x8_u_v
-    table[147] = &i32x4_extend_high_i16x8_u_v
-    table[148] = &i32x4_shl_v
-    table[149] = &i32x4_shr_s_v
-    table[150] = &i32x4_shr_u_v
-    table[151] = &i32x4_add_v
-    table[152] = &i32x4_sub_v
-    table[153] = &i32x4_mul_v
-    table[154] = &i32x4_min_s_v
-    table[155] = &i32x4_min_u_v
-    table[156] = &i32x4_max_s_v
-    table[157] = &i32x4_max_u_v
-    table[158] = &i32x4_extmul_low_i16x8_s_v
-    table[159] = &i32x4_extmul_high_i16x8_s_v
-    table[160] = &i32x4_extmul_low_i16x8_u_v
-    table[161] = &i32x4_extmul_high_i16x8_u_v
-    table[162] = &i64x2_abs_v
-    table[163] = &i64x2_neg_v
-    table[164] = &i64x2_all_true_v
-    table[165] = &i64x2_bitmask_v
-    table[166] = &i64x2_extend_low_i32x4_s_v
-    table[167] = &i64x2_extend_high_i32x4_s_v
-    table[168] = &i64x2_extend_low_i32x4_u_v
-    table[169] = &i64x2_extend_high_i32x4_u_v
-    table[170] = &i64x2_shl_v
-    table[171] = &i64x2_shr_s_v
-    table[172] = &i64x2_shr_u_v
-    table[173] = &i64x2_add_v
-    table[174] = &i64x2_sub_v
-    table[175] = &i64x2_mul_v
-    table[176] = &i64x2_eq_v
-    table[177] = &i64x2_ne_v
-    table[178] = &i64x2_lt_s_v
-    table[179] = &i64x2_gt_s_v
-    table[180] = &i64x2_le_s_v
-    table[181] = &i64x2_ge_s_v
-    table[182] = &i64x2_extmul_low_i32x4_s_v
-    table[183] = &i64x2_extmul_high_i32x4_s_v
-    table[184] = &i64x2_extmul_low_i32x4_u_v
-    table[185] = &i64x2_extmul_high_i32x4_u_v
-    table[186] = &f32x4_abs_v
-    table[187] = &f32x4_neg_v
-    table[188] = &f32x4_sqrt_v
-    table[189] = &f32x4_add_v
-    table[190] = &f32x4_sub_v
-    table[191] = &f32x4_mul_v
-    table[192] = &f32x4_div_v
-    table[193] = &f32x4_min_v
-    table[194] = &f32x4_max_v
-    table[195] = &f32x4_pmin_v
-    table[196] = &f32x4_pmax_v
-    table[197] = &f64x2_abs_v
-    table[198] = &f64x2_neg_v
-    table[199] = &f64x2_sqrt_v
-    table[200] = &f64x2_add_v
-    table[201] = &f64x2_sub_v
-    table[202] = &f64x2_mul_v
-    table[203] = &f64x2_div_v
-    table[204] = &f64x2_min_v
-    table[205] = &f64x2_max_v
-    table[206] = &f64x2_pmin_v
-    table[207] = &f64x2_pmax_v
+    table[4] = &v128_load8x8_s_s_s
+    table[5] = &v128_load8x8_s_a_s
+    table[6] = &v128_load8x8_s_i_s
+    table[7] = &v128_load8x8_s_x
+    table[8] = &v128_load8x8_u_s_s
+    table[9] = &v128_load8x8_u_a_s
+    table[10] = &v128_load8x8_u_i_s
+    table[11] = &v128_load8x8_u_x
+    table[12] = &v128_load16x4_s_s_s
+    table[13] = &v128_load16x4_s_a_s
+    table[14] = &v128_load16x4_s_i_s
+    table[15] = &v128_load16x4_s_x
+    table[16] = &v128_load16x4_u_s_s
+    table[17] = &v128_load16x4_u_a_s
+    table[18] = &v128_load16x4_u_i_s
+    table[19] = &v128_load16x4_u_x
+    table[20] = &v128_load32x2_s_s_s
+    table[21] = &v128_load32x2_s_a_s
+    table[22] = &v128_load32x2_s_i_s
+    table[23] = &v128_load32x2_s_x
+    table[24] = &v128_load32x2_u_s_s
+    table[25] = &v128_load32x2_u_a_s
+    table[26] = &v128_load32x2_u_i_s
+    table[27] = &v128_load32x2_u_x
+    table[28] = &v128_load8_splat_s_s
+    table[29] = &v128_load8_splat_a_s
+    table[30] = &v128_load8_splat_i_s
+    table[31] = &v128_load8_splat_x
+    table[32] = &v128_load16_splat_s_s
+    table[33] = &v128_load16_splat_a_s
+    table[34] = &v128_load16_splat_i_s
+    table[35] = &v128_load16_splat_x
+    table[36] = &v128_load32_splat_s_s
+    table[37] = &v128_load32_splat_a_s
+    table[38] = &v128_load32_splat_i_s
+    table[39] = &v128_load32_splat_x
+    table[40] = &v128_load64_splat_s_s
+    table[41] = &v128_load64_splat_a_s
+    table[42] = &v128_load64_splat_i_s
+    table[43] = &v128_load64_splat_x
+    table[44] = &v128_store_ss
+    table[45] = &v128_store_as
+    table[46] = &v128_store_is
+    table[47] = &v128_store_x
+    table[48] = &i8x16_shuffle_v
+    table[49] = &i8x16_swizzle_v
+    table[50] = &i8x16_splat_v
+    table[51] = &i16x8_splat_v
+    table[52] = &i32x4_splat_v
+    table[53] = &i64x2_splat_v
+    table[54] = &f32x4_splat_v
+    table[55] = &f64x2_splat_v
+    table[56] = &i8x16_extract_lane_s_v
+    table[57] = &i8x16_extract_lane_u_v
+    table[58] = &i8x16_replace_lane_v
+    table[59] = &i16x8_extract_lane_s_v
+    table[60] = &i16x8_extract_lane_u_v
+    table[61] = &i16x8_replace_lane_v
+    table[62] = &i32x4_extract_lane_v
+    table[63] = &i32x4_replace_lane_v
+    table[64] = &i64x2_extract_lane_v
+    table[65] = &i64x2_replace_lane_v
+    table[66] = &f32x4_extract_lane_v
+    table[67] = &f32x4_replace_lane_v
+    table[68] = &f64x2_extract_lane_v
+    table[69] = &f64x2_replace_lane_v
+    table[70] = &i8x16_eq_v
+    table[71] = &i8x16_ne_v
+    table[72] = &i8x16_lt_s_v
+    table[73] = &i8x16_lt_u_v
+    table[74] = &i8x16_gt_s_v
+    table[75] = &i8x16_gt_u_v
+    table[76] = &i8x16_le_s_v
+    table[77] = &i8x16_le_u_v
+    table[78] = &i8x16_ge_s_v
+    table[79] = &i8x16_ge_u_v
+    table[80] = &i16x8_eq_v
+    table[81] = &i16x8_ne_v
+    table[82] = &i16x8_lt_s_v
+    table[83] = &i16x8_lt_u_v
+    table[84] = &i16x8_gt_s_v
+    table[85] = &i16x8_gt_u_v
+    table[86] = &i16x8_le_s_v
+    table[87] = &i16x8_le_u_v
+    table[88] = &i16x8_ge_s_v
+    table[89] = &i16x8_ge_u_v
+    table[90] = &i32x4_eq_v
+    table[91] = &i32x4_ne_v
+    table[92] = &i32x4_lt_s_v
+    table[93] = &i32x4_lt_u_v
+    table[94] = &i32x4_gt_s_v
+    table[95] = &i32x4_gt_u_v
+    table[96] = &i32x4_le_s_v
+    table[97] = &i32x4_le_u_v
+    table[98] = &i32x4_ge_s_v
+    table[99] = &i32x4_ge_u_v
+    table[100] = &f32x4_eq_v
+    table[101] = &f32x4_ne_v
+    table[102] = &f32x4_lt_v
+    table[103] = &f32x4_gt_v
+    table[104] = &f32x4_le_v
+    table[105] = &f32x4_ge_v
+    table[106] = &f64x2_eq_v
+    table[107] = &f64x2_ne_v
+    table[108] = &f64x2_lt_v
+    table[109] = &f64x2_gt_v
+    table[110] = &f64x2_le_v
+    table[111] = &f64x2_ge_v
+    table[112] = &v128_not_v
+    table[113] = &v128_and_v
+    table[114] = &v128_andnot_v
+    table[115] = &v128_or_v
+    table[116] = &v128_xor_v
+    table[117] = &v128_bitselect_v
+    table[118] = &v128_any_true_v
+    table[119] = &v128_load8_lane_v
+    table[120] = &v128_load16_lane_v
+    table[121] = &v128_load32_lane_v
+    table[122] = &v128_load64_lane_v
+    table[123] = &v128_store8_lane_v
+    table[124] = &v128_store16_lane_v
+    table[125] = &v128_store32_lane_v
+    table[126] = &v128_store64_lane_v
+    table[127] = &v128_load32_zero_s_s
+    table[128] = &v128_load32_zero_a_s
+    table[129] = &v128_load32_zero_i_s
+    table[130] = &v128_load32_zero_x
+    table[131] = &v128_load64_zero_s_s
+    table[132] = &v128_load64_zero_a_s
+    table[133] = &v128_load64_zero_i_s
+    table[134] = &v128_load64_zero_x
+    table[135] = &f32x4_demote_f64x2_zero_v
+    table[136] = &f64x2_promote_low_f32x4_v
+    table[137] = &i8x16_abs_v
+    table[138] = &i8x16_neg_v
+    table[139] = &i8x16_popcnt_v
+    table[140] = &i8x16_all_true_v
+    table[141] = &i8x16_bitmask_v
+    table[142] = &i8x16_narrow_i16x8_s_v
+    table[143] = &i8x16_narrow_i16x8_u_v
+    table[144] = &f32x4_ceil_v
+    table[145] = &f32x4_floor_v
+    table[146] = &f32x4_trunc_v
+    table[147] = &f32x4_nearest_v
+    table[148] = &i8x16_shl_v
+    table[149] = &i8x16_shr_s_v
+    table[150] = &i8x16_shr_u_v
+    table[151] = &i8x16_add_v
+    table[152] = &i8x16_add_sat_s_v
+    table[153] = &i8x16_add_sat_u_v
+    table[154] = &i8x16_sub_v
+    table[155] = &i8x16_sub_sat_s_v
+    table[156] = &i8x16_sub_sat_u_v
+    table[157] = &f64x2_ceil_v
+    table[158] = &f64x2_floor_v
+    table[159] = &i8x16_min_s_v
+    table[160] = &i8x16_min_u_v
+    table[161] = &i8x16_max_s_v
+    table[162] = &i8x16_max_u_v
+    table[163] = &f64x2_trunc_v
+    table[164] = &i8x16_avgr_u_v
+    table[165] = &i16x8_extadd_pairwise_i8x16_s_v
+    table[166] = &i16x8_extadd_pairwise_i8x16_u_v
+    table[167] = &i32x4_extadd_pairwise_i16x8_s_v
+    table[168] = &i32x4_extadd_pairwise_i16x8_u_v
+    table[169] = &i16x8_abs_v
+    table[170] = &i16x8_neg_v
+    table[171] = &i16x8_q15mulr_sat_s_v
+    table[172] = &i16x8_all_true_v
+    table[173] = &i16x8_bitmask_v
+    table[174] = &i16x8_narrow_i32x4_s_v
+    table[175] = &i16x8_narrow_i32x4_u_v
+    table[176] = &i16x8_extend_low_i8x16_s_v
+    table[177] = &i16x8_extend_high_i8x16_s_v
+    table[178] = &i16x8_extend_low_i8x16_u_v
+    table[179] = &i16x8_extend_high_i8x16_u_v
+    table[180] = &i16x8_shl_v
+    table[181] = &i16x8_shr_s_v
+    table[182] = &i16x8_shr_u_v
+    table[183] = &i16x8_add_v
+    table[184] = &i16x8_add_sat_s_v
+    table[185] = &i16x8_add_sat_u_v
+    table[186] = &i16x8_sub_v
+    table[187] = &i16x8_sub_sat_s_v
+    table[188] = &i16x8_sub_sat_u_v
+    table[189] = &f64x2_nearest_v
+    table[190] = &i16x8_mul_v
+    table[191] = &i16x8_min_s_v
+    table[192] = &i16x8_min_u_v
+    table[193] = &i16x8_max_s_v
+    table[194] = &i16x8_max_u_v
+    table[195] = &i16x8_avgr_u_v
+    table[196] = &i16x8_extmul_low_i8x16_s_v
+    table[197] = &i16x8_extmul_high_i8x16_s_v
+    table[198] = &i16x8_extmul_low_i8x16_u_v
+    table[199] = &i16x8_extmul_high_i8x16_u_v
+    table[200] = &i32x4_abs_v
+    table[201] = &i32x4_neg_v
+    table[202] = &i32x4_all_true_v
+    table[203] = &i32x4_bitmask_v
+    table[204] = &i32x4_extend_low_i16x8_s_v
+    table[205] = &i32x4_extend_high_i16x8_s_v
+    table[206] = &i32x4_extend_low_i16x8_u_v
+    table[207] = &i32x4_extend_high_i16x8_u_v
+    table[208] = &i32x4_shl_v
+    table[209] = &i32x4_shr_s_v
+    table[210] = &i32x4_shr_u_v
+    table[211] = &i32x4_add_v
+    table[212] = &i32x4_sub_v
+    table[213] = &i32x4_mul_v
+    table[214] = &i32x4_min_s_v
+    table[215] = &i32x4_min_u_v
+    table[216] = &i32x4_max_s_v
+    table[217] = &i32x4_max_u_v
+    table[218] = &i32x4_dot_i16x8_s_v
+    table[219] = &i32x4_extmul_low_i16x8_s_v
+    table[220] = &i32x4_extmul_high_i16x8_s_v
+    table[221] = &i32x4_extmul_low_i16x8_u_v
+    table[222] = &i32x4_extmul_high_i16x8_u_v
+    table[223] = &i64x2_abs_v
+    table[224] = &i64x2_neg_v
+    table[225] = &i64x2_all_true_v
+    table[226] = &i64x2_bitmask_v
+    table[227] = &i64x2_extend_low_i32x4_s_v
+    table[228] = &i64x2_extend_high_i32x4_s_v
+    table[229] = &i64x2_extend_low_i32x4_u_v
+    table[230] = &i64x2_extend_high_i32x4_u_v
+    table[231] = &i64x2_shl_v
+    table[232] = &i64x2_shr_s_v
+    table[233] = &i64x2_shr_u_v
+    table[234] = &i64x2_add_v
+    table[235] = &i64x2_sub_v
+    table[236] = &i64x2_mul_v
+    table[237] = &i64x2_eq_v
+    table[238] = &i64x2_ne_v
+    table[239] = &i64x2_lt_s_v
+    table[240] = &i64x2_gt_s_v
+    table[241] = &i64x2_le_s_v
+    table[242] = &i64x2_ge_s_v
+    table[243] = &i64x2_extmul_low_i32x4_s_v
+    table[244] = &i64x2_extmul_high_i32x4_s_v
+    table[245] = &i64x2_extmul_low_i32x4_u_v
+    table[246] = &i64x2_extmul_high_i32x4_u_v
+    table[247] = &f32x4_abs_v
+    table[248] = &f32x4_neg_v
+    table[249] = &f32x4_sqrt_v
+    table[250] = &f32x4_add_v
+    table[251] = &f32x4_sub_v
+    table[252] = &f32x4_mul_v
+    table[253] = &f32x4_div_v
+    table[254] = &f32x4_min_v
+    table[255] = &f32x4_max_v
+    table[256] = &f32x4_pmin_v
+    table[257] = &f32x4_pmax_v
+    table[258] = &f64x2_abs_v
+    table[259] = &f64x2_neg_v
+    table[260] = &f64x2_sqrt_v
+    table[261] = &f64x2_add_v
+    table[262] = &f64x2_sub_v
+    table[263] = &f64x2_mul_v
+    table[264] = &f64x2_div_v
+    table[265] = &f64x2_min_v
+    table[266] = &f64x2_max_v
+    table[267] = &f64x2_pmin_v
+    table[268] = &f64x2_pmax_v
+    table[269] = &i32x4_trunc_sat_f32x4_s_v
+    table[270] = &i32x4_trunc_sat_f32x4_u_v
+    table[271] = &f32x4_convert_i32x4_s_v
+    table[272] = &f32x4_convert_i32x4_u_v
+    table[273] = &i32x4_trunc_sat_f64x2_s_zero_v
+    table[274] = &i32x4_trunc_sat_f64x2_u_zero_v
+    table[275] = &f64x2_convert_low_i32x4_s_v
+    table[276] = &f64x2_convert_low_i32x4_u_v
+    table[277] = &i8x16_relaxed_swizzle_v
+    table[278] = &i32x4_relaxed_trunc_f32x4_s_v
+    table[279] = &i32x4_relaxed_trunc_f32x4_u_v
+    table[280] = &i32x4_relaxed_trunc_f64x2_s_zero_v
+    table[281] = &i32x4_relaxed_trunc_f64x2_u_zero_v
+    table[282] = &f32x4_relaxed_madd_v
+    table[283] = &f32x4_relaxed_nmadd_v
+    table[284] = &f64x2_relaxed_madd_v
+    table[285] = &f64x2_relaxed_nmadd_v
+    table[286] = &i8x16_relaxed_laneselect_v
+    table[287] = &i16x8_relaxed_laneselect_v
+    table[288] = &i32x4_relaxed_laneselect_v
+    table[289] = &i64x2_relaxed_laneselect_v
+    table[290] = &f32x4_relaxed_min_v
+    table[291] = &f32x4_relaxed_max_v
+    table[292] = &f64x2_relaxed_min_v
+    table[293] = &f64x2_relaxed_max_v
+    table[294] = &i16x8_relaxed_q15mulr_s_v
+    table[295] = &i16x8_relaxed_dot_i8x16_i7x16_s_v
+    table[296] = &i32x4_relaxed_dot_i8x16_i7x16_add_s_v
 
 
 NAMES = """
@@ -2405,10 +3688,51 @@ NAMES = """
     v128_load_a_s
     v128_load_i_s
     v128_load_x
+    v128_load8x8_s_s_s
+    v128_load8x8_s_a_s
+    v128_load8x8_s_i_s
+    v128_load8x8_s_x
+    v128_load8x8_u_s_s
+    v128_load8x8_u_a_s
+    v128_load8x8_u_i_s
+    v128_load8x8_u_x
+    v128_load16x4_s_s_s
+    v128_load16x4_s_a_s
+    v128_load16x4_s_i_s
+    v128_load16x4_s_x
+    v128_load16x4_u_s_s
+    v128_load16x4_u_a_s
+    v128_load16x4_u_i_s
+    v128_load16x4_u_x
+    v128_load32x2_s_s_s
+    v128_load32x2_s_a_s
+    v128_load32x2_s_i_s
+    v128_load32x2_s_x
+    v128_load32x2_u_s_s
+    v128_load32x2_u_a_s
+    v128_load32x2_u_i_s
+    v128_load32x2_u_x
+    v128_load8_splat_s_s
+    v128_load8_splat_a_s
+    v128_load8_splat_i_s
+    v128_load8_splat_x
+    v128_load16_splat_s_s
+    v128_load16_splat_a_s
+    v128_load16_splat_i_s
+    v128_load16_splat_x
+    v128_load32_splat_s_s
+    v128_load32_splat_a_s
+    v128_load32_splat_i_s
+    v128_load32_splat_x
+    v128_load64_splat_s_s
+    v128_load64_splat_a_s
+    v128_load64_splat_i_s
+    v128_load64_splat_x
     v128_store_ss
     v128_store_as
     v128_store_is
     v128_store_x
+    i8x16_shuffle_v
     i8x16_swizzle_v
     i8x16_splat_v
     i16x8_splat_v
@@ -2479,6 +3803,24 @@ NAMES = """
     v128_xor_v
     v128_bitselect_v
     v128_any_true_v
+    v128_load8_lane_v
+    v128_load16_lane_v
+    v128_load32_lane_v
+    v128_load64_lane_v
+    v128_store8_lane_v
+    v128_store16_lane_v
+    v128_store32_lane_v
+    v128_store64_lane_v
+    v128_load32_zero_s_s
+    v128_load32_zero_a_s
+    v128_load32_zero_i_s
+    v128_load32_zero_x
+    v128_load64_zero_s_s
+    v128_load64_zero_a_s
+    v128_load64_zero_i_s
+    v128_load64_zero_x
+    f32x4_demote_f64x2_zero_v
+    f64x2_promote_low_f32x4_v
     i8x16_abs_v
     i8x16_neg_v
     i8x16_popcnt_v
@@ -2513,6 +3855,7 @@ NAMES = """
     i32x4_extadd_pairwise_i16x8_u_v
     i16x8_abs_v
     i16x8_neg_v
+    i16x8_q15mulr_sat_s_v
     i16x8_all_true_v
     i16x8_bitmask_v
     i16x8_narrow_i32x4_s_v
@@ -2559,6 +3902,7 @@ NAMES = """
     i32x4_min_u_v
     i32x4_max_s_v
     i32x4_max_u_v
+    i32x4_dot_i16x8_s_v
     i32x4_extmul_low_i16x8_s_v
     i32x4_extmul_high_i16x8_s_v
     i32x4_extmul_low_i16x8_u_v
@@ -2609,6 +3953,34 @@ NAMES = """
     f64x2_max_v
     f64x2_pmin_v
     f64x2_pmax_v
+    i32x4_trunc_sat_f32x4_s_v
+    i32x4_trunc_sat_f32x4_u_v
+    f32x4_convert_i32x4_s_v
+    f32x4_convert_i32x4_u_v
+    i32x4_trunc_sat_f64x2_s_zero_v
+    i32x4_trunc_sat_f64x2_u_zero_v
+    f64x2_convert_low_i32x4_s_v
+    f64x2_convert_low_i32x4_u_v
+    i8x16_relaxed_swizzle_v
+    i32x4_relaxed_trunc_f32x4_s_v
+    i32x4_relaxed_trunc_f32x4_u_v
+    i32x4_relaxed_trunc_f64x2_s_zero_v
+    i32x4_relaxed_trunc_f64x2_u_zero_v
+    f32x4_relaxed_madd_v
+    f32x4_relaxed_nmadd_v
+    f64x2_relaxed_madd_v
+    f64x2_relaxed_nmadd_v
+    i8x16_relaxed_laneselect_v
+    i16x8_relaxed_laneselect_v
+    i32x4_relaxed_laneselect_v
+    i64x2_relaxed_laneselect_v
+    f32x4_relaxed_min_v
+    f32x4_relaxed_max_v
+    f64x2_relaxed_min_v
+    f64x2_relaxed_max_v
+    i16x8_relaxed_q15mulr_s_v
+    i16x8_relaxed_dot_i8x16_i7x16_s_v
+    i32x4_relaxed_dot_i8x16_i7x16_add_s_v
 """
 
 

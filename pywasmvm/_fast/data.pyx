@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from ._generated_opcodes cimport *
 from .body cimport BodyReader
-from .emit cimport CONST, F32, F64, I32, I64, LOAD, LOCAL, V128, Entry, OpInfo
+from .emit cimport CONST, F32, F64, I32, I64, LANE_IN_MEMORY, LOAD, LOCAL, V128, Entry, OpInfo
 from .machine cimport Handler, Ins, InstC, u8, u32, u64
 
 from .emit import HANDLERS
@@ -104,6 +104,22 @@ cdef class DataReader(BodyReader):
         if memidx or self.info.mem64[memidx]:
             mem = <u64>self.inst.mems[memidx]
         return self.load(op, offset, mem) if op.kind == LOAD else self.store(op, offset, mem)
+
+    cdef int vector_op(self, OpInfo* op) except -1:
+        """Read the immediates of a vector instruction and emit it."""
+        cdef u32 align, memidx, lane = 0
+        cdef u64 imm = 0
+        if op.imm == LANE_IN_MEMORY:
+            align = self.leb()
+            memidx = self.leb() if align & 0x40 else 0
+            imm = self.leb64()
+            lane = self.p[0] | memidx << 8
+            self.p += 1
+        elif op.imm:
+            # safe: the module's bytes live as long as any of its instances.
+            imm = self.p[0] if op.imm == 1 else <u64>self.p
+            self.p += op.imm
+        return 0 if self.dead else self.vector(op, imm, lane)
 
     cdef int memory(self, u32 code) except -1:
         cdef u32 index = self.leb()

@@ -33,7 +33,7 @@ cdef struct OpInfo:
     u8 params[4]
     u8 result
     u8 fuel
-    u8 has_lane
+    u8 imm
     u32 code
     u32 swap
     u32 inverse
@@ -49,6 +49,9 @@ cdef enum Kind:
     STORE = 5
     SPECIAL = 6
     VECTOR = 7
+
+cdef enum:
+    LANE_IN_MEMORY = 0xFF
 
 cdef OpInfo* op_info(u32 code) noexcept
 
@@ -90,7 +93,7 @@ cdef class Emitter:
     cdef int unary(self, OpInfo* op) except -1
     cdef int binary(self, OpInfo* op) except -1
     cdef int select(self) except -1
-    cdef int vector(self, OpInfo* op, u64 lane) except -1
+    cdef int vector(self, OpInfo* op, u64 imm, u32 c) except -1
     cdef int load(self, OpInfo* op, u64 offset, u64 mem) except -1
     cdef int store(self, OpInfo* op, u64 offset, u64 mem) except -1
     cdef int local_set(self, u32 slot, bint keep) except -1

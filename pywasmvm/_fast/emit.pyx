@@ -15,6 +15,7 @@ from libc.string cimport memset
 from .machine cimport Handler, Ins, i32, u8, u32, u64
 
 from ..isa import OPS
+from ..isa.model import Imm
 from . import (
     _generated_compare,
     _generated_float,
@@ -48,6 +49,8 @@ memset(TABLE, 0, sizeof(TABLE))
 FORMS = ("ss", "si", "as", "ai", "sa")
 STORES = ("ss", "sa", "si", "as", "ai", "is", "ia", "ii", "x")
 LOADS = ("s_s", "s_a", "a_s", "a_a", "i_s", "i_a", "x")
+# How many bytes of immediates follow a vector instruction; of a lane in memory the memarg comes before.
+IMM_OF = {(Imm.LANEIDX,): 1, (Imm.LANEIDX_16,): 16, (Imm.MEMARG, Imm.LANEIDX): LANE_IN_MEMORY}
 LETTERS = {"i32": I32, "i64": I64, "f32": F32, "f64": F64, "v128": V128, "addr": I64, "funcref": FUNC}
 # The comparison that holds when operands change places, and the one that holds when this one does not.
 MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
@@ -123,7 +126,7 @@ def build_table() -> None:
         elif kind in ("vector", "load", "store", "wideop", "rmw", "cmpxchg"):
             info.kind = VECTOR
             info.h[0] = <Handler><size_t>HANDLERS.get(f"{op.ident}_v", 0)
-            info.has_lane = bool(op.imms)
+            info.imm = IMM_OF.get(op.imms, 0)
 
 
 build_table()
@@ -352,19 +355,22 @@ cdef class Emitter:
         word.imm = a.bits if a.where == CONST else b.bits
         return self.made(a.cls, NULL if a.cls == V128 or a.cls == F32 or a.cls == F64 else H_SELECT[form + 1])
 
-    cdef int vector(self, OpInfo* op, u64 lane) except -1:
-        """Emit a vector instruction: all operands come from slots."""
+    cdef int vector(self, OpInfo* op, u64 imm, u32 c) except -1:
+        """Emit a vector instruction: all operands come from slots; the third or `c` is in the field of that name."""
         cdef Entry[3] e
         cdef int i
         for i in range(op.n_params - 1, -1, -1):
             e[i] = self.pop()
             self.ensure(&e[i])
         cdef Ins* word = self.emit(op.h[0])
-        word.a, word.imm = self.slot(&e[0]), lane
+        word.a, word.c, word.imm = self.slot(&e[0]), c, imm
         if op.n_params > 1:
             word.b = self.slot(&e[1])
         if op.n_params > 2:
             word.c = self.slot(&e[2])
+        if op.result == NO_CLASS:
+            self.last = -1
+            return 0
         return self.made(op.result, NULL)
 
     cdef int load(self, OpInfo* op, u64 offset, u64 mem) except -1:

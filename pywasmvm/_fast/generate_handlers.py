@@ -90,6 +90,7 @@ _MOVES, _OBJECTS, _VECTORS = _load("generate_moves"), _load("generate_objects"),
 NEXT: str = _FLOW.NEXT
 LANES: dict[str, tuple[str, int, str]] = _VECTORS.lanes()
 SCALARS: dict[str, tuple[str, str]] = _VECTORS.scalars()
+WIDE_LOADS = {name.split(":")[0]: (name.split(":")[1], *lane) for name, lane in _VECTORS.loads().items()}
 
 
 def load_isa() -> Any:
@@ -294,10 +295,52 @@ def vector_memory(op: Op) -> list[Handler]:
     return [*made, handler(f"{op.ident}_x", [*_bounds_x(16), f"memcpy({copy}, 16)", NEXT])]
 
 
+def wide_load(op: Op, width: str, t: str, count: int, expression: str) -> list[Handler]:
+    """Return the handlers of a load that fills a vector from fewer bytes."""
+    n = op.access * 8 // int(width[1:])
+
+    def lines(base: str) -> list[str]:
+        return [
+            f"cdef {_LANE[width]}[{n}] x",
+            f"cdef {_LANE[t]}[{count}] r",
+            "cdef int i",
+            f"memcpy(x, {base} + ea, {op.access})",
+            f"for i in range({count}):",
+            f"    r[i] = <{t}>({expression})",
+            "memcpy(fp + pc.d, r, 16)",
+            NEXT,
+        ]
+
+    made = [
+        handler(f"{op.ident}_{source}_s", [_address(source), *_bounds(op.access), *lines("mem")])
+        for source in "sai"
+    ]
+    return [*made, handler(f"{op.ident}_x", [*_bounds_x(op.access), *lines("m.base")])]
+
+
+def lane_memory(op: Op) -> list[Handler]:
+    """Return the handler of one lane in memory: a address, b vector, c the lane, above it the memory."""
+    lane, put = f"(pc.c & 0xFF) * {op.access}", [f"memcpy(m.base + ea, <u8*>(fp + pc.b) + lane, {op.access})"]
+    if op.results:
+        put = [
+            "cdef u64 low = fp[pc.b]",
+            "cdef u64 high = fp[pc.b + 1]",
+            "fp[pc.d] = low",
+            "fp[pc.d + 1] = high",
+            f"memcpy(<u8*>(fp + pc.d) + lane, m.base + ea, {op.access})",
+        ]
+    head = ["cdef MemC* m = ctx.inst.mems[pc.c >> 8]", *_bounds_x(op.access)[1:], f"cdef u64 lane = {lane}"]
+    return [handler(f"{op.ident}_v", [*head, *put, NEXT])]
+
+
 def vectors(op: Op) -> list[Handler]:
-    """Return the handlers of a vector instruction, none if it is left to Python."""
+    """Return the handlers of a vector instruction; constants have theirs among the moves."""
     if op.name in ("v128.load", "v128.store"):
         return vector_memory(op)
+    if op.name in WIDE_LOADS:
+        return wide_load(op, *WIDE_LOADS[op.name])
+    if op.kind.value in ("load", "store"):
+        return lane_memory(op)
     if op.name in LANES:
         return lane_loop(op, *LANES[op.name])
     return lane_fold(op, *SCALARS[op.name]) if op.name in SCALARS else []

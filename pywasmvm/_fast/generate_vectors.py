@@ -2,7 +2,7 @@
 
 An entry is (result lane type, number of result lanes, expression). `i` counts result lanes; operands are
 arrays named by lane type, so `a_u8[i]` is lane i of operand a seen as 16 bytes; `b` is a scalar operand and
-`pc.imm` the lane immediate. Instructions without an entry run through the table's `py` column.
+`pc.imm` the lane immediate, or where the sixteen of a shuffle are; `x` is what memory holds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ Lane = tuple[str, int, str]
 _SHAPES = {"i8x16": (8, 16), "i16x8": (16, 8), "i32x4": (32, 4), "i64x2": (64, 2)}
 _FLOATS = {"f32x4": (32, 4), "f64x2": (64, 2)}
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">="}
+
+
+_SHUFFLE = "(<u8*>pc.imm)[i]"
 
 
 def _mask(n: int, condition: str) -> str:
@@ -112,6 +115,72 @@ def _narrowing(shape: str, n: int, count: int) -> dict[str, Lane]:
     }
 
 
+def _conversions() -> dict[str, Lane]:
+    """Return the instructions between floats and integers, and between floats."""
+    made: dict[str, Lane] = {
+        "f32x4.demote_f64x2_zero": ("f32", 4, "demote64(a_f64[i]) if i < 2 else <float>0"),
+        "f64x2.promote_low_f32x4": ("f64", 2, "promote32(a_f32[i])"),
+    }
+    for sign in "su":
+        made[f"f32x4.convert_i32x4_{sign}"] = ("f32", 4, f"convert32_{sign}_f32(a_u32[i])")
+        made[f"f64x2.convert_low_i32x4_{sign}"] = ("f64", 2, f"convert32_{sign}_f64(a_u32[i])")
+        made[f"i32x4.trunc_sat_f32x4_{sign}"] = ("u32", 4, f"trunc_sat32_{sign}32(a_f32[i])")
+        zero = ("u32", 4, f"trunc_sat64_{sign}32(a_f64[i]) if i < 2 else 0")
+        made[f"i32x4.trunc_sat_f64x2_{sign}_zero"] = zero
+    return made
+
+
+def _dot(t: str, wide: str, index: str) -> str:
+    return f"<{wide}>a_{t}[{index}] * b_{t}[{index}]"
+
+
+def _products() -> dict[str, Lane]:
+    """Return the instructions that multiply and add or round."""
+    # why: the spec's deterministic profile takes the second operand of the relaxed ones as signed, and wraps.
+    quads = " + ".join(f"<int16_t>({_pair('s8', f'4 * i + {k}')})" for k in (0, 2))
+    return {
+        "i16x8.q15mulr_sat_s": ("u16", 8, "clamp((<i32>a_s16[i] * b_s16[i] + 0x4000) >> 15, -32768, 32767)"),
+        "i32x4.dot_i16x8_s": ("u32", 4, f"{_dot('s16', 'i64', '2 * i')} + {_dot('s16', 'i64', '2 * i + 1')}"),
+        "i16x8.relaxed_dot_i8x16_i7x16_s": ("u16", 8, _pair("s8", "2 * i")),
+        "i32x4.relaxed_dot_i8x16_i7x16_add_s": ("u32", 4, f"<u32>({quads}) + c_u32[i]"),
+    }
+
+
+def _pair(t: str, index: str) -> str:
+    return f"{_dot(t, 'i32', index)} + {_dot(t, 'i32', f'{index} + 1')}"
+
+
+def _relaxed(strict: dict[str, Lane]) -> dict[str, Lane]:
+    """Return the relaxed instructions: the deterministic profile makes each a strict one."""
+    made = {"i8x16.relaxed_swizzle": strict["i8x16.swizzle"]}
+    made["i16x8.relaxed_q15mulr_s"] = strict["i16x8.q15mulr_sat_s"]
+    for shape in _SHAPES:
+        made[f"{shape}.relaxed_laneselect"] = strict["v128.bitselect"]
+    for shape, (n, count) in _FLOATS.items():
+        product = f"canon{n}(a_f{n}[i] * b_f{n}[i])"
+        made[f"{shape}.relaxed_madd"] = (f"f{n}", count, f"canon{n}({product} + c_f{n}[i])")
+        made[f"{shape}.relaxed_nmadd"] = (f"f{n}", count, f"canon{n}(c_f{n}[i] - {product})")
+        for name in ("min", "max"):
+            made[f"{shape}.relaxed_{name}"] = strict[f"{shape}.{name}"]
+    for sign in "su":
+        made[f"i32x4.relaxed_trunc_f32x4_{sign}"] = strict[f"i32x4.trunc_sat_f32x4_{sign}"]
+        made[f"i32x4.relaxed_trunc_f64x2_{sign}_zero"] = strict[f"i32x4.trunc_sat_f64x2_{sign}_zero"]
+    return made
+
+
+def loads() -> dict[str, Lane]:
+    """Return the loads that fill a vector from fewer bytes; the lanes there are of the type after `:`."""
+    made: dict[str, Lane] = {}
+    for n in (8, 16, 32):
+        for sign in "su":
+            made[f"v128.load{n}x{64 // n}_{sign}:{sign}{n}"] = (f"u{2 * n}", 64 // n, "x[i]")
+    for n in (8, 16, 32, 64):
+        made[f"v128.load{n}_splat:u{n}"] = (f"u{n}", 128 // n, "x[0]")
+    for n in (32, 64):
+        made[f"v128.load{n}_zero:u{n}"] = (f"u{n}", 128 // n, "x[0] if i == 0 else 0")
+    return made
+
+
 def lanes() -> dict[str, Lane]:
     """Return the instructions whose result is a vector."""
     made: dict[str, Lane] = {
@@ -122,7 +191,9 @@ def lanes() -> dict[str, Lane]:
         "v128.not": ("u64", 2, "~a_u64[i]"),
         "v128.bitselect": ("u64", 2, "(a_u64[i] & c_u64[i]) | (b_u64[i] & ~c_u64[i])"),
         "i8x16.swizzle": ("u8", 16, "a_u8[b_u8[i] & 15] if b_u8[i] < 16 else 0"),
+        "i8x16.shuffle": ("u8", 16, f"a_u8[{_SHUFFLE}] if {_SHUFFLE} < 16 else b_u8[{_SHUFFLE} - 16]"),
     }
+    made |= _conversions() | _products()
     for shape, (n, count) in _SHAPES.items():
         made |= _integers(shape, n, count)
         if n > 8:
@@ -131,7 +202,7 @@ def lanes() -> dict[str, Lane]:
             made |= _narrowing(shape, n, count)
     for shape, (n, count) in _FLOATS.items():
         made |= _floats(shape, n, count)
-    return made
+    return made | _relaxed(made)
 
 
 def scalars() -> dict[str, tuple[str, str]]:

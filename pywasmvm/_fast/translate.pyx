@@ -131,7 +131,6 @@ cdef class Translator(ObjectReader):
     # -- instructions ---------------------------------------------------------------------------------------
 
     cdef int one(self, u32 code, OpInfo* op) except -1:
-        cdef u64 lane
         if op.kind == BINARY or op.kind == COMPARE:
             return 0 if self.dead else self.binary(op)
         if op.kind == UNARY:
@@ -139,9 +138,7 @@ cdef class Translator(ObjectReader):
         if op.kind == LOAD or op.kind == STORE:
             return self.access(op)
         if op.kind == VECTOR and op.h[0] != NULL:
-            lane = self.p[0] if op.has_lane else 0
-            self.p += op.has_lane
-            return 0 if self.dead else self.vector(op, lane)
+            return self.vector_op(op)
         if code <= 0x15 or code == OP_TRY_TABLE:
             return self.control(code)
         if code >= OP_LOCAL_GET and code <= OP_GLOBAL_SET:

@@ -135,6 +135,9 @@ def _check_reference(store: Store, reftype: RefType, value: Any) -> Any:
         return I31(value)
     if isinstance(value, FuncRef) and value.store is not store:
         raise UsageError("this Func belongs to another store")
+    # why the default: a handle of compiled code knows its store by itself and refuses others.
+    if getattr(value, "_heap", store.heap) is not store.heap:
+        raise UsageError(f"this {type(value).__name__} belongs to another store")
     return value
 
 
