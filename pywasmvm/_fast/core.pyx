@@ -213,11 +213,16 @@ cdef class Machine(Frames):
         cdef InstC* inst = self.ctx.inst
         cdef i64 depth = self.ctx.depth
         cdef u64* top = self.top
+        # why: the driver may stand at a word while a finalizer or a refill calls another function.
+        cdef Ins* pc = self.ctx.pc
+        cdef u64* frame = self.ctx.fp
+        cdef u64 acc = self.ctx.acc
         self.ctx.inst = func.inst
         try:
             self.drive(func, fp)
         finally:
             self.ctx.inst, self.ctx.depth, self.top = inst, depth, top
+            self.ctx.pc, self.ctx.fp, self.ctx.acc = pc, frame, acc
         return 0
 
     cdef i64 load_fuel(self) except? -1:
@@ -257,17 +262,23 @@ cdef class Machine(Frames):
     cdef int serve(self, u64* base) except -1:
         """Do what the handlers have left to Python."""
         cdef Ctx* ctx = &self.ctx
+        cdef FuncC* callee
+        cdef i64 cost
         if ctx.status == HOST:
             self.call_host(base)
         elif ctx.status == SLOW:
             self.run_plan(base)
         elif ctx.status == TRANSLATE:
-            self.translate(ctx.func)
-            ctx.pc = ctx.func.entry
+            callee = ctx.func
+            self.top = ctx.fp + callee.n_params
+            self.translate(callee)
+            ctx.pc = callee.entry
         elif ctx.status == COLLECT:
-            self.meter.fuel -= ctx.cost
-            self.make_room(ctx.gc.want, ctx.fp + ctx.pc.c)
-            self.meter.fuel += ctx.cost
+            cost = ctx.cost
+            self.top = ctx.fp + ctx.pc.c
+            self.meter.fuel -= cost
+            self.make_room(ctx.gc.want, self.top)
+            self.meter.fuel += cost
         elif ctx.status == THROWN:
             self.throw_out(base)
         else:

@@ -1,4 +1,4 @@
-"""The heap of structures, arrays and exceptions, on both engines: limits, handles, what is freed and what is not."""
+"""The heap of structures, arrays and exceptions, on both engines: limits, handles, what is freed when."""
 
 from __future__ import annotations
 

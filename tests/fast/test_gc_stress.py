@@ -34,7 +34,7 @@ print(store.heap.used)
 
 
 def test_each_allocation_collects() -> None:
-    """Of 700 structures with an array each, at most two pairs are there at a time; numbers are no references."""
+    """Of 700 structures with arrays, at most two are there at a time; numbers are no references."""
     done = subprocess.run(
         [sys.executable, "-c", DROPPED],
         env={**os.environ, **STRESSED},
