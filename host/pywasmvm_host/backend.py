@@ -12,6 +12,7 @@ import pywasmvm
 from pywasmvm import (
     CallStackExhausted,
     Config,
+    DeadlineExceeded,
     Engine,
     FuncType,
     LimitError,
@@ -32,6 +33,7 @@ from pywasmvm import (
 __all__ = [
     "CallStackExhausted",
     "Config",
+    "DeadlineExceeded",
     "Engine",
     "FuncType",
     "LimitError",

@@ -58,8 +58,11 @@ class Limits(ResourceLimits):
         10**15, "fuel", "VM", "OutOfFuel", "fuel_vm", VM, "work of one VM in all its life"
     )
     deadline: float | None = limit_field(
-        60.0, "seconds", "callback", "DeadlineExceeded", "deadline exceeded", "pywasmvm/runtime/meter.py",
-        "time of one call from the host",
+        60.0, "seconds", "callback", "DeadlineExceeded", "deadline", VM, "time of one call from the host"
+    )
+    deadline_start: float | None = limit_field(
+        120.0, "seconds", "callback", "DeadlineExceeded", "deadline_start", VM,
+        "the same for calls while the plugin starts, its start section included",
     )  # fmt: skip
     host_calls: int | None = limit_field(
         100_000, "count", "callback", "LimitError", "host_calls", BUDGET, "calls from the guest to the host"

@@ -16,12 +16,12 @@ Written from the tables in `pywasmvm/config.py` and `host/pywasmvm_host/limits.p
 `python -m pywasmvm_host.limits_docs`; do not edit.
 
 Every limit is on by default. Reaching one ends at most the call that reached it: the error names the limit,
-its value and the place, and everything else goes on. The rest of the page is a table.
-
+its value and the place, and everything else goes on. What a plugin can reach at all is in
+[isolation.md](isolation.md); `pywasmvm lab` shows the limits stopping real attacks.
 
 On the command line:
 
-    pywasmvm run filter.wasm --fuel 5M --memory 16MiB --limit log_lines=100
+    pywasmvm run filter.wasm --fuel 5M --memory 16MiB --deadline 5ms --limit log_lines=100
 
 In Python, for all plugins of a host or for one, and for an engine or store without a host:
 
@@ -36,7 +36,7 @@ listener, by plugin name, `"*"` for all:
         pywasmvm:
           limits:
             "*": {memory_bytes: 64MiB}
-            my_filter: {fuel: 5M}
+            my_filter: {fuel: 5M, deadline: 5ms}
 
     listeners:
     - metadata:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,9 @@ class Vm:
 
     def _make_linker(self) -> Any:
         """Make the store, and a linker with the host calls for it."""
-        self.store = backend.Store(self.engine, limits=self.limits)
+        self._clock = "deadline_start"
+        seconds = self.limits.deadline_start
+        self.store = backend.Store(self.engine, limits=replace(self.limits, deadline=seconds))
         linker = backend.Linker(self.engine)
         for (module, name), row in self.loaded.rows.items():
             ft = _functype(row.wasm_params, row.wasm_results)
@@ -275,6 +278,12 @@ class Vm:
             bounds.append((limits.fuel_vm - self.spent, "fuel_vm"))
         return min((max(fuel, 0), name) for fuel, name in [*bounds, (FULL, "")] if fuel is not None)
 
+    def _set_clock(self, limit: str) -> None:
+        """Let calls take what this limit says; setting it costs something, so only when it changes."""
+        if limit != self._clock:
+            self._clock = limit
+            self.store.set_deadline(getattr(self.limits, limit))
+
     def _too_many(self) -> bool:
         """Count a call from the host; tell whether there were too many without time passing."""
         now, count = self.world.now_ns, self._instant[1]
@@ -309,10 +318,12 @@ class Vm:
         if outer:
             if self._too_many():
                 text = self.limits.reached("callbacks_at_once", f"by {name}")
+                self._effective = saved
                 self._fail(name, backend.LimitError(text), record)
                 return FAILED
             fuel, self._bound = self._allowance(context, starting)
             self.store.set_fuel(fuel)
+            self._set_clock("deadline_start" if starting or context is None else "deadline")
             self.budget.start(name)
         before_fuel, before_bytes = self.store.get_fuel(), self.memory.nbytes
         self._trace(f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})")
@@ -363,10 +374,12 @@ class Vm:
         lines = [f"Function: {name} failed: Uncaught {reason}{limit}", *_backtrace(error)]
         record.trap = trap_report(self, record, reason + limit, error, self._recent)
         self.failure = record.failed = lines[0] if len(lines) == 1 else "\n".join(lines)
-        if backend.is_out_of_fuel(error):
-            where = f"in {name}"
-            reached = self.limits.reached(self._bound, where) if self._bound else where
-            self.failure = record.failed = f"Function: {name} failed: out of fuel ({reached})"
+        late = isinstance(error, backend.DeadlineExceeded)
+        if late or backend.is_out_of_fuel(error):
+            where, bound = f"in {name}", self._clock if late else self._bound
+            reached = self.limits.reached(bound, where) if bound else where
+            what = "deadline exceeded" if late else "out of fuel"
+            self.failure = record.failed = f"Function: {name} failed: {what} ({reached})"
         self.world.note("error", self.failure, self.thread)
 
     def defer(self, action: Callable[[], None]) -> None:

@@ -59,11 +59,12 @@ def make_engine(which: str | None, limits: Limits | None = None) -> Any:
 SHORT = {
     "fuel": ("fuel", "5M"),
     "memory": ("memory_bytes", "64MiB"),
+    "deadline": ("deadline", "5ms"),
 }
 
 
 def limit_options(command: Any) -> Any:
-    """Add --fuel, --memory and --limit to a command; `given_limits` reads them."""
+    """Add --fuel, --memory, --deadline and --limit to a command; `given_limits` reads them."""
     names = ", ".join(LIMITS)
     for option, (name, example) in reversed(SHORT.items()):
         text = f"Limit {name}: {LIMITS[name].says}, e.g. {example}."

@@ -176,6 +176,9 @@ def test_options_of_the_command_line(
     assert "limit fuel = 1000000 units per callback reached in proxy_on_request_headers" in done.stderr
     done = run_cli("run", str(loop), "--limit", "fuel_stream=2k")
     assert "limit fuel_stream = 2000 units per stream reached" in done.stderr
+    done = run_cli("run", str(loop), "--deadline", "20ms", "--limit", "fuel_stream=none", "--fuel", "none")
+    assert done.returncode == 1
+    assert "limit deadline = 0.02 s per callback reached in proxy_on_request_headers" in done.stderr
     done = run_cli("run", str(filter_file), "--memory", "1k")
     assert done.returncode == 3
     assert "memory_bytes is 1024" in done.stderr
