@@ -278,11 +278,15 @@ class Vm:
             bounds.append((limits.fuel_vm - self.spent, "fuel_vm"))
         return min((max(fuel, 0), name) for fuel, name in [*bounds, (FULL, "")] if fuel is not None)
 
-    def _set_clock(self, limit: str) -> None:
-        """Let calls take what this limit says; setting it costs something, so only when it changes."""
-        if limit != self._clock:
-            self._clock = limit
-            self.store.set_deadline(getattr(self.limits, limit))
+    def _set_limits(self, context: Context | None, name: str, starting: bool) -> None:
+        """Give a call from the host its fuel, time and budget."""
+        fuel, self._bound = self._allowance(context, starting)
+        self.store.set_fuel(fuel)
+        clock = "deadline_start" if starting or context is None else "deadline"
+        if clock != self._clock:  # why: setting it costs something
+            self._clock = clock
+            self.store.set_deadline(getattr(self.limits, clock))
+        self.budget.start(name)
 
     def _too_many(self) -> bool:
         """Count a call from the host; tell whether there were too many without time passing."""
@@ -321,10 +325,7 @@ class Vm:
                 self._effective = saved
                 self._fail(name, backend.LimitError(text), record)
                 return FAILED
-            fuel, self._bound = self._allowance(context, starting)
-            self.store.set_fuel(fuel)
-            self._set_clock("deadline_start" if starting or context is None else "deadline")
-            self.budget.start(name)
+            self._set_limits(context, name, starting)
         before_fuel, before_bytes = self.store.get_fuel(), self.memory.nbytes
         self._trace(f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})")
         self._stack.append(context)

@@ -61,7 +61,9 @@ def test_the_same_on_both_engines() -> None:
     for name in ("loop_plain", "bomb_memory_fill", "host_call_flood", "heap_of_arrays", "recursion_deep"):
         attack = ATTACKS[NAMES.index(name)]
         python, cython = (run_attack(attack, engine) for engine in ("python", "cython"))
-        assert (python.ended, python.message, python.fuel) == (cython.ended, cython.message, cython.fuel)
+        # why: only an error that knows no function yet is given the place, in words of its own
+        said = [r.message.partition(" (in function")[0] for r in (python, cython)]
+        assert (python.ended, said[0], python.fuel) == (cython.ended, said[1], cython.fuel)
 
 
 def test_every_limit_is_attacked() -> None:
