@@ -26,7 +26,6 @@ LOADED = [attack for attack in ATTACKS if attack.group == "load" and attack.stop
 NOT_ATTACKED = {
     "instances": "a plugin is one instance",
     "timers": "a plugin has one timer; only more than a hundred plugins in one VM pass it",
-    "definitions": "needs the extra library for expressions; tests/host/limits has it",
 }
 
 
