@@ -19,7 +19,7 @@ from .errors import PluginFailed
 from .headers import HeaderMap, from_text
 from .httpstream import HttpStream
 from .limits import Limits
-from .plugin import Plugin
+from .plugin import Key, Plugin
 from .pool import Loader, PluginHandle, VmPool, check_plugins
 from .profile import AUTO, Profile, choose_profile, get_profile
 from .proxy import AccessEntry, Proxy
@@ -173,7 +173,7 @@ class Host:
         """Do what Envoy's main thread does with each plugin: try it in a VM of its own, then start its
         copy.
         """
-        seen: set[str] = set()
+        seen: set[Key] = set()
         for plugin in [*self._start_order(), *self.services]:
             key = plugin.vm_key(plugin.read()) + plugin.key()
             if key not in seen:

@@ -11,7 +11,7 @@ from .abi.versions import MARKERS, find_version
 from .abi.wasi import WASI_CALLS
 from .errors import HostError
 from .lint_model import ConfigSubject, Place
-from .plugin import FailurePolicy
+from .plugin import FailurePolicy, Key
 from .scan import ModuleFacts, scan
 
 __all__ = [
@@ -93,7 +93,7 @@ def capability_missing(c: ConfigSubject) -> Iterator[Place]:
 
 def shared_vm_differs(c: ConfigSubject) -> Iterator[Place]:
     """Report: one VM, different environment or capabilities."""
-    first: dict[str, tuple[str, object, object]] = {}
+    first: dict[Key, tuple[str, object, object]] = {}
     for x, code in c.modules():
         key, p = x.plugin.vm_key(code), x.plugin
         path, environment, capabilities = first.setdefault(key, (x.path, dict(p.environment), p.capabilities))
@@ -107,7 +107,7 @@ def shared_vm_differs(c: ConfigSubject) -> Iterator[Place]:
 
 def same_plugin(c: ConfigSubject) -> Iterator[Place]:
     """Report: the same plugin twice."""
-    first: dict[tuple[str, str], str] = {}
+    first: dict[tuple[Key, Key], str] = {}
     for x, code in c.modules():
         key = (x.plugin.vm_key(code), x.plugin.key())
         if key in first:

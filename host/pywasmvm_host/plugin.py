@@ -6,7 +6,6 @@ envoy.extensions.wasm.v3.PluginConfig.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,11 @@ from typing import Any
 from .errors import ConfigError, HostError
 from .limits import Limits
 
-__all__ = ["FailurePolicy", "Plugin", "config_bytes"]
+__all__ = ["FailurePolicy", "Key", "Plugin", "config_bytes"]
+
+
+# What must be equal for two plugins to share something. Envoy takes the hash of these joined.
+Key = tuple[bytes, ...]
 
 
 class FailurePolicy(Enum):
@@ -116,14 +119,10 @@ class Plugin:
                 advice="Does the file exist, and may you read it?",
             ) from e
 
-    def vm_key(self, code: bytes) -> str:
+    def vm_key(self, code: bytes) -> Key:
         """Return the key under which plugins share a VM: vm_id, VM configuration and code."""
-        digest = hashlib.sha256(b"||".join([self.vm_id.encode(), self.vm_configuration_bytes, b""]))
-        digest.update(code)
-        return digest.hexdigest()
+        return b"||".join([self.vm_id.encode(), self.vm_configuration_bytes, b""]), code
 
-    def key(self) -> str:
+    def key(self) -> Key:
         """Return the key under which plugins share a root context inside a VM."""
-        return hashlib.sha256(
-            b"||".join([self.root_id.encode(), self.configuration_bytes, self.name.encode()])
-        ).hexdigest()
+        return (b"||".join([self.root_id.encode(), self.configuration_bytes, self.name.encode()]),)

@@ -16,7 +16,7 @@ from .context import RootContext
 from .errors import ConfigError, HostError, PluginFailed
 from .limits import Limits
 from .loading import LoadedModule, load_module
-from .plugin import FailurePolicy, Plugin
+from .plugin import FailurePolicy, Key, Plugin
 from .profile import Profile
 from .records import LogLine
 from .stream import DeadFilter, HttpStreamContext
@@ -61,7 +61,7 @@ class VmPool:
         self.loader = loader
         self.limits = limits
         self.thread = thread
-        self.vms: dict[str, Vm] = {}
+        self.vms: dict[Key, Vm] = {}
 
     def vm_for(self, plugin: Plugin) -> Vm:
         """Return the plugin's VM, started; create it if no plugin has before."""

@@ -23,6 +23,7 @@ from .guestmem import GuestMemory
 from .limits import Limits
 from .loading import LOAD_ERRORS, RUN_ERRORS, LoadedModule
 from .machine import forbid, host_function, restricted_function, wasi_function
+from .plugin import Key
 from .profile import Profile
 from .records import CallRecord, LogLine
 from .scan import Import
@@ -79,7 +80,7 @@ class Vm:
         self.capabilities = capabilities
         self.thread = thread
         self.contexts: dict[int, Context] = {}
-        self.roots: dict[str, RootContext] = {}
+        self.roots: dict[Key, RootContext] = {}
         self.metric_ids = VmMetricIds(world.metrics)
         self.failed = False
         self.failure = ""

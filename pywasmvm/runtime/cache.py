@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from hashlib import blake2b, sha256
 from typing import NamedTuple
 
 __all__ = ["VARIABLE", "Cache", "CacheEntry", "folder_of", "stamp_of"]
@@ -59,6 +58,8 @@ def stamp_of(places: list[str], *more: str) -> bytes:
     A file stands for itself by name, size and time of change: reading them all would take longer than what
     the cache saves for a small module.
     """
+    from hashlib import sha256  # noqa: PLC0415 - why: it loads OpenSSL, 3.4 MB that only the cache needs
+
     digest = sha256("\0".join(more).encode())
     for place in places:
         for entry in sorted(_files(place), key=lambda entry: entry.name):
@@ -259,6 +260,8 @@ def _name(kind: str, key: bytes) -> str:
 
 
 def _seal(secret: bytes, name: str, content: bytes) -> bytes:
+    from hashlib import blake2b  # noqa: PLC0415
+
     digest = blake2b(key=secret, digest_size=_SEAL_BYTES)
     digest.update(name.encode() + b"\0")
     digest.update(content)

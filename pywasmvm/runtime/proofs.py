@@ -10,7 +10,6 @@ Rule 2: only bodies are taken on trust. The module itself is decoded and its def
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ _PARTS = ("isa", "syntax", "binary", "valid", "_fast")
 
 def content_hash(binary: bytes) -> bytes:
     """Return the hash that a module goes by."""
+    from hashlib import sha256  # noqa: PLC0415 - why: it loads OpenSSL, 3.4 MB that only the cache needs
+
     return sha256(binary).digest()
 
 
@@ -59,4 +60,6 @@ def keep_proof(engine: Engine, digest: bytes) -> None:
 
 
 def _key(engine: Engine, digest: bytes) -> bytes:
+    from hashlib import sha256  # noqa: PLC0415
+
     return sha256(stamp(engine) + digest).digest()

@@ -13,7 +13,6 @@ import marshal
 import sys
 from array import array
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from types import CodeType
 
@@ -79,6 +78,8 @@ def open_cache(cache: Cache | None, binary: bytes | None, metered: bool) -> Code
     """Return the cached code of a module, None if there is no cache or the module has no binary."""
     if cache is None or binary is None:
         return None
+    from hashlib import sha256  # noqa: PLC0415 - why: it loads OpenSSL, 3.4 MB that only the cache needs
+
     digest = sha256(_translator_stamp() + bytes((metered,)))
     digest.update(binary)
     return CodeCache(cache, digest.digest())
