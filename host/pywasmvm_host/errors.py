@@ -12,6 +12,7 @@ from .backend import WasmError
 
 __all__ = [
     "AbiError",
+    "Answered",
     "BadMemory",
     "BadPairs",
     "ConfigError",
@@ -80,6 +81,14 @@ class OverLimit(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class Answered(Exception):
+    """A host call is answered before it is made (faults.py). Never leaves the host call machinery."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class RestrictedCall(Exception):

@@ -272,6 +272,12 @@ class Host:
             sorted({h for vm in self.vms() for h in vm.hazards}),
         )
 
+    def forget(self) -> None:
+        """Drop what is recorded of the past, so that a host may serve for ever; its state stays."""
+        self.world.forget()
+        self.proxy.access_log.clear()
+        self.proxy.client_addresses.clear()
+
     def vms(self) -> list[Any]:
         """Return every VM that serves."""
         return [vm for pool in self.pools.values() for vm in pool.vms.values()]

@@ -16,7 +16,7 @@ from .abi.model import HostCall, Param
 from .abi.pairs import decode_pairs, pairs_problem
 from .abi.wasi import WasiCall
 from .calls import BODIES, WASI_BODIES
-from .errors import BadMemory, BadPairs, OverLimit, RestrictedCall
+from .errors import Answered, BadMemory, BadPairs, OverLimit, RestrictedCall
 
 if TYPE_CHECKING:
     from .context import Context
@@ -134,10 +134,10 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
         first = (sum(len(p.words) for p in row.params[: names.index(row.first[0])]), row.first[1] + more)
 
     def function(*words: int) -> int | None:
-        vm.enter_host_call(row.name, row.anytime, row.in_allocator)
-        if first is not None and words[first[0]] & M32 > first[1]:
-            return vm.leave_host_call(row, words, int(Status.BAD_ARGUMENT))
         try:
+            vm.enter_host_call(row.name, row.anytime, row.in_allocator)
+            if first is not None and words[first[0]] & M32 > first[1]:
+                return vm.leave_host_call(row, words, int(Status.BAD_ARGUMENT))
             values, outputs = _read_params(vm, row.params, words)
             if row.slot_first:
                 for _, slot, _ in outputs:
@@ -154,6 +154,8 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
         except OverLimit as e:
             vm.refuse(e.name, row.name)
             status = Status.INTERNAL_FAILURE
+        except Answered as e:
+            status = Status(e.status)
         if row.no_result:
             return vm.leave_host_call(row, words, None)
         return vm.leave_host_call(row, words, int(status))

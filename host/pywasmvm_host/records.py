@@ -42,7 +42,9 @@ class CallRecord:
     memory_bytes  size of linear memory when the call ended, which is its peak since memory never shrinks.
     host_calls    names of the host calls made, in order.
     result        what it returned; None for no result or a failure.
+    copied_bytes  bytes that host calls copied out of the guest's memory or into it.
     nested        it ran inside a host call (the allocator).
+    name          name of the plugin it was for; empty for what the VM does for itself.
     failed, trap  what Envoy would log of a failure, and all that is known of it.
     """
 
@@ -60,3 +62,5 @@ class CallRecord:
     failed: str = ""
     trap: TrapReport | None = None
     nested: bool = False
+    copied_bytes: int = 0
+    name: str = ""

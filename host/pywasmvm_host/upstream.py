@@ -110,12 +110,18 @@ class Cluster:
         self.match_index = match_index
         self.index = 0
         self.received: list[Received] = []
+        self.forgotten = 0  # requests received before those
         self.idle = 0  # open connections that can take a request at once
         self.address = f"127.0.0.1:{62000 + sum(map(ord, name)) % 900}"
 
     def pick(self) -> UpstreamResponse:
-        at = self.index if self.match_index else len(self.received) - 1
+        at = self.index if self.match_index else self.forgotten + len(self.received) - 1
         return self.responses[min(at, len(self.responses) - 1)]
+
+    def forget(self) -> None:
+        """Drop the requests received; the script goes on where it is."""
+        self.forgotten += len(self.received)
+        self.received.clear()
 
     def open(self, listener: Any) -> UpstreamRequest:
         return UpstreamRequest(self, listener)

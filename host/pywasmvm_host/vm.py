@@ -95,6 +95,7 @@ class Vm:
         self._effective = 0
         self._bound = ""
         self.budget = Budget(limits)
+        self.scarce: dict[str, int] = {}  # callback -> the fuel it gets at most (faults.py)
         self.spent = 0
         self._instant = (-1, 0)  # the moment of the last callback, and how many there were at it
         self._restricted = ""
@@ -268,7 +269,7 @@ class Vm:
     def has(self, name: str) -> bool:
         return name in self.functions
 
-    def _allowance(self, context: Context | None, starting: bool) -> tuple[int, str]:
+    def _allowance(self, context: Context | None, starting: bool, callback: str) -> tuple[int, str]:
         """Return the fuel for a call from the host, and the name of the limit that it comes from."""
         limits = self.limits
         of_start = starting or context is None
@@ -277,11 +278,12 @@ class Vm:
             bounds.append((limits.fuel_stream - context.spent, "fuel_stream"))
         if limits.fuel_vm is not None:
             bounds.append((limits.fuel_vm - self.spent, "fuel_vm"))
-        return min((max(fuel, 0), name) for fuel, name in [*bounds, (FULL, "")] if fuel is not None)
+        bounds.append((self.scarce.get(callback, FULL), ""))
+        return min((max(fuel, 0), name) for fuel, name in bounds if fuel is not None)
 
     def _set_limits(self, context: Context | None, name: str, starting: bool) -> None:
         """Give a call from the host its fuel, time and budget."""
-        fuel, self._bound = self._allowance(context, starting)
+        fuel, self._bound = self._allowance(context, starting, name)
         self.store.set_fuel(fuel)
         clock = "deadline_start" if starting or context is None else "deadline"
         if clock != self._clock:  # why: setting it costs something
@@ -318,6 +320,7 @@ class Vm:
             self.thread,
             self.world.phase,
             nested=not outer,
+            name=context.plugin.name if context and context.plugin else "",
         )
         self.world.records.append(record)
         if outer:
@@ -328,6 +331,7 @@ class Vm:
                 return FAILED
             self._set_limits(context, name, starting)
         before_fuel, before_bytes = self.store.get_fuel(), self.memory.nbytes
+        before_copied = self.budget.copied
         self._trace(f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})")
         self._stack.append(context)
         self._active.append(record)
@@ -348,6 +352,7 @@ class Vm:
             record.fuel = before_fuel - self.store.get_fuel()
             record.memory_bytes = self.memory.nbytes
             record.grew_bytes = record.memory_bytes - before_bytes
+            record.copied_bytes = before_copied - self.budget.copied
         if outer:
             self.spent += record.fuel
             if context is not None:

@@ -129,6 +129,13 @@ class World:
             action()
 
     # ---- records
+    def forget(self) -> None:
+        """Drop the records of what has been: log lines, calls, the trace, what upstreams received."""
+        for kept in (self.logs, self.host_log, self.records, self.trace):
+            kept.clear()
+        for cluster in self.clusters.values():
+            cluster.forget()
+
     def count(self, stat: str, by: int = 1) -> None:
         self.stats[stat] = self.stats.get(stat, 0) + by
 

@@ -13,7 +13,16 @@ import click
 from ..backend import Config, Engine
 from ..limits import LIMITS, Limits, read_limits
 
-__all__ = ["given_limits", "header", "limit_options", "loading", "make_engine", "note", "text_or_file"]
+__all__ = [
+    "counting",
+    "given_limits",
+    "header",
+    "limit_options",
+    "loading",
+    "make_engine",
+    "note",
+    "text_or_file",
+]
 
 
 def note(text: str) -> None:
@@ -103,3 +112,17 @@ def loading(names: list[str]) -> Iterator[Callable[..., None] | None]:
             status.update(f"loading {', '.join(names)}: {what} {100 * done // max(total, 1)} %")
 
         yield progress
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
+    """Show on a terminal's stderr how far a count is; give the function to tell, None where none is shown."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda done: shown.update(task, completed=done)

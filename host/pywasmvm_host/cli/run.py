@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,34 +17,18 @@ import click
 from pywasmvm.cli.errors import EXIT_TRAP, CommandError
 
 from ..host import Exchange, Host, HttpRequest
-from ..plugin import FailurePolicy, Plugin
-from ..profile import AUTO, PROFILES
+from ..plugin import Plugin
+from ..profile import AUTO
 from ..trapreport import TrapReport
 from ..upstream import UpstreamResponse
-from .common import SHORT, given_limits, header, limit_options, loading, make_engine, note, text_or_file
+from .common import SHORT, header, loading, note, text_or_file
+from .plugins import given_plugins, make_host, plugin_options
 
 __all__ = ["run"]
 
-CONFIGURATIONS = (".yaml", ".yml", ".json")
-
 
 @click.command("run")
-@click.argument(
-    "filters",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILTER.wasm|CONFIG.yaml...",
-)
-@click.option(
-    "--config",
-    "-c",
-    "configs",
-    multiple=True,
-    metavar="FILE|TEXT",
-    help="Plugin configuration; once per filter, or once for all.",
-)
-@click.option("--vm-config", metavar="FILE|TEXT", help="VM configuration.")
+@plugin_options
 @click.option("--request", "-r", "request_line", default="GET /", show_default=True, metavar="'METHOD PATH'")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'k: v'", help="Request header.")
 @click.option("--body", metavar="TEXT|@FILE", multiple=True, help="Request body; several are chunks.")
@@ -64,46 +46,16 @@ CONFIGURATIONS = (".yaml", ".yml", ".json")
     help="Another cluster, for callouts, and its answer.",
 )
 @click.option(
-    "--profile",
-    type=click.Choice([AUTO, *sorted(PROFILES)]),
-    default=AUTO,
-    show_default=True,
-    help="Which host to imitate; auto takes higress for filters with its ABI, else envoy-1.40.",
-)
-@limit_options
-@click.option("--engine", type=click.Choice(["python", "cython"]), help="Which engine runs the guest.")
-@click.option("--name", default="", help="Plugin name.")
-@click.option("--root-id", default="")
-@click.option("--vm-id", default="")
-@click.option(
-    "--failure-policy",
-    type=click.Choice([p.name for p in FailurePolicy if p.name.startswith("FAIL")]),
-    default="FAIL_CLOSED",
-)
-@click.option(
-    "--real-pause",
-    is_flag=True,
-    help="allow_on_headers_stop_iteration: body callbacks go on while headers are held.",
-)
-@click.option("--env", multiple=True, metavar="K=V", help="Environment variable of the plugin.")
-@click.option(
     "--timeout", type=float, default=6.0, show_default=True, help="Virtual seconds the client waits."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def run(**options: Any) -> None:
     """Send one request through one filter, or through several as a chain."""
-    limits = given_limits(options)
-    plugins = _plugins(options)
+    plugins = given_plugins(options)
     request, upstream = _request(options), _upstream(options)
     names = [p.name for p in options["filters"]]
     with loading(names) as progress:
-        host = Host(
-            plugins,
-            profile=options["profile"],
-            limits=limits,
-            engine=make_engine(options["engine"], limits),
-            progress=progress,
-        )
+        host = make_host(options, plugins, progress)
         _add_clusters(host, options["clusters"])
         host.start()
     started = len(host.world.records)
@@ -144,46 +96,6 @@ def _failure_line(x: Exchange, plugins: list[Plugin]) -> str:
 
 
 # ---- options
-def _plugins(options: dict[str, Any]) -> list[Plugin]:
-    configs, filters = options["configs"], options["filters"]
-    if len(configs) not in (0, 1, len(filters)):
-        raise click.UsageError(
-            f"{len(filters)} filters and {len(configs)} --config: give none, one, or one for each"
-        )
-    environment = {}
-    for item in options["env"]:
-        key, mark, value = item.partition("=")
-        if not mark:
-            raise click.UsageError(f"--env is written K=V, not {item!r}")
-        environment[key] = value
-    out: list[Plugin] = []
-    for i, path in enumerate(filters):
-        if path.suffix.lower() in CONFIGURATIONS:
-            from ..config import load_plugins  # noqa: PLC0415
-
-            loaded = load_plugins(path, environment={**os.environ, **environment})
-            out += [
-                dataclasses.replace(p, limits=given_limits(options, p.limits)) if p.limits else p
-                for p in loaded
-            ]
-            continue
-        config = configs[i] if len(configs) > 1 else configs[0] if configs else None
-        out.append(
-            Plugin(
-                path,
-                name=options["name"] or path.stem,
-                root_id=options["root_id"],
-                vm_id=options["vm_id"],
-                configuration=text_or_file(config),
-                vm_configuration=text_or_file(options["vm_config"]),
-                failure_policy=FailurePolicy[options["failure_policy"]],
-                environment=environment,
-                allow_on_headers_stop_iteration=options["real_pause"],
-            )
-        )
-    return out
-
-
 def _bytes(value: str) -> bytes:
     data = text_or_file(value) if value.startswith("@") else value
     return data.encode() if isinstance(data, str) else data or b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from ..htmlpage import bars, document
 from .attack import Attack
 from .envoy import EnvoyResult
 from .run import Result
@@ -17,13 +17,7 @@ from .run import Result
 __all__ = ["Finding", "as_json", "as_page", "as_table"]
 
 MIB = 1 << 20
-PLOT_WIDTH, ROW_HEIGHT, LABEL_WIDTH = 900, 16, 240
 COLOURS = {"python": "#4878a8", "cython": "#2a9d5c", "envoy": "#c8553d"}
-STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1200px;color:#222}
-table{border-collapse:collapse;width:100%}
-td,th{border-bottom:1px solid #ddd;padding:.3em .6em;text-align:left;vertical-align:top}
-.bad{color:#b00020;font-weight:600}
-summary{cursor:pointer}svg text{font:11px system-ui,sans-serif}"""
 
 
 @dataclass
@@ -93,30 +87,6 @@ def as_table(findings: list[Finding]) -> Table:
 
 
 # ---- the page
-def _bars(title: str, rows: list[tuple[str, list[tuple[str, float]]]], unit: str) -> str:
-    """Return bars on a logarithmic scale, one group per attack, as SVG."""
-    values = [value for _, bars in rows for _, value in bars if value > 0]
-    if not values:
-        return ""
-    low, high = math.log10(min(values)) - 0.2, math.log10(max(values)) + 0.1
-    height = sum(len(bars) for _, bars in rows) * ROW_HEIGHT + 30 + 6 * len(rows)
-    out = [f'<h2>{escape(title)}</h2><svg viewBox="0 0 {PLOT_WIDTH} {height}" role="img">']
-    room = PLOT_WIDTH - LABEL_WIDTH - 80
-    y = 20
-    for name, bars in rows:
-        out.append(f'<text x="{LABEL_WIDTH - 8}" y="{y + 12}" text-anchor="end">{escape(name)}</text>')
-        for who, value in bars:
-            width = room * (math.log10(value) - low) / (high - low) if value > 0 else 0
-            out.append(
-                f'<rect x="{LABEL_WIDTH}" y="{y}" width="{max(width, 1):.0f}" height="{ROW_HEIGHT - 3}" '
-                f'fill="{COLOURS[who]}"><title>{escape(who)}</title></rect>'
-                f'<text x="{LABEL_WIDTH + max(width, 1) + 4:.0f}" y="{y + 11}">{value:,.3g} {unit}</text>'
-            )
-            y += ROW_HEIGHT
-        y += 6
-    return "".join([*out, "</svg>"])
-
-
 def _row(f: Finding) -> str:
     cells = [
         f"<details><summary>{escape(f.attack.title)}</summary><p>{escape(f.attack.prose)}</p></details>",
@@ -153,11 +123,10 @@ def as_page(findings: list[Finding]) -> str:
     verdict = f"{len(findings)} attacks, {wrong} not stopped as they must be" if wrong else (
         f"{len(findings)} attacks, each stopped by its limit; every next request served"
     )  # fmt: skip
-    return "".join((
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>pywasmvm lab</title>',
-        f"<style>{STYLE}</style><h1>Attacks on a Proxy-Wasm host</h1><p>{escape(verdict)}. {legend}</p>",
+    return document(
+        "Attacks on a Proxy-Wasm host",
+        f"<p>{escape(verdict)}. {legend}</p>",
         f"<table><tr>{head}</tr>{''.join(map(_row, findings))}</table>",
-        _bars("Time until it ended (log scale)", times, "ms"),
-        _bars("Largest size of the Envoy process (log scale)", sizes, "MiB"),
-        "</html>\n",
-    ))  # fmt: skip
+        bars("Time until it ended (log scale)", times, "ms", COLOURS),
+        bars("Largest size of the Envoy process (log scale)", sizes, "MiB", COLOURS),
+    )
