@@ -298,6 +298,21 @@ class Vm:
         self._instant = (now, count)
         return self.limits.callbacks_at_once is not None and count > self.limits.callbacks_at_once
 
+    def _record(self, context: Context | None, name: str, args: tuple[int, ...]) -> CallRecord:
+        """Begin the record of a call, and keep it."""
+        record = CallRecord(
+            name,
+            args[0] if args else 0,
+            args,
+            context.log_prefix if context else "",
+            self.thread,
+            self.world.phase,
+            nested=bool(self._stack),
+            name=context.plugin.name if context and context.plugin else "",
+        )
+        self.world.records.append(record)
+        return record
+
     def call(
         self, context: Context | None, name: str, *args: int, starting: bool = False, hold: bool = False
     ) -> Any:
@@ -312,17 +327,7 @@ class Vm:
             return FAILED
         saved, self._effective = self._effective, 0
         outer = not self._stack
-        record = CallRecord(
-            name,
-            args[0] if args else 0,
-            args,
-            context.log_prefix if context else "",
-            self.thread,
-            self.world.phase,
-            nested=not outer,
-            name=context.plugin.name if context and context.plugin else "",
-        )
-        self.world.records.append(record)
+        record = self._record(context, name, args)
         if outer:
             if self._too_many():
                 text = self.limits.reached("callbacks_at_once", f"by {name}")
