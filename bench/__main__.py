@@ -15,7 +15,7 @@ from .compare import comparison, read_run
 from .engines import ENGINES, Engine, read_command_engines
 from .kernels import Kernel, find_kernels
 from .measure import Cell, measure
-from .parts import PARTS, Plan, measure_part
+from .parts import CHOICES, PARTS, Plan, measure_part
 from .plots import write_plots
 from .report import as_json, machine, markdown
 from .series import Series
@@ -75,7 +75,7 @@ def _write(folder: Path, cells: list[Cell], series: list[Series], base: str, fil
     "-p",
     "parts",
     multiple=True,
-    type=click.Choice(list(PARTS)),
+    type=click.Choice(CHOICES),
     help="Only this part; may be repeated.",
 )
 @click.option("--engine", "-e", "names", multiple=True, help="Only this engine; may be repeated.")
@@ -140,12 +140,13 @@ def main(
         rounds, seconds = 2, 0.02
     plan = Plan(chosen, rounds, seconds, quick, ours)
     try:
-        cells, series = _measure(parts or tuple(PARTS), plan, wanted, console)
+        cells, series = _measure(parts or tuple(CHOICES), plan, wanted, console)
     except KeyboardInterrupt:
         console.print("interrupted: nothing written; --quick or --part measures less")
         sys.exit(130)
     about = machine(chosen)
-    text, data = markdown(cells, series, base, about), as_json(cells, series, base, about)
+    abouts = {name: part.about for name, part in PARTS.items()}
+    text, data = markdown(cells, series, base, about, abouts), as_json(cells, series, base, about)
     moved = comparison(json.loads(data), then) if then else ""
     click.echo(data if json_ else "\n".join(filter(None, [text, moved])))
     if moved and json_:

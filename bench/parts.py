@@ -10,7 +10,7 @@ from . import load, proxies, starts, threads, traffic
 from .engines import Engine
 from .series import Progress, Series
 
-__all__ = ["PARTS", "Plan", "measure_part"]
+__all__ = ["CHOICES", "PARTS", "Part", "Plan", "measure_part"]
 
 
 def _silent(_what: str) -> None:
@@ -72,23 +72,52 @@ def _proxies(plan: Plan) -> list[Series]:
     return proxies.measure_proxies(binary, plan.rounds, plan.quick, plan.progress)
 
 
-# part -> its measurement; the kernels have a table of their own shape
-PARTS: dict[str, Callable[[Plan], list[Series]] | None] = {
-    "kernels": None,
-    "threads": _threads,
-    "load": _load,
-    "starts": _starts,
-    "requests": _traffic(traffic.measure_requests),
-    "headers": _traffic(traffic.measure_headers),
-    "bodies": _traffic(traffic.measure_bodies),
-    "chains": _traffic(traffic.measure_chains),
-    "proxies": _proxies,
+@dataclass(frozen=True)
+class Part:
+    """One part of the bench: how it is measured, and what a reader must know of it."""
+
+    measure: Callable[[Plan], list[Series]] | None
+    about: str
+
+
+PARTS = {
+    # why no measurement: the kernels have a table of a shape of its own
+    "kernels": Part(
+        None,
+        "CPU time per guest instruction, relative to the base engine; every answer checked against wasmtime.",
+    ),
+    "threads": Part(
+        _threads, "Finished runs a second with one store per thread, relative to one thread; wall time."
+    ),
+    "load": Part(_load, "CPU time from bytes to a checked module, on real modules."),
+    "starts": Part(
+        _starts, "Wall time of a new Python process from its start until a filter has served one request."
+    ),
+    "peaks": Part(None, "The most memory those processes took, the interpreter's own included."),
+    "requests": Part(
+        _traffic(traffic.measure_requests), "CPU time of one request through one real filter, host included."
+    ),
+    "headers": Part(_traffic(traffic.measure_headers), "The same against the number of request headers."),
+    "bodies": Part(
+        _traffic(traffic.measure_bodies), "The same against the size of a body that is rewritten."
+    ),
+    "chains": Part(
+        _traffic(traffic.measure_chains), "The same against the number of filters, each in a VM of its own."
+    ),
+    "proxies": Part(
+        _proxies,
+        "One header filter as Lua and as Wasm in a real Envoy, beside a plain hop: latency of a request on a "
+        "kept connection, and CPU time of Envoy, which is client-facing hop and answering hop together. A "
+        "sandbox beside the proxy, behind ext_proc, is not measured: there is no such server here yet.",
+    ),
 }
+# What a user may ask for by name; "peaks" comes with "starts".
+CHOICES = [name for name in PARTS if name != "peaks"]
 
 
 def measure_part(part: str, plan: Plan) -> list[Series]:
     """Measure one part. A part that cannot be measured says so and has no series."""
-    measure = PARTS[part]
+    measure = PARTS[part].measure
     if measure is None:
         return []
     try:

@@ -9,6 +9,7 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def machine(engines: list[Engine]) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d"),
         "system": platform.platform(),
         "python": sys.version.split()[0],
-        "versions": {engine.name: engine.version() for engine in engines},
+        "versions": {engine.distribution: engine.version() for engine in engines},
     }
 
 
@@ -127,15 +128,22 @@ def part_table(series: list[Series]) -> str:
     return "\n".join(lines + ([""] + errors if errors else [])) + "\n"
 
 
-def markdown(cells: list[Cell], series: list[Series], base: str, about: dict[str, Any]) -> str:
+def _block(part: str, table: str, abouts: Mapping[str, str]) -> str:
+    return f"## {part}\n\n{abouts.get(part, '')}\n\n{table}"
+
+
+def markdown(
+    cells: list[Cell], series: list[Series], base: str, about: dict[str, Any], abouts: Mapping[str, str]
+) -> str:
     """Return the whole report in Markdown: the machine, the kernels, one table per part."""
     versions = ", ".join(f"{name} {version}".strip() for name, version in about["versions"].items())
     blocks = [
         f"{about['processor']}, {about['cores']} processors, {about['system']}, CPython {about['python']}, "
-        f"{about['date']}; {versions}\n"
+        f"{about['date']}; {versions}.\n\n"
+        "Medians of interleaved rounds; spread is (maximum - minimum) / median.\n"
     ]
-    blocks += [kernel_table(cells, base)] if cells else []
-    blocks += [part_table(items) for items in by_part(series).values()]
+    blocks += [_block("kernels", kernel_table(cells, base), abouts)] if cells else []
+    blocks += [_block(part, part_table(items), abouts) for part, items in by_part(series).items()]
     return "\n".join(blocks)
 
 
