@@ -43,10 +43,6 @@ class Engine:
 
     def version(self) -> str:
         """Return the installed version, "" where it cannot be told."""
-        if self.backend:
-            from pywasmvm import __version__
-
-            return __version__
         try:
             return importlib.metadata.version(self.distribution)
         except importlib.metadata.PackageNotFoundError:
