@@ -1,4 +1,4 @@
-"""Every kernel of the bench costs the same fuel here, on both engines, and in wasmtime, and answers the same."""
+"""Every kernel of the bench costs the same fuel on both engines and in wasmtime, and answers the same."""
 
 from __future__ import annotations
 
