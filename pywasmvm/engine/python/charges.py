@@ -1,10 +1,10 @@
 """How generated code pays: engine/fuel.py has the rule, this is how it costs little.
 
-A *checkpoint* makes sure that the tank holds all that can be charged before the next one: at the entry, at
-the head of each loop, behind each call and behind each instruction that pays per unit. Between two
-checkpoints no tank can run empty, so nothing is tested there, and what the segments cost is added up while
-translating: the *debt*. It is paid where paths with different debts meet and where somebody looks at the
-tank.
+A *checkpoint* makes sure that the tank holds all that can be charged before the next one: at the entry,
+behind each call and behind each instruction that pays per unit, and at the head of each loop that has a way
+round without one of these. Between two checkpoints no tank can run empty, so nothing is tested there, and
+what the segments cost is added up while translating: the *debt*. It is paid where paths with different debts
+meet and where somebody looks at the tank.
 Rule 1: the fuel that is left is F minus the debt of the line; writer.py keeps the debt per line for traps.
 Rule 2: a tank that may not suffice is for the second form of the function, `x<idx>`: its segments test one by
 one, and it can be entered at each checkpoint. It is translated when it is first needed.
@@ -30,6 +30,8 @@ __all__ = ["arrive", "arrive_unless", "called", "charge", "charge_growth", "char
 __all__ += ["find_needs", "go_back", "pays_per_unit", "save_fuel"]
 
 _ELSE, _END, _IF, _LOOP = BY_NAME["else"], BY_NAME["end"], BY_NAME["if"], BY_NAME["loop"]
+# More than any function can charge.
+ENDLESS = 1 << 62
 _CALLS = frozenset(op for name, op in BY_NAME.items() if name.startswith("call"))
 _FALLING = frozenset(op for op in ENDS_SEGMENT if op.name.startswith("br_") and op.name != "br_table")
 
@@ -40,12 +42,25 @@ def pays_per_unit(instr: Instr) -> bool:
 
 
 def find_needs(plan: Plan, costs: dict[int, int]) -> dict[int, int]:
-    """Return for each position a checkpoint may have the most that is charged from there to the next ones."""
+    """Return for each position a checkpoint may have the most that is charged from there to the next ones.
+
+    fast: where every way round a loop passes another checkpoint, as a call has one, its head needs none.
+    """
+    heads: dict[int, int] = {}
+    _find_needs(plan, costs, heads, ENDLESS)
+    return _find_needs(plan, costs, heads, 0)
+
+
+def _find_needs(plan: Plan, costs: dict[int, int], heads: dict[int, int], unknown: int) -> dict[int, int]:
+    """Do that with `heads`: what is charged from the heads that are no checkpoints. `unknown`: from others.
+
+    With ENDLESS as that, it finds these heads: no way round without a checkpoint starts at them.
+    """
     instrs: Sequence[Instr] = plan.instrs
     needs: dict[int, int] = {}
     starts: list[Node] = []  # the blocks around, outermost first
     behind: list[int] = []  # the need behind the end of each
-    ends: list[int] = []  # the need where a branch to it leads: a loop's head is a checkpoint
+    ends: list[int] = []  # the need where a branch to it leads
     closing = {node.end: node for node in plan.nodes.values()}
     after_then: list[int] = []
     need = 0
@@ -56,7 +71,7 @@ def find_needs(plan: Plan, costs: dict[int, int]) -> dict[int, int]:
             node = closing.get(pos, plan.function)
             starts.append(node)
             behind.append(need)
-            ends.append(0 if node.kind == "loop" else need)
+            ends.append(heads.get(node.start + 1, unknown) if node.kind == "loop" else need)
             if node.kind == "if":
                 after_then.append(need)
         elif op is _ELSE:
@@ -69,8 +84,11 @@ def find_needs(plan: Plan, costs: dict[int, int]) -> dict[int, int]:
             if node.kind == "if":
                 need = max(need, after_then.pop())
             elif op is _LOOP and node.targeted:
-                needs[pos + 1] = need
-                need = 0
+                if unknown and need < ENDLESS:
+                    heads[pos + 1] = need
+                elif pos + 1 not in heads:
+                    needs[pos + 1] = need
+                    need = 0
         elif op in _CALLS or pays_per_unit(instr):
             needs[pos + 1] = need
             need = 0
@@ -131,7 +149,7 @@ def checkpoint(f: Lowering, pos: int, times: int = 1) -> None:
 
     times  how many copies of a loop's body follow each other.
     """
-    need = 0 if f.exact else f.needs[pos] * times
+    need = 0 if f.exact else f.needs.get(pos, 0) * times
     if not need:
         return
     pending = "".join(

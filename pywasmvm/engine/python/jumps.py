@@ -6,11 +6,18 @@ out sets J and breaks; behind each loop that it leaves, J is looked at again.
 
 from __future__ import annotations
 
+from ...isa import BY_NAME
+from ...syntax.instructions import Instr
 from .charges import arrive, go_back, save_fuel
-from .lower import Frame, Loop, Lowering
+from .lower import BODIES, Frame, Loop, Lowering
 from .values import DIRTY, Val
 
 __all__ = ["branch", "close_loop", "deliver", "emit_return", "jump", "jump_flat", "open_loop"]
+
+MOST_TAIL = 8
+_END, _RETURN = BY_NAME["end"], BY_NAME["return"]
+# What may stand between the end of a block and that of the function if a branch to the one is to return.
+_PASSED = frozenset(BY_NAME[name] for name in ("end", "local.get", "i32.const", "i64.const"))
 
 
 def deliver(f: Lowering, frame: Frame) -> None:
@@ -58,12 +65,18 @@ def close_loop(f: Lowering) -> None:
     level = len(f.loops) - 1
     here = [(code, action) for code, (target, action) in exits.items() if target == level]
     beyond = {code: where for code, where in exits.items() if where[0] != level}
-    for code, action in here:
-        test = "if J:" if len(exits) == 1 else f"if J == {code}:"
-        f.w.put(f"{test} J = 0; {action}")
     if beyond:
-        f.w.put("if J: break")
         f.loops[level].exits.update(beyond)
+    if len(exits) == 1 or not here:
+        f.w.put(f"if J: J = 0; {here[0][1]}" if here else "if J: break")
+        return
+    # fast: one test where control came to the loop's own end.
+    f.w.open("if J:")
+    for code, action in here:
+        f.w.put(f"if J == {code}: J = 0; {action}")
+    if beyond:
+        f.w.put("break")
+    f.w.close()
 
 
 def jump(f: Lowering, level: int, action: str, code: int) -> None:
@@ -89,12 +102,43 @@ def _falls_to_same_place(f: Lowering, target: Frame) -> bool:
     return f.plan.landing(inner.node) == f.plan.landing(target.node)
 
 
+def _return_from(f: Lowering, target: Frame) -> bool:
+    """Write what stands between the end of a block and that of the function here, if it is next to nothing.
+
+    fast: a way out of several loops at once costs each of them a test when it ends, but `return` does not.
+    """
+    node = target.node
+    if node.kind == "loop" or node.flat or node.guard or f.exact and f.module.metered:
+        return False
+    tail: list[Instr] = []
+    cost, pos = 0, node.end + 1
+    while pos < len(f.instrs) - 1 and f.instrs[pos][0] is not _RETURN:
+        if f.instrs[pos][0] not in _PASSED or len(tail) > MOST_TAIL:
+            return False
+        tail.append(f.instrs[pos])
+        cost += f.costs.get(pos, 0)
+        pos += 1
+    cost += f.costs.get(pos, 0)
+    saved = list(f.stack)
+    del f.stack[target.base : len(f.stack) - len(target.label)]
+    for instr in tail:
+        if instr[0] is not _END:
+            BODIES[instr[0]](f, instr)
+    f.w.debt += cost
+    emit_return(f)
+    f.w.debt -= cost
+    f.stack = saved
+    return True
+
+
 def branch(f: Lowering, depth: int) -> None:
     """Write a branch that is taken. The caller has evaluated what could trap, and sets `live`."""
     target = f.frames[-1 - depth]
     node = target.node
     if node.kind == "func":
         emit_return(f)
+        return
+    if _return_from(f, target):
         return
     deliver(f, target)
     if node.kind == "loop":

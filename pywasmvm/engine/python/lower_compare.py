@@ -82,18 +82,14 @@ def _in_range(sign: str, a: Val, number: int, half: int) -> Val:
 
 def _biased(val: Val, half: int) -> Val:
     """Return a value whose unsigned order is the signed order of `val`."""
-    val = reduced(val)
+    is_signed = not val.flags & COND and val.lo >= -half and val.hi < half
+    val = val if is_signed else reduced(val)
     if val.const is not None:
-        return constant(val.const ^ half, val.t)
-    return Val(
-        f"({val.pasted} ^ {half})",
-        val.t,
-        0,
-        2 * half - 1,
-        val.flags & FLAGS_KEPT | ATOM,
-        val.reads,
-        val.depth + 1,
-    )
+        return constant(val.const & 2 * half - 1 ^ half, val.t)
+    sign = "+" if is_signed else "^"
+    lo, hi = (val.lo + half, val.hi + half) if is_signed else (0, 2 * half - 1)
+    flags = val.flags & FLAGS_KEPT | ATOM
+    return Val(f"({val.pasted} {sign} {half})", val.t, lo, hi, flags, val.reads, val.depth + 1)
 
 
 @body(BY_NAME["i32.eqz"], BY_NAME["i64.eqz"])

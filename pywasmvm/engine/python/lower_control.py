@@ -51,6 +51,11 @@ def _declare_locals(f: Lowering) -> None:
             f.w.put(" = ".join(names[i : i + NAMES_PER_LINE]) + f" = {zero}")
 
 
+def _integers(f: Lowering) -> Iterator[int]:
+    """Return the locals that start as an integer 0."""
+    return (i for i in range(len(f.params), len(f.local_letters)) if f.local_letters[i] in ("i32", "i64"))
+
+
 def _open_region(f: Lowering, frame: Frame, pos: int) -> None:
     f.region_count += 1
     open_loop(f, frame)
@@ -73,6 +78,8 @@ def open_function(f: Lowering) -> None:
         return
     f.w.put("D = D.n")
     _declare_locals(f)
+    if not f.plan.function.flat:
+        assume(f, tuple((i, (0, 0), (0, 0)) for i in _integers(f)), True)
     f.reload = f.module.metered
     f.due = not f.exact
     if f.plan.function.flat:
@@ -321,7 +328,7 @@ def _deliver_in_place(f: Lowering, height: int) -> None:
 def _end_flat(f: Lowering, frame: Frame) -> None:
     node = frame.node
     if node.root:
-        f.w.close_region("break" if f.live else None)
+        f.w.close_region("break" if f.live else None, threaded=True)
         close_loop(f)
         f.live = f.live or frame.reached
     elif node.kind != "loop":

@@ -32,6 +32,8 @@ _PASTED = (Kind.UNOP, Kind.BINOP, Kind.TESTOP, Kind.RELOP, Kind.CVTOP, Kind.VECT
 FLAGS_KEPT = TRAP | MEM
 # Beyond this, an unreduced number costs more than the mask.
 WIDE = 1 << 89
+# fast: a product of two numbers of 64 bits is added as it is, and the sum masked once.
+WIDE_SUM = 1 << 129
 
 
 class Template:
@@ -233,10 +235,10 @@ def arithmetic(f: Lowering, instr: Instr) -> None:
         return
     most = MAX_OF[a.t]
     sign = template_of(op).text.split()[1]
-    a, b = small(a), small(b)
     if sign == "*":
         f.push(_combined("*", small(a, most + 2), small(b, most + 2)))
         return
+    a, b = small(a, WIDE_SUM), small(b, WIDE_SUM)
     # fast: numbers that are added one after the other are added up here.
     (left, more), (right, extra) = _parts(a), _parts(b)
     more = more + extra if sign == "+" else more - extra

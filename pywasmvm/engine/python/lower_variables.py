@@ -70,11 +70,14 @@ def _assign_local(f: Lowering, localidx: int) -> None:
             f.assign_float(name, val)
         return
     val = reduced(val)
+    lo, hi = f.bounds.get(localidx, (val.lo, val.hi))
+    f.bounds[localidx] = min(lo, val.lo), max(hi, val.hi)
+    known = f.local_vals[localidx]
+    if val.const is not None and val.const == known.lo == known.hi and val.t in ("i32", "i64"):
+        return
     f.before_assign(name)
     f.w.put(f"{name} = {val.text}")
     full = f.base_vals[localidx]
-    lo, hi = f.bounds.get(localidx, (val.lo, val.hi))
-    f.bounds[localidx] = min(lo, val.lo), max(hi, val.hi)
     if val.lo > full.lo or val.hi < full.hi:
         f.local_vals[localidx] = Val(name, val.t, val.lo, val.hi, ATOM, full.reads)
         f.narrowed.add(localidx)

@@ -150,10 +150,10 @@ def _wrapped(val: Val, most: int) -> str:
         return f"r if (r := {val.text}) < {around} else r - {around}"
     if most == I32_MAX and val.lo >= 0 and val.hi < SUM:
         return f"r if (r := {val.text}) < {around} else r & {most}"
-    if most == I32_MAX and -around <= val.lo and val.hi < SUM:
-        return f"r if 0 <= (r := {val.text}) < {around} else r & {most}"
     if val.lo >= -around and val.hi <= most:
         return f"r if (r := {val.text}) >= 0 else r + {around}"
+    if most == I32_MAX and -around <= val.lo and val.hi < SUM:
+        return f"r if 0 <= (r := {val.text}) < {around} else r & {most}"
     return f"{val.pasted} & {most}"
 
 

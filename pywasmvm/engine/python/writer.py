@@ -16,10 +16,13 @@ Rule 1: a jump is `B1 = position` and `continue`; falling off a chunk enters the
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 
 __all__ = ["Line", "Region", "Writer"]
 
 Line = tuple[int, str, int, int]
+MOST_TAIL = 10
+_LEAVING = frozenset(("continue", "break", "return"))
 
 
 class Region:
@@ -32,6 +35,38 @@ class Region:
         self.outer = outer
         self.indent = indent
         self.chunks: list[tuple[int, list[Line]]] = []
+
+
+def _tail(region: Region, place: int) -> list[Line]:
+    """Return the lines that run from the chunk of this position on, if they are few and go nowhere else."""
+    tail: list[Line] = []
+    places = [pos for pos, _ in region.chunks]
+    # why: the first chunk alone may fall to the tests instead of into the next one.
+    first = bisect_left(places, place)
+    if not 0 < first < len(places) or places[first] != place:
+        return []
+    for _, lines in region.chunks[first:]:
+        tail.extend(lines)
+        if len(tail) > MOST_TAIL:
+            break
+        if tail and tail[-1][0] == 0 and tail[-1][1].partition(" ")[0] in _LEAVING:
+            return tail
+    return []
+
+
+def _threaded(region: Region, lines: list[Line]) -> list[Line]:
+    """Return a chunk with such lines in place of jumps to them."""
+    found: list[Line] = []
+    prefix = f"{region.var} = "
+    for line in lines:
+        number = found[-1][1].removeprefix(prefix) if found and line[1] == "continue" else ""
+        tail = _tail(region, int(number)) if number.isdigit() else []
+        if tail:
+            del found[-1]
+            found.extend([(line[0] + indent, text, pos, debt) for indent, text, pos, debt in tail])
+        else:
+            found.append(line)
+    return found
 
 
 class Writer:
@@ -84,16 +119,19 @@ class Writer:
         chunks = self.regions[-1].chunks
         return len(chunks) == 1 and not self.indent and place > chunks[0][0]
 
-    def close_region(self, last: str | None, declare: bool = True) -> None:
+    def close_region(self, last: str | None, declare: bool = True, threaded: bool = False) -> None:
         """Write out the innermost region. `last` is the line after its last chunk, None if that cannot be
         reached.
 
-        `declare` False: the caller has already given the variable its first value.
+        `declare` False: the caller has already given the variable its first value. `threaded`: instead of a
+        jump to a chunk with little to do, do it.
         """
         region = self.regions.pop()
         if last is not None:
             self.put(last)
         chunks = region.chunks
+        if threaded:
+            chunks = [(pos, _threaded(region, lines)) for pos, lines in chunks]
         self.lines = region.outer
         self.indent = region.indent
         if declare:
