@@ -71,8 +71,8 @@ class Growth:
         return f"grows {self.per_request:,.1f} bytes per request ({sure})"
 
 
-def growth_of(sizes: Sequence[int]) -> Growth | None:
-    """Return the growth of a size measured after each request; None if there are too few of them.
+def growth_of(sizes: Sequence[int], every: int = 1) -> Growth | None:
+    """Return the growth of a size measured after `every` requests; None if there are too few of them.
 
     The slope is that of the means of up to twenty blocks: neighbouring requests see nearly the same size,
     and taken one by one would feign a certainty that is not there.
@@ -92,6 +92,7 @@ def growth_of(sizes: Sequence[int]) -> Growth | None:
     reach = STUDENT[blocks - 2] * error
     tops = [float(third.max()) for third in np.array_split(kept, 3)]
     return Growth(
-        slope, slope - reach, slope + reach, CONFIDENCE, len(kept), int(kept[0]), int(kept[-1]),
+        slope / every, (slope - reach) / every, (slope + reach) / every, CONFIDENCE, len(kept) * every,
+        int(kept[0]), int(kept[-1]),
         slope - reach > 0 and tops[0] < tops[1] < tops[2],
     )  # fmt: skip

@@ -19,7 +19,7 @@ from ..host import HttpRequest
 from ..replay.case import http_request, upstream_response
 from ..upstream import UpstreamResponse
 
-__all__ = ["Sample", "read_requests"]
+__all__ = ["Sample", "read_requests", "samples_of"]
 
 REQUEST = ("method", "path", "headers", "body", "trailers", "http", "timeout_ms", "pace_ms")
 REST = ("upstream", "answers", "repeat", "name")
@@ -45,7 +45,7 @@ def read_requests(source: str | Path) -> list[Sample]:
         raise ConfigError(f"cannot read {path}: {e.strerror or e}") from e
     except UnicodeDecodeError as e:
         raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
-    samples = [s for where, item in _items(text, path) for s in _samples(item, where)]
+    samples = [s for where, item in _items(text, path) for s in samples_of(item, where)]
     if not samples:
         raise ConfigError(f"{path}: no request in it")
     return samples
@@ -65,7 +65,8 @@ def _items(text: str, path: Path) -> Iterable[tuple[str, Any]]:
     yield from ((f"{path}: request {number}", item) for number, item in enumerate(items, 1))
 
 
-def _samples(item: Any, where: str) -> list[Sample]:
+def samples_of(item: Any, where: str) -> list[Sample]:
+    """Read one object of a requests file, which may stand for several. Raise ConfigError naming `where`."""
     _check(item, (*REQUEST, *REST), where)
     repeat = item.get("repeat", 1)
     if not isinstance(repeat, int) or isinstance(repeat, bool) or repeat < 1:
