@@ -49,6 +49,7 @@ def same(a: bytes, b: bytes, crowded: bool) -> bool:
 
 
 def engine_named(name: str) -> Any:
+    """Return an engine of that kind that counts fuel."""
     config = backend.Config()
     config.engine = name
     config.consume_fuel = True
