@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 BUILD_FILES := setup.py pyproject.toml $(wildcard pywasmvm/_fast/*.pyx pywasmvm/_fast/*.pxd)
 PYTEST_ARGS ?=
 
-.PHONY: run test bench lint format dist clean
+.PHONY: run test bench lint format dist clean sanitize fuzz
 
 # One request through a filter written in Rust: what it changed, what it logged, what each callback cost.
 run: $(VENV)/.installed-run
@@ -30,6 +30,26 @@ lint: $(VENV)/.installed-test
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The compiled engine under the address and undefined-behaviour sanitizers: official suite, damaged modules, random
+# modules. Whatever they see is printed and fails the target. Takes ten minutes; needs gcc's libasan and libubsan, and
+# the suite's folder in WASM_SPEC_SUITE (python spec-tests/download.py FOLDER fetches it).
+SANITIZED := $(CURDIR)/build/sanitized
+UNDER = cd $(SANITIZED) && PYTHONPATH=$(SANITIZED) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+  UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" $(abspath $(BIN))/python -m
+sanitize: $(VENV)/.installed-test
+	test -d "$(WASM_SPEC_SUITE)/core" # WASM_SPEC_SUITE=FOLDER
+	PYWASMVM_REQUIRE_FAST=1 PYWASMVM_SANITIZE=1 $(BIN)/python setup.py -q build --build-base build/sanitizing --build-lib $(SANITIZED)
+	$(UNDER) pywasmvm spec "$(WASM_SPEC_SUITE)/core" --engine cython
+	$(UNDER) pywasmvm.testing.fuzz load --seconds 60 $(CURDIR)/bench/kernels/*.wasm
+	$(UNDER) pywasmvm.testing.fuzz run --seconds 60
+
+# Random and damaged modules for as long as one likes; what fails lands in build/fuzz with the command to see it again.
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m pywasmvm.testing.fuzz load --seconds $(FUZZ_SECONDS) --keep build/fuzz bench/kernels/*.wasm
+	$(BIN)/python -m pywasmvm.testing.fuzz run --seconds $(FUZZ_SECONDS) --keep build/fuzz
 
 dist: $(VENV)/.installed-test
 	$(PIP) install -q build

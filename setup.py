@@ -49,7 +49,7 @@ TAIL_CALL_FLAGS += ["-fcf-protection=none", "-falign-functions=64"]
 # Nobody reads errno, which would make a call of every square root.
 MEANING_FLAGS = ["-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno"]
 COMPILE_ARGS = ["-O0", "-g", *MEANING_FLAGS] if DEBUG else ["-O3", *MEANING_FLAGS, *TAIL_CALL_FLAGS]
-SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 if SANITIZE:
     COMPILE_ARGS = ["-O1", "-g", *MEANING_FLAGS, *SANITIZERS]
 
@@ -84,8 +84,8 @@ def give_up(reason: str) -> None:
     say(f"installing the Python engine alone: {reason}")
 
 
-def cythonized(modules: list[Extension]) -> list[Extension]:
-    """Translate the .pyx sources to C; no modules, with the reason said, if Cython is missing."""
+def cythonized(modules: list[Extension], folder: str) -> list[Extension]:
+    """Translate the .pyx sources to C (in `folder` if with checks); no modules, and why, without Cython."""
     if not modules:
         return []
     try:
@@ -98,7 +98,13 @@ def cythonized(modules: list[Extension]) -> list[Extension]:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            built: list[Extension] = cythonize(modules, compiler_directives=DIRECTIVES, force=DEBUG or STRICT)
+            built: list[Extension] = cythonize(
+                # why: C with checks must not lie where the next normal build would take it for its own.
+                modules,
+                compiler_directives=DIRECTIVES,
+                force=DEBUG or STRICT,
+                build_dir=folder if DEBUG else None,
+            )
     finally:
         sys.stderr.write(said.getvalue())
     if STRICT and "performance hint" in said.getvalue():
@@ -111,7 +117,7 @@ class OptionalBuildExt(build_ext):
 
     def run(self) -> None:
         # why: here and not at the top, because pip runs this file three times and builds only once.
-        built = {module.name: module.sources for module in cythonized(self.extensions)}
+        built = {module.name: module.sources for module in cythonized(self.extensions, self.build_temp)}
         self.extensions = [module for module in self.extensions if module.name in built]
         for module in self.extensions:
             module.sources = built[module.name]
@@ -126,6 +132,8 @@ class OptionalBuildExt(build_ext):
         with tempfile.TemporaryDirectory() as folder:
             flags = self.known_flags(folder)
             returning = RETURNING or not self.makes_jumps(folder, flags)
+        if returning:
+            flags = [*flags, "-Wno-unused-value"]  # of the macro that makes calls notes
         if returning and not (RETURNING or DEBUG or SANITIZE):
             say(f"{self.compiler.compiler_so[0]} does not turn last calls into jumps: building a slower loop")
         for module in self.extensions:

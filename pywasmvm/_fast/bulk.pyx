@@ -26,6 +26,12 @@ cdef inline bint outside(u64 start, u64 count, u64 size) noexcept nogil:
     return start > size or size - start < count
 
 
+cdef inline void copy(void* to, const void* source, u64 nbytes) noexcept nogil:
+    """Copy bytes, also onto themselves. Without any, the places may be NULL: a dropped segment, an empty table."""
+    if nbytes:
+        memmove(to, source, nbytes)
+
+
 cdef void stop_after(u64 done, Ins* pc, u64* fp, u8* mem, Ctx* ctx, i64 fuel) noexcept nogil:
     """Stop at a word whose operands are target, source and count, when so much of it is done."""
     fp[pc.a] += done
@@ -53,7 +59,7 @@ cdef void memory_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
         memcpy(m.base + to, data.base + start, STEP)
         stop_after(STEP, pc, fp, mem, ctx, fuel)
         return
-    memcpy(m.base + to, data.base + start, count)
+    copy(m.base + to, data.base + start, count)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -79,7 +85,7 @@ cdef void table_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         memcpy(table.elems + to, elem.base + 8 * start, 8 * STEP_WORDS)
         stop_after(STEP_WORDS, pc, fp, mem, ctx, fuel)
         return
-    memcpy(table.elems + to, elem.base + 8 * start, 8 * count)
+    copy(table.elems + to, elem.base + 8 * start, 8 * count)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -110,7 +116,7 @@ cdef void table_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         else:
             stop_after(STEP_WORDS, pc, fp, mem, ctx, fuel)
         return
-    memmove(table.elems + to, source.elems + start, 8 * count)
+    copy(table.elems + to, source.elems + start, 8 * count)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
 
 
@@ -168,7 +174,7 @@ cdef void array_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         ctx.on_trap(pc, fp, mem, ctx, trap, fuel, facc, sacc)
         return
     shift = (<Obj*>p[0]).type.shift
-    memmove(
+    copy(
         elements(<Obj*>p[0]) + (<u64><u32>p[1] << shift),
         elements(<Obj*>p[2]) + (<u64><u32>p[3] << shift),
         count << shift,
@@ -201,7 +207,7 @@ cdef void array_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     if unlikely(trap != 0):
         ctx.on_trap(pc, fp, mem, ctx, trap, fuel, facc, sacc)
         return
-    memcpy(
+    copy(
         elements(<Obj*>p[0]) + (<u64><u32>p[1] << shift),
         source.base + (<u64><u32>p[2] << (3 if pc.d else 0)),
         count << shift,
@@ -214,7 +220,7 @@ cdef Obj* from_segment(
 ) noexcept nogil:
     cdef Obj* obj = gc_array(ctx.gc, type, count)
     if obj != NULL:
-        memcpy(elements(obj), source.base + (start << (3 if is_elem else 0)), count << type.shift)
+        copy(elements(obj), source.base + (start << (3 if is_elem else 0)), count << type.shift)
     return obj
 
 

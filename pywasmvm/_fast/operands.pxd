@@ -256,7 +256,8 @@ cdef inline bint push_types(Body* body, const u32* types, u32 count) noexcept no
         return False
     if not grow(<void**>&body.stack, &body.room, body.sp + count + ROOM, sizeof(u32)):
         return False
-    memcpy(body.stack + body.sp, types, count * sizeof(u32))
+    if count:  # why: `types` may be NULL without one
+        memcpy(body.stack + body.sp, types, count * sizeof(u32))
     body.sp += count
     return True
 
@@ -330,7 +331,7 @@ cdef inline bint push_block(
     block.results, block.n_results = results, n_results
     block.height, block.n_inits = body.sp, body.n_inits
     body.floor, body.unreachable = body.sp, False
-    return push_types(body, params, n_params) if n_params else True
+    return push_types(body, params, n_params)
 
 
 cdef inline bint pop_block(Body* body) noexcept nogil:

@@ -81,7 +81,8 @@ cdef class Segments(Emitter):
         cdef u32 i
         cdef Cost* cost
         cdef Ins* word
-        for loop, before in reversed(self.merges):
+        # why: from the last one opened, since a loop's cost takes in those of the loops inside of it or behind it.
+        for loop, before in sorted(self.merges, reverse=True):
             self.segs[<u32>before] += self.segs[<u32>loop]
             self.segs[<u32>loop] = 0
         for i in range(self.n_costs):

@@ -178,7 +178,7 @@ def _compute(p: Planner, instr: Any) -> Made:
 
 def _place(buf: Any, addr: int, op: Op) -> int:
     if addr + op.access > len(buf):
-        raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS, f"{op.access} at {addr} of {len(buf)}")
+        raise Trap(TrapKind.MEMORY_OUT_OF_BOUNDS)
     if TrapKind.UNALIGNED_ATOMIC in op.traps and addr % op.access:
         raise Trap(TrapKind.UNALIGNED_ATOMIC)
     return addr

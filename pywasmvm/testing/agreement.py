@@ -25,7 +25,7 @@ from ..runtime.engine import Engine
 from ..runtime.settings import Config
 from ..valid import validate_module
 
-__all__ = ["Report", "compare", "judge", "mutant", "run", "slow_ones"]
+__all__ = ["Report", "compare", "damaged", "judge", "mutant", "run", "slow_ones"]
 
 ACCEPTED = "accepted"
 # Bytes that mean something: opcodes, types, the borders of numbers.
@@ -120,7 +120,12 @@ _WAYS: Sequence[Callable[[bytearray, int, random.Random], None]] = (
 def mutant(number: int, seeds: Sequence[bytes]) -> bytes:
     """Return mutant `number`: a seed with one to four places damaged, the header left alone."""
     rng = random.Random(number)
-    data = bytearray(rng.choice(seeds))
+    return damaged(rng.choice(seeds), rng)
+
+
+def damaged(module: bytes, rng: random.Random) -> bytes:
+    """Return a module with one to four places damaged, the header left alone."""
+    data = bytearray(module)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         if len(data) > len(HEADER):
             rng.choice(_WAYS)(data, rng.randrange(len(HEADER), len(data)), rng)

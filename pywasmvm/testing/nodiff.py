@@ -4,7 +4,8 @@ Compared are: acceptance, instantiation, results of every exported function call
 bits), kinds of traps, thrown values, fuel, and in the end exported and imported memories, tables and globals,
 and the log of the calls of imported functions. What agreement means stands in `nodiff_outcome.py`.
 Rule 1: after the first difference of an engine in a module nothing more is said about them: the rest follows.
-Rule 2: there is no list of exceptions; limits that the engines do not share are kept out of reach.
+Rule 2: our engines agree with each other to the unit of fuel and the letter of a message.
+Rule 3: there is no list of exceptions; limits that the engines do not share are kept out of reach.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from .nodiff_recipes import RECIPES
 from .nodiff_sides import TANK, Side
 from .nodiff_stubs import NoValue, stub_module
 from .nodiff_values import arguments
-from .nodiff_wasmtime import WasmtimeSide
 
 __all__ = ["Difference", "Report", "compare_module", "make_sides"]
 
@@ -69,9 +69,14 @@ class Report:
         self.differences += other.differences
 
 
-def make_sides(recipe: str, engines: Sequence[str]) -> tuple[Side, list[Side]]:
+def make_sides(recipe: str, engines: Sequence[str], reference: str = "wasmtime") -> tuple[Side, list[Side]]:
     """Return the reference and one side per engine, all with the recipe's proposals on."""
-    return WasmtimeSide(RECIPES[recipe]), [OurSide(engine, RECIPES[recipe]) for engine in engines]
+    ours: list[Side] = [OurSide(engine, RECIPES[recipe]) for engine in engines]
+    if reference != "wasmtime":
+        return OurSide(reference, RECIPES[recipe]), ours
+    from .nodiff_wasmtime import WasmtimeSide
+
+    return WasmtimeSide(RECIPES[recipe]), ours
 
 
 def compare_module(wasm: bytes, recipe: str, number: int, sides: tuple[Side, list[Side]]) -> Report:
@@ -148,12 +153,16 @@ class _Comparison:
         starting = step == _INSTANTIATE
         theirs = act(self.theirs)
         spoiled = theirs.spoils
+        first = theirs if isinstance(self.theirs, OurSide) else None
         for side in list(self.sides):
             ours = act(side)
             spoiled = spoiled or ours.spoils
             what = difference(theirs, ours, TANK, instantiation=starting)
             if what is not None:
                 self._differ(side, step, what, str(theirs), str(ours))
+            elif first is not None and ours != first:
+                self._differ(side, step, "our engines differ", str(first), str(ours))
+            first = first or ours
         if spoiled:
             self.fresh = False
         return theirs

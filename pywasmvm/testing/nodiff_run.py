@@ -21,8 +21,8 @@ from typing import Any
 
 from .nodiff import Difference, Report, compare_module, make_sides
 from .nodiff_generate import Smith
-from .nodiff_sides import Side
-from .nodiff_wasmtime import STACK_BYTES
+from .nodiff_recipes import RECIPES
+from .nodiff_sides import STACK_BYTES, Side
 
 __all__ = ["Family", "compare_bytes", "run_families"]
 
@@ -47,14 +47,18 @@ class Family:
             yield dataclasses.replace(self, start=start, stop=min(start + size, self.stop))
 
 
-def compare_bytes(wasm: bytes, recipe: str, number: int, engines: Sequence[str]) -> Report:
+def compare_bytes(
+    wasm: bytes, recipe: str, number: int, engines: Sequence[str], reference: str = "wasmtime"
+) -> Report:
     """Compare one module in this process."""
-    return _with_stack(lambda: compare_module(wasm, recipe, number, _sides(recipe, tuple(engines))))
+    return _with_stack(
+        lambda: compare_module(wasm, recipe, number, _sides(recipe, tuple(engines), reference))
+    )
 
 
-@lru_cache(maxsize=4)
-def _sides(recipe: str, engines: tuple[str, ...]) -> tuple[Side, list[Side]]:
-    return make_sides(recipe, engines)
+@lru_cache(maxsize=2 * len(RECIPES))
+def _sides(recipe: str, engines: tuple[str, ...], reference: str = "wasmtime") -> tuple[Side, list[Side]]:
+    return make_sides(recipe, engines, reference)
 
 
 def _with_stack(work: Callable[[], Report]) -> Report:

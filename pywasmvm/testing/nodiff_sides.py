@@ -8,12 +8,14 @@ from typing import Any, Protocol
 from ..syntax.types import FuncType
 from .nodiff_outcome import Outcome
 
-__all__ = ["DEPTH", "LIMITS", "SHOWN_ELEMENTS", "TANK", "Side"]
+__all__ = ["DEPTH", "LIMITS", "SHOWN_ELEMENTS", "STACK_BYTES", "TANK", "Side"]
 
 # Units of fuel per step. A call costs two at least, so no run nests deeper than our limit of 10,000 frames.
 TANK = 15_000
 # Bounds of every store, far above what the recipes' modules may declare.
 LIMITS = {"memory_size": 64 << 20, "table_elements": 100_000}
+# why: deep recursion is to end for want of fuel, not of stack; who runs this needs a thread with room for it.
+STACK_BYTES = 96 << 20
 # How far references are followed when values are compared.
 DEPTH = 2
 SHOWN_ELEMENTS = 8

@@ -17,7 +17,7 @@ from ..syntax.types import AbsHeapType, FuncType, HeapType, NumType, ValType
 from ..valid.match import top_of
 from .nodiff_outcome import End, Outcome
 from .nodiff_recipes import Recipe
-from .nodiff_sides import DEPTH, LIMITS, SHOWN_ELEMENTS
+from .nodiff_sides import DEPTH, LIMITS, SHOWN_ELEMENTS, STACK_BYTES
 
 try:
     import wasmtime
@@ -26,10 +26,7 @@ try:
 except ImportError:
     raise UsageError("a no-diff run needs wasmtime: pip install 'pywasmvm[test]'") from None
 
-__all__ = ["STACK_BYTES", "WasmtimeSide"]
-
-# why: deep recursion is to end for want of fuel, not of stack; who runs this needs a thread with room for it.
-STACK_BYTES = 96 << 20
+__all__ = ["WasmtimeSide"]
 
 _ANYREF, _EXNREF = 7, 8  # kinds of values that the package has no name for
 

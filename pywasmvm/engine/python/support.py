@@ -135,21 +135,17 @@ def rethrow(exn: ExceptionRef | None) -> NoReturn:
 # -- memory -----------------------------------------------------------------------------------------
 
 
-def _past_end(kind: TrapKind, start: int, count: int, size: int) -> NoReturn:
-    raise Trap(kind, f"{count} at {start} of {size}")
-
-
 def load128(memory: memoryview, addr: int) -> int:
     """Read 16 bytes as an unsigned number."""
     if addr + 16 > len(memory):
-        _past_end(MEMORY_OUT_OF_BOUNDS, addr, 16, len(memory))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     return int.from_bytes(memory[addr : addr + 16], "little")
 
 
 def store128(memory: memoryview, addr: int, value: int) -> None:
     """Write an unsigned number as 16 bytes."""
     if addr + 16 > len(memory):
-        _past_end(MEMORY_OUT_OF_BOUNDS, addr, 16, len(memory))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     memory[addr : addr + 16] = value.to_bytes(16, "little")
 
 
@@ -170,7 +166,7 @@ def _fill(meter: Any, target: Any, at: int, block: Any, count: int, most: int) -
 def memory_fill(meter: Any, memory: memoryview, addr: int, value: int, count: int) -> None:
     """Fill a range with the low byte of `value`."""
     if addr + count > len(memory):
-        _past_end(MEMORY_OUT_OF_BOUNDS, addr, count, len(memory))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     if count <= _BYTES:
         memory[addr : addr + count] = bytes((value & 0xFF,)) * count
     else:
@@ -180,9 +176,9 @@ def memory_fill(meter: Any, memory: memoryview, addr: int, value: int, count: in
 def memory_copy(meter: Any, target: memoryview, source: memoryview, to: int, start: int, count: int) -> None:
     """Copy a range; the memories may be the same and the ranges overlap."""
     if to + count > len(target):
-        _past_end(MEMORY_OUT_OF_BOUNDS, to, count, len(target))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     if start + count > len(source):
-        _past_end(MEMORY_OUT_OF_BOUNDS, start, count, len(source))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     if count <= _BYTES:
         target[to : to + count] = source[start : start + count]
     else:
@@ -192,9 +188,9 @@ def memory_copy(meter: Any, target: memoryview, source: memoryview, to: int, sta
 def memory_init(meter: Any, memory: memoryview, data: Any, to: int, start: int, count: int) -> None:
     """Copy from a data segment."""
     if start + count > len(data):
-        _past_end(MEMORY_OUT_OF_BOUNDS, start, count, len(data))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     if to + count > len(memory):
-        _past_end(MEMORY_OUT_OF_BOUNDS, to, count, len(memory))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     if count <= _BYTES:
         memory[to : to + count] = data[start : start + count]
     else:
@@ -204,13 +200,13 @@ def memory_init(meter: Any, memory: memoryview, data: Any, to: int, start: int, 
 def memory_atomic_notify(memory: Any, addr: int, count: int) -> int:
     """Wake waiters: on one thread there are none."""
     if addr + 4 > len(memory.buf):
-        _past_end(MEMORY_OUT_OF_BOUNDS, addr, 4, len(memory.buf))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     return 0
 
 
 def _wait(memory: Any, addr: int, expected: int, timeout: int, width: int) -> int:
     if addr + width > len(memory.buf):
-        _past_end(MEMORY_OUT_OF_BOUNDS, addr, width, len(memory.buf))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     if not memory.memtype.shared:
         raise Trap(TrapKind.EXPECTED_SHARED_MEMORY)
     if int.from_bytes(memory.buf[addr : addr + width], "little") != expected:
@@ -237,16 +233,16 @@ def memory_atomic_wait64(memory: Any, addr: int, expected: int, timeout: int) ->
 def table_fill(meter: Any, table: list[Any], index: int, value: Any, count: int) -> None:
     """Fill a range."""
     if index + count > len(table):
-        _past_end(TABLE_OUT_OF_BOUNDS, index, count, len(table))
+        raise Trap(TABLE_OUT_OF_BOUNDS)
     _fill(meter, table, index, [value], count, _ELEMENTS)
 
 
 def table_copy(meter: Any, target: list[Any], source: list[Any], to: int, start: int, count: int) -> None:
     """Copy a range; the tables may be the same and the ranges overlap."""
     if to + count > len(target):
-        _past_end(TABLE_OUT_OF_BOUNDS, to, count, len(target))
+        raise Trap(TABLE_OUT_OF_BOUNDS)
     if start + count > len(source):
-        _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(source))
+        raise Trap(TABLE_OUT_OF_BOUNDS)
     _move(meter, target, source, to, start, count, _ELEMENTS)
 
 
@@ -254,9 +250,9 @@ def table_init(meter: Any, table: list[Any], elem: list[Any] | None, to: int, st
     """Copy from an element segment, None once dropped."""
     elem = elem or []
     if start + count > len(elem):
-        _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(elem))
+        raise Trap(TABLE_OUT_OF_BOUNDS)
     if to + count > len(table):
-        _past_end(TABLE_OUT_OF_BOUNDS, to, count, len(table))
+        raise Trap(TABLE_OUT_OF_BOUNDS)
     _move(meter, table, elem, to, start, count, _ELEMENTS)
 
 
@@ -344,7 +340,7 @@ def _check_array(array: ArrayRef | None, index: int, count: int) -> ArrayRef:
     if array is None:
         raise Trap(TrapKind.NULL_ARRAY_REFERENCE)
     if index + count > len(array.elems):
-        _past_end(ARRAY_OUT_OF_BOUNDS, index, count, len(array.elems))
+        raise Trap(ARRAY_OUT_OF_BOUNDS)
     return array
 
 
@@ -360,7 +356,7 @@ def _from_data(meter: Any, deftype: DefType, data: Any, start: int, count: int) 
     width = _width(deftype)
     end = start + width * count
     if end > len(data):
-        _past_end(MEMORY_OUT_OF_BOUNDS, start, width * count, len(data))
+        raise Trap(MEMORY_OUT_OF_BOUNDS)
     values: list[int] = []
     places = range(start, end, width)
     for piece in pieces(meter, count, _ELEMENTS >> 4):
@@ -371,7 +367,7 @@ def _from_data(meter: Any, deftype: DefType, data: Any, start: int, count: int) 
 def _from_elem(elem: list[Any] | None, start: int, count: int) -> list[Any]:
     elem = elem or []
     if start + count > len(elem):
-        _past_end(TABLE_OUT_OF_BOUNDS, start, count, len(elem))
+        raise Trap(TABLE_OUT_OF_BOUNDS)
     return elem[start : start + count]
 
 
