@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import load, proxies, starts, threads, traffic
+from . import crossing, load, proxies, starts, threads, traffic
 from .engines import Engine
 from .series import Progress, Series
 
@@ -62,6 +62,12 @@ def _traffic(measure: Callable[..., list[Series]]) -> Callable[[Plan], list[Seri
     return run
 
 
+def _crossing(plan: Plan) -> list[Series]:
+    found = {engine.name for engine in plan.engines if not engine.missing()}
+    peers = [name for name in crossing.PEERS if name in found and not plan.ours]
+    return crossing.measure_crossing(plan.backends, peers, plan.rounds, plan.seconds / 20, plan.progress)
+
+
 def _proxies(plan: Plan) -> list[Series]:
     from pywasmvm_host.compare_envoy import find_envoy
 
@@ -88,6 +94,11 @@ PARTS = {
     ),
     "threads": Part(
         _threads, "Finished runs a second with one store per thread, relative to one thread; wall time."
+    ),
+    "crossing": Part(
+        _crossing,
+        "CPU time of a call from the guest to a host function in Python, and of one from Python to the guest; "
+        "an i32 goes in and comes out.",
     ),
     "load": Part(_load, "CPU time from bytes to a checked module, on real modules."),
     "starts": Part(
