@@ -24,4 +24,8 @@ class Code:
     """What `Func.code` is for a guest function: a callable on raw values."""
 
     def __call__(self, *args: Any) -> Any: ...
-    def quick(self, store: Any, params: tuple[Any, ...]) -> Any: ...
+
+class QuickFunc:
+    """Comes before Func among the bases of guest functions."""
+
+    def __call__(self, *args: Any) -> Any: ...

@@ -8,23 +8,25 @@ Rule 2: fuel is lent in portions, so that signals, interrupts and deadlines are 
 Rule 3: an error leaves depth and stack as they were before the call that raised it.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.stdlib cimport calloc, malloc
-from libc.string cimport memset
 
 from os import environ
 from time import monotonic
 
 from .clock cimport now_ns
-from .emit cimport V128, slots_of
-from .frames cimport Frames
+from .emit cimport slots_of
 from ._generated_opcodes cimport TRAP_UNDEFINED_ELEMENT, TRAP_UNINITIALIZED_ELEMENT
 from .gcheap cimport gc_make
-from .heap cimport FuncHandle, is_quick, number_at, take_numbers
+from .heap cimport FuncHandle, number_at, take_number
+from .hosts cimport Hosts
 from .machine cimport *
 from .modinfo cimport ModInfo, Sig, class_of
-from .storage cimport Cell, Elems, InstHandle, MemHandle, Plan
-from .throwing cimport caller_of, note_code
+from .storage cimport Cell, Elems, InstHandle, MemHandle
+from .tank cimport Tank
+from .throwing cimport note_code
 from .translate cimport Translator
 
 from ..errors import Trap, UsageError
@@ -41,6 +43,8 @@ cdef i64 FOREVER = <i64>(~<u64>0 >> 1)
 cdef u64 DEBT = <u64>3 << 61
 cdef u64 NO_LIMIT = <u64>1 << 60
 cdef u32 MARGIN = 1024
+# One turn in so many lets other threads run, however short it is.
+cdef u32 LONG_TURN = 64
 
 
 cdef Handler named(str name) except NULL:
@@ -63,35 +67,11 @@ cdef class Code:
     def __call__(self, *args):
         return self.machine.call(self.handle, args)
 
-    def quick(self, store, tuple params):
-        """Call with Python numbers from outside of any guest. Return NotImplemented if that is not the case."""
-        # fast: the way through Func._run and its converters costs ten times as much.
-        cdef Machine machine = self.machine
-        cdef u64* fp = machine.top
-        if store is not machine.store or store.closed or store.nested_calls or machine.top != machine.ctx.stack:
-            return NotImplemented
-        if not take_numbers(params, self.handle.params, fp):
-            return NotImplemented
-        store.begin_call()
-        store.nested_calls = 1
-        try:
-            machine.execute(self.handle.c, fp)
-        except BaseException as exc:
-            machine.tell_frames(exc)
-            raise
-        finally:
-            store.nested_calls = 0
-            machine.meter.stop_clock()
-        if len(self.handle.results) == 0:
-            return None
-        return number_at(fp, (<const u8*>self.handle.results)[0])
 
-
-cdef class Machine(Frames):
+cdef class Machine(Hosts):
     """What runs the guests of one store."""
 
     cdef Ins[2] way_out
-    cdef object meter
     cdef bint interrupted
     cdef bint metered
     cdef i64 stop_at
@@ -166,7 +146,6 @@ cdef class Machine(Frames):
                 code = Code.__new__(Code)
                 code.machine, code.handle = self, func_handle
                 func.code = code
-                func.quick = code.quick if is_quick(func_handle) else None
         self.handles.append((instance, handle))
         return handle
 
@@ -205,6 +184,34 @@ cdef class Machine(Frames):
             return self.to_raw(fp, classes[0])
         return self.take(fp, handle.results)
 
+    cdef bint take_numbers(self, tuple args, bytes wanted) except -1:
+        """Put what follows the store in `args` on an empty stack; False if it needs a closer look."""
+        cdef Py_ssize_t i, n = PyBytes_GET_SIZE(wanted)
+        cdef const u8* classes = <const u8*>PyBytes_AS_STRING(wanted)
+        if PyTuple_GET_SIZE(args) != n + 1 or args[0] is not self.store or n > MARGIN:
+            return False
+        for i in range(n):
+            if not take_number(args[i + 1], classes[i], self.top + i):
+                return False
+        return True
+
+    cdef object call_quickly(self, FuncHandle handle):
+        """Call a guest function from outside; its arguments are the only thing on the stack."""
+        cdef u64* fp = self.top
+        self.meter.calls = 1
+        try:
+            self.execute(handle.c, fp)
+        except BaseException as exc:
+            self.tell_frames(exc)
+            raise
+        finally:
+            self.meter.calls = 0
+            if self.meter.stop_at is not None or self.meter.deadline_at is not None:
+                self.meter.stop_clock()
+        if PyBytes_GET_SIZE(handle.results) == 0:
+            return None
+        return number_at(fp, (<const u8*>PyBytes_AS_STRING(handle.results))[0])
+
     cdef object exhausted(self):
         return self.store.exhausted()
 
@@ -227,29 +234,34 @@ cdef class Machine(Frames):
 
     cdef i64 load_fuel(self) except? -1:
         """Take the tank from Python, and note what else the meter may want."""
-        cdef object meter = self.meter
+        cdef Tank meter = self.meter
         cdef i64 fuel = meter.fuel
         self.interrupted = meter.interrupted
-        stop_at = meter.stop_at
-        if stop_at is not self.known_stop:
+        if meter.stop_at is not self.known_stop:
+            stop_at = meter.stop_at
             self.known_stop = stop_at
             self.stop_at = FOREVER if stop_at is None else now_ns() + <i64>((stop_at - monotonic()) * 1e9)
         # why: an interrupt shows as a debt; the flag beside it is what the driver goes by.
         return <i64>(<u64>fuel + DEBT) if fuel < 0 and self.interrupted else fuel
 
-    cdef int save_fuel(self, i64 total) except -1:
-        self.meter.fuel = total
-        return 0
-
     cdef int drive(self, FuncC* func, u64* base) except -1:
         """Run a function whose arguments stand at `base` to its end."""
         cdef Ctx* ctx = &self.ctx
         cdef i64 total = self.load_fuel()
+        cdef u32 turns = 0
         ctx.pc, ctx.fp, ctx.acc, ctx.status = func.entry, base, <u64>&self.way_out[1], DONE
         while True:
-            with nogil:
-                total = self.run(total)
-            self.save_fuel(total)
+            # fast: to let go of the GIL and to take it again costs more than what many calls do; bench, crossing.
+            turns += 1
+            if self.metered and turns % LONG_TURN:
+                total = self.run(total, True)
+                if self.goes_on(total):
+                    with nogil:
+                        total = self.run(total, False)
+            else:
+                with nogil:
+                    total = self.run(total, False)
+            self.meter.fuel = total
             if ctx.status == DONE:
                 return 0
             if ctx.status == EMPTY or ctx.status == SHORT:
@@ -287,14 +299,19 @@ cdef class Machine(Frames):
             self.check(base)
         return 0
 
-    cdef i64 run(self, i64 total) noexcept nogil:
-        """Let handlers run until something needs Python; return the fuel that is left then.
+    cdef bint goes_on(self, i64 total) noexcept nogil:
+        """Tell whether the machine has stopped for the clock alone: there is fuel for what comes next."""
+        cdef Ctx* ctx = &self.ctx
+        return (ctx.status == EMPTY or ctx.status == SHORT) and total >= ctx.cost and not self.interrupted
+
+    cdef i64 run(self, i64 total, bint brief) noexcept nogil:
+        """Let handlers run until something needs Python, or for a moment; return the fuel that is left then.
 
         On EMPTY and SHORT nothing has been taken for what comes next: it is when the machine goes on.
         """
         cdef Ctx* ctx = &self.ctx
         cdef i64 lent, rest, now
-        cdef i64 portion = PORTION if self.stop_at == FOREVER else SMALL_PORTION
+        cdef i64 portion = SMALL_PORTION if brief or self.stop_at != FOREVER else PORTION
         while True:
             lent = 0 if self.interrupted else portion
             if ctx.status == EMPTY:
@@ -308,7 +325,7 @@ cdef class Machine(Frames):
             total = ctx.fuel + rest
             if ctx.status == TRAPPED and ctx.trap == SHORT_OF_FUEL:
                 ctx.status = SHORT
-            if ctx.status != EMPTY and ctx.status != SHORT or total < ctx.cost or self.interrupted:
+            if brief or not self.goes_on(total):
                 return total
             now = now_ns()
             if now >= self.look_at:
@@ -390,83 +407,24 @@ cdef class Machine(Frames):
         translator.translate(func)
         return note_code(&self.ctx, func)
 
-    cdef int call_host(self, u64* base) except -1:
-        """Call a host function whose arguments stand at fp; then return from it as a guest would."""
-        cdef Ctx* ctx = &self.ctx
-        cdef FuncC* func = ctx.func
-        cdef u64* fp = ctx.fp
-        cdef Ins* to = <Ins*>ctx.acc
-        cdef Ins* call
-        cdef u64* caller
-        cdef i64 depth = ctx.depth
-        cdef InstC* inst = ctx.inst
-        owner = <object>func.func
-        cdef FuncHandle handle = owner.entry
-        cdef const u8* classes = handle.params
-        cdef Py_ssize_t n = len(handle.params)
-        self.top = fp + max(func.n_params, func.n_results) + 8
-        self.passing = 0
-        if len(self.hosted) - len(self.unused) > self.most_hosted:
-            self.collect_from(fp + func.n_params)
-        try:
-            if n == 0:
-                result = owner.code()
-            elif n == 1:
-                result = owner.code(self.to_raw(fp, classes[0]))
-            elif n == 2 and classes[0] != V128:
-                result = owner.code(self.to_raw(fp, classes[0]), self.to_raw(fp + 1, classes[1]))
-            else:
-                result = owner.code(*self.take(fp, handle.params))
-            self.put(result, handle.results, fp)
-        except BaseException as exc:
-            ctx.depth, ctx.inst = depth, inst
-            caller = fp
-            call = caller_of(to, &caller)
-            if self.caught(exc, call, caller):
-                return 0
-            self.note(exc, call, caller, base)
-            raise
-        # why: before the context is set, since a run may stand still in the tank while other guests run.
-        self.charge((to - 1).c)
-        ctx.depth, ctx.inst = depth, inst
-        ctx.pc, ctx.fp, ctx.acc = to, fp - (to - 1).a, 0
-        return 0
 
-    cdef int charge(self, u32 cost) except -1:
-        """Take units out of the tank while Python has it."""
-        if cost:
-            self.meter.fuel -= cost
-            if self.meter.fuel < 0:
-                self.meter.empty(cost)
-        return 0
+cdef class QuickFunc:
+    """Comes before Func among the bases of guest functions: `func(store, *numbers)` from outside of any guest."""
 
-    cdef int run_plan(self, u64* base) except -1:
-        """Run an instruction that is left to Python."""
-        cdef Ctx* ctx = &self.ctx
-        cdef Ins* pc = ctx.pc
-        cdef u64* fp = ctx.fp
-        cdef u64* p = fp + pc.a
-        cdef i64 depth = ctx.depth
-        cdef InstC* inst = ctx.inst
-        cdef Plan plan = (<InstHandle>inst.instance).plans[pc.c]
-        cdef u8 cls
-        args = []
-        for cls in plan.params:
-            args.append(self.to_raw(p, cls))
-            p += slots_of(cls)
-        self.top = p + 8
-        self.passing = 0
-        memset(p, 0, 64)
-        if len(self.hosted) - len(self.unused) > self.most_hosted:
-            self.collect_from(p)
-        try:
-            self.put(plan.run(*args), plan.results, fp + pc.a)
-        except BaseException as exc:
-            ctx.depth, ctx.inst = depth, inst
-            if self.caught(exc, pc, fp):
-                return 0
-            self.note(exc, pc, fp, base)
-            raise
-        ctx.depth, ctx.inst = depth, inst
-        ctx.pc, ctx.fp = pc + 1, fp
-        return 0
+    def __call__(self, *args):
+        cdef FuncHandle handle = self.entry
+        cdef Machine machine
+        cdef Tank meter
+        if handle is None or not handle.numeric:
+            return self.call_anyhow(*args)
+        machine = <Machine>handle.machine
+        meter = machine.meter
+        if meter.calls or machine.top != machine.ctx.stack or not machine.take_numbers(args, handle.params):
+            return self.call_anyhow(*args)
+        if meter.armed or meter.pause is not None:
+            if machine.store.closed:
+                return self.call_anyhow(*args)
+            machine.store.begin_call()
+            # why: other guests may have run meanwhile.
+            machine.take_numbers(args, handle.params)
+        return machine.call_quickly(handle)

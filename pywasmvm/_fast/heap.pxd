@@ -9,6 +9,9 @@ cdef class FuncHandle:
     cdef FuncC* c
     cdef bytes params
     cdef bytes results
+    cdef bint numeric
+    cdef object direct
+    cdef object finish
     cdef Heap machine
 
 
@@ -53,6 +56,5 @@ cdef class Heap:
     cdef int put_all(self, values, bytes classes, u64* p) except -1
     cdef int put(self, object result, bytes classes, u64* p) except -1
 
-cdef bint take_numbers(tuple params, bytes wanted, u64* p) except -1
+cdef bint take_number(object item, u8 cls, u64* p) except -1
 cdef object number_at(u64* p, u8 cls)
-cdef bint is_quick(FuncHandle handle)

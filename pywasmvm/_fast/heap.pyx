@@ -33,19 +33,24 @@ cdef dict SHAPES = {}
 
 
 cdef tuple shape_of(deftype):
-    """Return the classes of a function type's parameters and results, and how many slots both take."""
+    """Return the classes of a function type's parameters and results, how many slots both take, and if it is numeric."""
     found = SHAPES.get(deftype)
     if found is None:
         params = bytes([class_of(t) for t in deftype.comptype.params])
         results = bytes([class_of(t) for t in deftype.comptype.results])
         sizes = [sum([slots_of(cls) for cls in classes]) for classes in (params, results)]
         # why: types with a number live as long as the process anyway.
-        found = SHAPES[deftype] = (params, results, *sizes)
+        numeric = len(results) <= 1 and is_numeric(params) and is_numeric(results)
+        found = SHAPES[deftype] = (params, results, *sizes, numeric)
     return found
 
 
 cdef class FuncHandle:
-    """The C side of a Func."""
+    """The C side of a Func.
+
+    numeric  it takes plain numbers, and gives one at most.
+    direct   the embedder's callable if that takes Python numbers, and `finish`, what makes raw values of its result.
+    """
 
     def __dealloc__(self):
         cdef u32 i
@@ -362,7 +367,9 @@ cdef class Heap:
             raise MemoryError
         handle.c = c
         supers = func.deftype.supers
-        handle.params, handle.results, c.n_params, c.n_results = shape_of(func.deftype)
+        handle.params, handle.results, c.n_params, c.n_results, handle.numeric = shape_of(func.deftype)
+        if func.direct is not None and handle.numeric:
+            handle.direct, handle.finish = func.direct
         handle.machine = self
         c.type_id = type_number(func.deftype)
         c.supers = <u32*>malloc((len(supers) + 1) * sizeof(u32))
@@ -407,27 +414,21 @@ cdef class Heap:
         return self.put_all(result, classes, p)
 
 
-cdef bint take_numbers(tuple params, bytes wanted, u64* p) except -1:
-    """Put Python numbers into slots; False if one needs a closer look."""
-    cdef Py_ssize_t i, n = len(wanted)
-    cdef const u8* classes = wanted
+cdef bint take_number(object item, u8 cls, u64* p) except -1:
+    """Put a Python number into a slot; False if it needs a closer look."""
     cdef long long value
     cdef int overflow = 0
-    if len(params) != n or n > 64:
+    if cls == F64:
+        if type(item) is not float:
+            return False
+        std(p, <double>item)
+        return True
+    if type(item) is not int or cls == F32:
         return False
-    for i in range(n):
-        item = params[i]
-        if classes[i] == F64:
-            if type(item) is not float:
-                return False
-            std(p + i, <double>item)
-            continue
-        if type(item) is not int:
-            return False
-        value = PyLong_AsLongLongAndOverflow(item, &overflow)
-        if overflow or classes[i] == I32 and (value < -2147483648 or value > 4294967295):
-            return False
-        p[i] = <u32>value if classes[i] == I32 else <u64>value
+    value = PyLong_AsLongLongAndOverflow(item, &overflow)
+    if overflow or cls == I32 and (value < -2147483648 or value > 4294967295):
+        return False
+    p[0] = <u32>value if cls == I32 else <u64>value
     return True
 
 
@@ -440,10 +441,6 @@ cdef object number_at(u64* p, u8 cls):
     return <double>lds(p) if cls == F32 else ldd(p)
 
 
-cdef bint is_quick(FuncHandle handle):
-    """Tell whether a function takes and gives only numbers that `quick` knows."""
-    return (
-        len(handle.results) <= 1
-        and all(cls in (I32, I64, F32, F64) for cls in handle.results)
-        and all(cls in (I32, I64, F64) for cls in handle.params)
-    )
+cdef bint is_numeric(bytes classes):
+    """Tell whether all of these are plain numbers."""
+    return all([cls in (I32, I64, F32, F64) for cls in classes])

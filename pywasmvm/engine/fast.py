@@ -7,13 +7,15 @@ Rule 2: what the compiled engine cannot run is refused by name, never run wrongl
 from __future__ import annotations
 
 import weakref
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from ..binary.names import named_frame
 from ..errors import Frame, UnsupportedError
 from ..runtime.frames import note_frames
+from ..runtime.func import Func
 from ..runtime.globals import Global
+from ..runtime.meter import Meter, MeterRules
 from ..runtime.refs import I31, ExceptionRef
 from ..syntax.instructions import Expr
 from ..syntax.types import ValType
@@ -56,6 +58,14 @@ def _how_built() -> str:
     return how_built()
 
 
+@cache
+def _classes(core: Any, tank: Any) -> tuple[type[Func], type[MeterRules]]:
+    """Return Func and Meter with what makes them fast; for whoever reads their names they are the same."""
+    func_class = type("Func", (core.QuickFunc, Func), {"__slots__": (), "__doc__": Func.__doc__})
+    meter_class = type("Meter", (tank.Tank, MeterRules), {"__slots__": (), "__doc__": Meter.__doc__})
+    return func_class, meter_class
+
+
 class FastBackend:
     """Runs guests by translating each function to threaded code on its first call."""
 
@@ -64,18 +74,22 @@ class FastBackend:
     how_built = staticmethod(_how_built)
     global_class = FastGlobal
 
-    def __init__(self, engine: Any, core: Any, storage: Any, modinfo: Any) -> None:
+    def __init__(self, engine: Any, core: Any, storage: Any, modinfo: Any, tank: Any) -> None:
         self.engine = engine
         self._core = core
         self._storage = storage
         self._modinfo = modinfo
-        self._machines: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self.func_class, self._meter_class = _classes(core, tank)
         self._modules: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
     def machine(self, store: Any) -> Any:
         """Return what runs the guests of a store."""
         found = getattr(store, "machine", None)
         if found is None:
+            meter = self._meter_class()
+            for name in Meter.__slots__:
+                setattr(meter, name, getattr(store.meter, name))
+            store.meter = meter
             tell = partial(note_frames, self)
             found = store.machine = self._core.Machine(store, I31, ExceptionRef, wrap, tell)
             store.heap = FastHeap(found, store.limits.gc_heap_bytes)
@@ -101,9 +115,11 @@ class FastBackend:
             info = self._modules[checked] = self._modinfo.ModInfo(
                 checked, self.engine.features, self.engine.limits
             )
+        # why: first of all, since it gives the store its meter.
+        machine = self.machine(instance.store)
         planner = Planner(instance, self._storage.Plan)
         planner.free = not self.engine.config.metering
-        instance.code = self.machine(instance.store).bind(instance, info, planner)
+        instance.code = machine.bind(instance, info, planner)
 
     def evaluate(self, instance: Any, expr: Expr, valtype: ValType) -> Any:
         """Return the raw value of a constant expression."""
@@ -120,7 +136,7 @@ class FastBackend:
 def make_backend(engine: Any) -> FastBackend:
     """Return the compiled engine for an Engine. Raise UnsupportedError if it is not built."""
     try:
-        from .._fast import core, modinfo, storage
+        from .._fast import core, modinfo, storage, tank
     except ImportError as error:
         raise UnsupportedError(f"the compiled engine is not built: {error}") from error
-    return FastBackend(engine, core, storage, modinfo)
+    return FastBackend(engine, core, storage, modinfo, tank)

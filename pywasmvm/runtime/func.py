@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..syntax.types import DefType
 from .caller import Caller
-from .hostfunc import wrap_python, wrap_raw
+from .hostfunc import Direct, Made, wrap_python, wrap_raw
 from .publictypes import FuncType, functype_of
 from .refs import FuncRef
 from .run import Run, drive_async
@@ -37,11 +37,12 @@ class Func(FuncRef):
 
     code       the callable on raw values.
     entry      what the Python engine calls instead, past the edge; that engine sets it. None: not called yet.
-    quick      a shorter way to call it with Python numbers, if the backend has one; NotImplemented declines.
+    direct     of a host function on Python values: the embedder's callable and what makes raw values of its
+               result, for an engine that makes Python values of numbers itself.
     instance   the instance that defines it and `funcidx` its index there; both None for a host function.
     """
 
-    __slots__ = ("__weakref__", "_edge", "_make", "code", "entry", "funcidx", "instance", "quick")
+    __slots__ = ("__weakref__", "_edge", "_make", "code", "direct", "entry", "funcidx", "instance")
 
     def __init__(
         self, store: Storelike, ty: FuncType, func: Callable[..., Any], access_caller: bool = False
@@ -66,13 +67,13 @@ class Func(FuncRef):
     @classmethod
     def alloc(cls, instance: Instance, deftype: DefType, funcidx: int) -> Func:
         """Make a function that a module defines; the backend gives it its code."""
-        made = cls.__new__(cls)
+        made = object.__new__(cls)
         made.store = instance.store
         made.deftype = deftype
         made.instance = instance
         made.funcidx = funcidx
         made.code = _unbound
-        made.entry = made.quick = None
+        made.entry = made.direct = None
         made._make = made._edge = None
         return made
 
@@ -83,13 +84,13 @@ class Func(FuncRef):
         self.funcidx: int | None = None
         self.code: Code = _unbound
         self.entry: Code | None = None
-        self.quick: Code | None = None
-        self._make: Callable[[Caller], Code] | None = None
+        self.direct: Direct | None = None
+        self._make: Callable[[Caller], Made] | None = None
         self._edge: tuple[list[Converter], list[Converter]] | None = None
 
-    def _host(self, make: Callable[[Caller], Code], access_caller: bool) -> None:
+    def _host(self, make: Callable[[Caller], Made], access_caller: bool) -> None:
         self._make = make if access_caller else None
-        self.code = make(Caller(self.store, None))
+        self.code, self.direct = make(Caller(self.store, None))
 
     def bound_to(self, instance: Instance) -> Func:
         """Return this function as `instance` imports it: a host function then learns who calls."""
@@ -98,7 +99,7 @@ class Func(FuncRef):
         bound = Func.__new__(Func)
         bound._setup(self.store, self.deftype)
         bound._make = self._make
-        bound.code = self._make(Caller(self.store, instance))
+        bound.code, bound.direct = self._make(Caller(self.store, instance))
         return bound
 
     def type(self, store: Storelike) -> FuncType:
@@ -114,15 +115,14 @@ class Func(FuncRef):
             return [None] * len(functype_of(self.deftype).results)
         return list(result) if type(result) is tuple else [result]
 
-    def __call__(self, store: Storelike, *params: Any) -> Any:
+    def __call__(self, store: Storelike, /, *params: Any) -> Any:
         """Call it with Python values. Return None, the one result, or a list of results."""
-        if self.quick is not None:
-            result = self.quick(store, params)
-            if result is not NotImplemented:
-                return result
         check_store(store, self.store, self)
         self._check_count(len(params))
         return self._convert_and_call(params)
+
+    # why: what a backend puts before `__call__` goes on here with what is not for it.
+    call_anyhow = __call__
 
     def start(self, store: Storelike, *params: Any) -> Run:
         """Return a call that can stop and go on later; nothing runs yet. See `Run`."""

@@ -18,26 +18,31 @@ from .run import awaited
 from .store import Store
 from .values import Converter, python_converter, raw_converter
 
-__all__ = ["wrap_python", "wrap_raw"]
+__all__ = ["Direct", "Made", "wrap_python", "wrap_raw"]
 
 Code = Callable[..., Any]
+# A callable on Python values, and what makes raw values of its result.
+Direct = tuple[Callable[..., Any], Callable[[Any], Any]]
+Made = tuple[Code, Direct | None]
 
 
-def wrap_raw(func: Code, access_caller: bool) -> Callable[[Caller], Code]:
+def wrap_raw(func: Code, access_caller: bool) -> Callable[[Caller], Made]:
     """Return what makes the code of a callable on raw values, given who calls it."""
-    return (lambda caller: partial(func, caller)) if access_caller else (lambda _caller: func)
+    return (lambda caller: (partial(func, caller), None)) if access_caller else (lambda _caller: (func, None))
 
 
 def wrap_python(
     store: Store, deftype: DefType, func: Callable[..., Any], access_caller: bool
-) -> Callable[[Caller], Code]:
-    """Return what makes the code of a callable on Python values, given who calls it."""
+) -> Callable[[Caller], Made]:
+    """Return what makes the code of a callable on Python values, and the direct way, given who calls it."""
     functype = functype_of(deftype)
     is_async = iscoroutinefunction(func)
     takes = [python_converter(t) for t in functype.params]
     gives = [raw_converter(store, t) for t in functype.results]
 
-    def make(caller: Caller) -> Code:
+    finish = partial(_results, gives)
+
+    def make(caller: Caller) -> Made:
         bound = partial(func, caller) if access_caller else func
         if is_async:
             bound = partial(awaited, store, bound)
@@ -46,7 +51,7 @@ def wrap_python(
             result = bound(*[convert(raw) for convert, raw in zip(takes, raws, strict=True)])
             return _results(gives, result)
 
-        return code
+        return code, None if is_async else (bound, finish)
 
     return make
 

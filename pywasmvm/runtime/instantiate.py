@@ -85,15 +85,16 @@ def _check_count(instance: Instance) -> None:
         )
 
 
-_SPACES: dict[type, str] = {Func: "funcs", Table: "tables", Memory: "mems", Global: "globals", Tag: "tags"}
+_SPACES: dict[type, str] = {Table: "tables", Memory: "mems", Tag: "tags"}
 
 
 def _import_items(instance: Instance, imports: Sequence[Any]) -> None:
     for item in imports:
+        # why: of functions and globals a backend may have a class of its own.
         if isinstance(item, Func):
-            item = item.bound_to(instance)
-        # why: of globals a backend may have a class of its own.
-        getattr(instance, _SPACES.get(type(item), "globals")).append(item)
+            instance.funcs.append(item.bound_to(instance))
+        else:
+            getattr(instance, _SPACES.get(type(item), "globals")).append(item)
 
 
 def _alloc_sizes(instance: Instance) -> None:
@@ -110,9 +111,11 @@ def _alloc_sizes(instance: Instance) -> None:
 def _alloc_funcs(instance: Instance) -> None:
     n_imported = len(instance.funcs)
     deftypes = instance.checked.funcs
-    alloc = Func.alloc
+    backend = instance.store.engine.backend
+    # why: a backend may have a class of its own.
+    alloc = getattr(backend, "func_class", Func).alloc
     instance.funcs.extend([alloc(instance, deftypes[i], i) for i in range(n_imported, len(deftypes))])
-    instance.store.engine.backend.bind(instance)
+    backend.bind(instance)
 
 
 def _alloc_values(instance: Instance) -> None:

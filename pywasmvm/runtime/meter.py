@@ -13,7 +13,7 @@ from time import monotonic
 
 from ..errors import DeadlineExceeded, LimitError, OutOfFuel
 
-__all__ = ["UNLIMITED_FUEL", "Meter"]
+__all__ = ["UNLIMITED_FUEL", "Meter", "MeterRules"]
 
 # Fits a signed 64-bit register with room for a block that overdraws.
 UNLIMITED_FUEL = 1 << 62
@@ -25,8 +25,10 @@ _LEAST_PORTION = 200
 _UNITS_PER_SECOND = 100_000
 
 
-class Meter:
-    """The fuel tank. Generated code does `S.fuel -= cost; if S.fuel < 0: S.empty(cost)`.
+class MeterRules:
+    """What a meter does; its fields are `Meter`'s, or a backend's of the same names.
+
+    Generated code does `S.fuel -= cost; if S.fuel < 0: S.empty(cost)`.
 
     fuel     units at hand; UNLIMITED_FUEL and below when nothing was set.
     reserve  units that come to hand when `fuel` is used up.
@@ -38,34 +40,26 @@ class Meter:
     stop_at  when to come by here at the latest, None if there is no need to.
     pause    what a run that can stand still (run.py) does in place of an error, or with None when `stop_at`
              has passed; it returns False if the guest is not that run's.
+    calls    how many calls from the host to a guest are nested.
+    armed    a call from outside has to begin with `Store.begin_call`, which may refuse it.
     """
 
-    __slots__ = (
-        "filled",
-        "fuel",
-        "deadline_at",
-        "interrupted",
-        "limited",
-        "pause",
-        "portion",
-        "refill",
-        "reserve",
-        "seconds",
-        "stop_at",
-    )
+    # why: not a literal, since mypy would take it for all the fields there are.
+    __slots__ = tuple[str, ...]()
 
-    def __init__(self) -> None:
-        self.fuel = UNLIMITED_FUEL
-        self.reserve = 0
-        self.filled = UNLIMITED_FUEL
-        self.portion: int | None = None
-        self.limited = False
-        self.interrupted = False
-        self.refill: Callable[[int], int] | None = None
-        self.seconds: float | None = None
-        self.stop_at: float | None = None
-        self.deadline_at: float | None = None
-        self.pause: Callable[[BaseException | None], bool] | None = None
+    fuel: int
+    reserve: int
+    filled: int
+    portion: int | None
+    limited: bool
+    interrupted: bool
+    refill: Callable[[int], int] | None
+    seconds: float | None
+    stop_at: float | None
+    deadline_at: float | None
+    pause: Callable[[BaseException | None], bool] | None
+    calls: int
+    armed: bool
 
     @property
     def remaining(self) -> int:
@@ -179,3 +173,32 @@ class Meter:
         if self.stop_at is not None:
             self.check()
         self.fuel -= cost
+
+
+class Meter(MeterRules):
+    """A meter of a store that no backend has given one of its own."""
+
+    __slots__ = (
+        "armed",
+        "calls",
+        "deadline_at",
+        "filled",
+        "fuel",
+        "interrupted",
+        "limited",
+        "pause",
+        "portion",
+        "refill",
+        "reserve",
+        "seconds",
+        "stop_at",
+    )
+
+    def __init__(self) -> None:
+        self.fuel = self.filled = UNLIMITED_FUEL
+        self.reserve = self.calls = 0
+        self.portion = None
+        self.limited = self.interrupted = self.armed = False
+        self.refill = None
+        self.seconds = self.stop_at = self.deadline_at = None
+        self.pause = None

@@ -72,11 +72,12 @@ class _Seat:
         """Stand still until somebody resumes."""
         meter = self.store.meter
         self.left = None if meter.deadline_at is None else max(meter.deadline_at - monotonic(), 0.0)
-        nested = self.store.nested_calls
+        nested = meter.calls
         meter.pause, meter.deadline_at, meter.stop_at = None, None, None
         self.still.release()
         self.go.acquire()
-        self.store.nested_calls = nested
+        meter = self.store.meter
+        meter.calls = nested
         if self.closing:
             raise _Closed
         meter.pause = self.pause

@@ -17,7 +17,7 @@ from ..errors import CallStackExhausted, UsageError
 from . import depth
 from .engine import Engine
 from .frames import note_frames
-from .meter import UNLIMITED_FUEL, Meter
+from .meter import UNLIMITED_FUEL, Meter, MeterRules
 from .refs import GcHeap
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Store:
             raise UsageError(f"expected an Engine, got {type(engine).__name__}")
         self.engine = engine
         self.limits: Limits = limits or engine.limits
-        self.meter = Meter()
+        self.meter: MeterRules = Meter()
         self.heap = GcHeap(self.limits.gc_heap_bytes)
         self.wasi: Any = None
         self.closed = False
@@ -56,7 +56,6 @@ class Store:
         self.memory_count = 0
         self.memories: weakref.WeakSet[Memory] = weakref.WeakSet()
         self.tables: weakref.WeakSet[Table] = weakref.WeakSet()
-        self.nested_calls = 0
         self.epoch_deadline: int | None = None
         self.runs: list[Any] = []  # those that have begun and are not done, see run.py
         self.machine: Any = None  # the backend's own
@@ -69,7 +68,17 @@ class Store:
             self.meter.set_fuel(self.limits.fuel)
         if self.limits.deadline is not None:
             engine.check_metered("a deadline")
+        self._arm()
         engine.adopt(self)
+
+    @property
+    def nested_calls(self) -> int:
+        """Return how many calls from the host to a guest are nested."""
+        return self.meter.calls
+
+    def _arm(self) -> None:
+        """Note whether a call from outside has anything to begin with."""
+        self.meter.armed = self.closed or self.epoch_deadline is not None or self.limits.deadline is not None
 
     def data(self) -> Any:
         """Return the embedder's own value, as given to the constructor."""
@@ -103,6 +112,7 @@ class Store:
         self._check_open()
         self.engine.check_metered("an epoch deadline")
         self.epoch_deadline = self.engine.epoch + ticks_after_current
+        self._arm()
 
     def check_epoch(self) -> None:
         """Interrupt the guest if the deadline has passed. Called by the engine on each tick."""
@@ -122,12 +132,13 @@ class Store:
         if seconds is not None and not 0 < seconds < _ANY_TIME:
             raise UsageError(f"a deadline is a positive number of seconds, got {seconds!r}")
         self.limits = dataclasses.replace(self.limits, deadline=seconds)
+        self._arm()
         if self.nested_calls:
             self.meter.start_clock(seconds)
 
     def call(self, work: Callable[..., Any], args: Sequence[Any]) -> Any:
         """Do what runs guest code: count the nesting, start the clock, make room on Python's stack."""
-        before = self.nested_calls
+        before = self.meter.calls
         try:
             self._enter()
             return work(*args)
@@ -138,7 +149,7 @@ class Store:
             raise
         finally:
             # why: first of all and without a call, since a signal handler may raise at any call.
-            self.nested_calls = before
+            self.meter.calls = before
             if not before:
                 self.meter.stop_clock()
                 depth.lower_limit(self.limits.call_depth)
@@ -148,18 +159,18 @@ class Store:
     def _enter(self) -> None:
         if self.closed:
             raise UsageError("this store is closed")
-        if not self.nested_calls:
+        if not self.meter.calls:
             self.begin_call()
             depth.raise_limit(self.limits.call_depth)
-        elif self.nested_calls >= MOST_NESTED_CALLS:
+        elif self.meter.calls >= MOST_NESTED_CALLS:
             # why: each level of guest, host, guest costs native stack, which Python may not count.
             raise CallStackExhausted(
                 f"call stack exhausted: {MOST_NESTED_CALLS} nested calls from host to guest"
             )
-        self.nested_calls += 1
+        self.meter.calls += 1
 
     def begin_call(self) -> None:
-        """Start the clock of a call from outside. Called by whatever begins one."""
+        """Start the clock of a call from outside. Needless if the meter is neither armed nor a run's."""
         if self.epoch_deadline is not None:
             self.check_epoch()
         deadline = self.limits.deadline
@@ -226,6 +237,7 @@ class Store:
         if self.nested_calls:
             raise UsageError("this store is running: it cannot be closed from inside a call")
         self.closed = True
+        self._arm()
         for memory in list(self.memories):
             memory.close()
         if self.wasi is not None:
