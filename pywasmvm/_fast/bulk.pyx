@@ -224,41 +224,44 @@ cdef Obj* from_segment(
     return obj
 
 
-cdef inline void make_array(
-    Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc, bint is_elem
-) noexcept nogil:
-    """Make an array from a segment: start and count stand from slot a on, c slots are in use."""
+# why: no handler in all but name. With a ninth argument the call of one would not become a jump, unless inlined.
+cdef inline bint make_array(Ins* pc, u64* fp, u8* mem, Ctx* ctx, i64 fuel, i64 cost, bint is_elem) noexcept nogil:
+    """Make an array from a segment: start and count stand from slot a on, c slots are in use.
+
+    Return whether it is made; else the machine has stopped. The caller pays.
+    """
     cdef SegC* source = ctx.inst.elems + pc.b if is_elem else ctx.inst.datas + pc.b
     cdef GcType* type = <GcType*>pc.imm
     cdef u64 start = <u32>fp[pc.a]
     cdef u64 count = <u32>fp[pc.a + 1]
-    cdef i64 cost = units(count, ctx)
     cdef Obj* obj
     if unlikely(fuel < cost):
         ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
-        return
+        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, 0.0, 0.0)
+        return False
     if unlikely(outside(start, count if is_elem else count << type.shift, source.size)):
         ctx.on_trap(
-            pc, fp, mem, ctx, TRAP_TABLE_OUT_OF_BOUNDS if is_elem else TRAP_MEMORY_OUT_OF_BOUNDS, fuel - cost,
-            facc, sacc,
+            pc, fp, mem, ctx, TRAP_TABLE_OUT_OF_BOUNDS if is_elem else TRAP_MEMORY_OUT_OF_BOUNDS, fuel - cost, 0.0, 0.0
         )
-        return
+        return False
     obj = from_segment(ctx, type, source, start, count, is_elem)
     if unlikely(obj == NULL):
-        stop_collect(pc, fp, mem, ctx, <u64>cost, fuel, facc, sacc)
-        return
-    fuel -= cost
+        stop_collect(pc, fp, mem, ctx, <u64>cost, fuel, 0.0, 0.0)
+        return False
     fp[pc.d] = <u64>obj
-    pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
+    return True
 
 
 cdef void array_new_data(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    make_array(pc, fp, mem, ctx, acc, fuel, facc, sacc, False)
+    cdef i64 cost = units(<u32>fp[pc.a + 1], ctx)
+    if make_array(pc, fp, mem, ctx, fuel, cost, False):
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel - cost, facc, sacc)
 
 
 cdef void array_new_elem(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    make_array(pc, fp, mem, ctx, acc, fuel, facc, sacc, True)
+    cdef i64 cost = units(<u32>fp[pc.a + 1], ctx)
+    if make_array(pc, fp, mem, ctx, fuel, cost, True):
+        pc[1].h(pc + 1, fp, mem, ctx, acc, fuel - cost, facc, sacc)
 
 
 def handlers() -> dict[str, int]:
