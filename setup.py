@@ -182,7 +182,7 @@ setup(
     + ["pywasmvm_host.lab.attacks"],
     # why: the attacks are data of the command `lab` and stand once, where the tests are
     package_dir={"pywasmvm_host": "host/pywasmvm_host", "pywasmvm_host.lab.attacks": "tests/attacks"},
-    package_data={"": ["*.pyi", "*.pxd", "py.typed"], "pywasmvm_host.lab.attacks": ["*.wat"]},
+    package_data={"": ["*.pyi", "*.pxd", "py.typed"], "pywasmvm_host.lab.attacks": ["*.wat", "*.md"]},
     include_package_data=False,
     ext_modules=extensions(),
     cmdclass={"build_ext": OptionalBuildExt},

@@ -3,7 +3,21 @@
 ;; limit: fuel
 ;; stops: trapped
 ;;
-;; The same on the garbage-collected heap.
+;; Bulk work on the garbage-collected heap: array.fill and array.copy, which came with WebAssembly 3.0 and
+;; which a fuel rule written for memories may have missed.
+;;
+;; One array of 65,536 bytes is made; then it is filled and copied onto itself, shifted by one element, for
+;; ever. The heap does not grow, so no limit on memory can help.
+;;
+;; Envoy 1.40 runs such modules and hangs.
+;;
+;; array.new and its kind, array.fill, array.copy and array.init are all instructions of the class that pays
+;; per unit (pywasmvm/isa has the class in each row, pywasmvm/engine/fuel.py the rule), one unit an element.
+;; The class is a column of the table of instructions so that neither engine has a list of its own that could
+;; lack one.
+;;
+;; An element may be up to sixteen bytes wide and costs the same unit. `--limit fuel=` bounds the loop,
+;; `gc_heap_bytes` the size of what can be filled.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

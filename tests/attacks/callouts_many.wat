@@ -5,7 +5,21 @@
 ;; says: limit callouts =
 ;; limits: callouts=50
 ;;
-;; One request that sends a thousand: the proxy as an amplifier.
+;; The proxy as an amplifier: one request of a client becomes hundreds to a service inside. That service is
+;; the victim, and the proxy's memory for calls under way.
+;;
+;; proxy_http_call to the cluster `up`, two hundred times in one callback.
+;;
+;; Envoy 1.40 sent them all.
+;;
+;; `Vm.check_callouts` in host/pywasmvm_host/vm.py counts what a root context has under way: HTTP, gRPC,
+;; Redis and DNS together, so that no kind can be used to get round the others. The fifty-first gets
+;; INTERNAL_FAILURE, the limit is noted once, and the plugin runs on. Each host call that starts one asks it
+;; (host/pywasmvm_host/calls/callouts.py, grpc.py and others), before anything is sent.
+;;
+;; It bounds how many are open at a time and not how many in all: a plugin that waits for its answers may go
+;; on, and spends `fuel` for it. `--limit callouts=`; a plugin that should make none at all has its
+;; capabilities cut instead.
 (module
   (import "env" "proxy_http_call" (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

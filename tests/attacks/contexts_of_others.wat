@@ -4,8 +4,19 @@
 ;; stops: answered
 ;; victim: yes
 ;;
-;; The guest tries two thousand context ids. Only its own root and its own streams may answer; those of the
-;; other plugin, in another VM, do not exist for it.
+;; Acting in the name of another plugin's streams. Contexts have small numbers that are easy to guess.
+;;
+;; `proxy_set_effective_context` with every id from 1 to 2,000. Only the plugin's own root and its own stream
+;; may be accepted, whose ids it noted in proxy_on_context_create; any other trap.
+;;
+;; Envoy 1.40 accepts no other either.
+;;
+;; `Vm.set_effective` in host/pywasmvm_host/vm.py looks the id up among the contexts of this VM. Ids are
+;; numbers within a VM, so the victim's may be equal to one's own; it is the table they are looked up in that
+;; separates them, and no guest can name another's table.
+;;
+;; Plugins that share a VM (same vm_id, VM configuration and code) share the table: there one may act on the
+;; other's contexts, in Envoy and here. That is no boundary; different vm_ids are.
 (module
   (import "env" "proxy_set_effective_context" (func $act (param i32) (result i32)))
   (memory (export "memory") 1)

@@ -5,8 +5,22 @@
 ;; says: copied_bytes
 ;; limits: copied_bytes=16MiB
 ;;
-;; Few calls, each with a megabyte for the host to copy out of memory: sixty-four calls would move as much
-;; as the guest could write itself with all its fuel.
+;; Few host calls, each with a megabyte for the host to copy. A limit on the number of calls would let a
+;; hundred thousand megabytes pass.
+;;
+;; `proxy_set_property` with a value of 1,048,576 bytes in an endless loop. The property is refused every
+;; time, but to know its bytes the host has copied them out of the guest's memory already.
+;;
+;; Envoy 1.40 hangs in the loop.
+;;
+;; `GuestMemory.read` and `write` in host/pywasmvm_host/guestmem.py tell the budget of every byte before they
+;; copy it, and `Budget.copy` in host/pywasmvm_host/budget.py raises LimitError at `copied_bytes`, 16 MiB
+;; here: the sixteenth call ends the plugin. It fails and is not refused, because a guest that ignores
+;; statuses would go on costing the same. All host calls pass these two functions, WASI as well, so no call
+;; can be without it.
+;;
+;; What the host looks up for itself, for a trap's report say, is read with `peek` and charged to nobody.
+;; `--limit copied_bytes=`, per callback.
 (module
   (import "env" "proxy_set_property" (func $set (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 32)

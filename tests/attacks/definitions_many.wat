@@ -5,9 +5,21 @@
 ;; says: limit definitions =
 ;; limits: definitions=100
 ;;
-;; The foreign function `declare_property` makes the host remember a name and its type for as long as the
-;; context lives. There is nothing to take a declaration back, and expressions that are compiled stay in the
-;; same way.
+;; Declaring properties without number: `declare_property` makes the host remember a name and its type, and
+;; there is no call to take a declaration back.
+;;
+;; `proxy_call_foreign_function` with the name `declare_property` and a message of six bytes, in which four
+;; digits count up, five hundred times.
+;;
+;; Envoy 1.40 accepted all five hundred. Compiled expressions (`expr_create`) stay in the same way as long as
+;; nobody deletes them.
+;;
+;; `_declare_property` in host/pywasmvm_host/calls/foreign.py counts what the context has declared before it
+;; adds to it, and refuses above `definitions`, 100 here; host/pywasmvm_host/calls/expressions.py asks the
+;; same limit. They are counted with their owner, so what a stream declares goes with the stream.
+;;
+;; A name that was declared before is an error of the call and takes no room. `--limit definitions=`; for the
+;; length of a name `name_bytes`.
 (module
   (import "env" "proxy_call_foreign_function" (func $call (param i32 i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

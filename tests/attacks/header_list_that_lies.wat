@@ -4,8 +4,21 @@
 ;; stops: answered
 ;; says: malformed header list
 ;;
-;; A serialised list says it has four billion entries, or entries longer than itself. Nothing may be
-;; allocated by such a count. Envoy takes the list for an empty one, and so do we.
+;; A serialised list of headers with a count or a length that the bytes do not hold. A host that allocates by
+;; the count, or reads by the length, is lost.
+;;
+;; Two calls of proxy_send_local_response with sixteen bytes of headers each. The first list says that it has
+;; four billion entries; the second says one entry, with a name and a value of four billion bytes.
+;;
+;; Envoy 1.40 answers: it reads what is malformed as an empty list.
+;;
+;; `pairs_problem` in host/pywasmvm_host/abi/pairs.py goes over count, lengths and the NULs behind the
+;; entries, by the bytes that are there, before anything is built; more than 1,024 entries or a mebibyte are
+;; refused as in Envoy. host/pywasmvm_host/machine.py then passes an empty list, or with a strict profile
+;; BAD_ARGUMENT, and notes the mistake as a hazard with what is wrong.
+;;
+;; An empty list can do harm of its own: given to proxy_set_header_map_pairs it wipes the map. That is why it
+;; is said aloud. Nothing to set.
 (module
   (import "env" "proxy_send_local_response" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

@@ -5,8 +5,20 @@
 ;; says: log_lines
 ;; limits: log_lines=100
 ;;
-;; The guest logs in a loop. The lines beyond the limit are dropped, the call says so with INTERNAL_FAILURE,
-;; and the host notes it once; a guest that logs too much is a nuisance, not a reason to fail a request.
+;; A flood of log lines. Disks fill, log services are paid by the line, and what matters drowns.
+;;
+;; `proxy_log` five thousand times at level info. The module counts the refusals and traps unless there are
+;; exactly 4,900.
+;;
+;; Envoy 1.40 takes all of them.
+;;
+;; `Budget.log` in host/pywasmvm_host/budget.py counts lines per callback before they are kept. From the
+;; hundred-and-first the call gives INTERNAL_FAILURE and nothing is written; the host itself notes once that
+;; the limit was reached. A plugin that logs too much is a nuisance and no reason to fail a request, so this
+;; limit refuses where `host_calls` ends the plugin.
+;;
+;; `fd_write` to standard output or error is a log line too and on the same account; it answers EINVAL.
+;; `--limit log_lines=`, for long lines log_bytes.
 (module
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

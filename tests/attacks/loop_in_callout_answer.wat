@@ -3,8 +3,21 @@
 ;; limit: fuel
 ;; stops: trapped
 ;;
-;; The loop waits in proxy_on_http_call_response, which runs long after the request's own callback has
-;; returned, on the root context. It has a budget of its own.
+;; To loop at a moment for which no request seems responsible: when the answer of a call to another cluster
+;; arrives. The request that made the call waits; the others on the worker wait with it.
+;;
+;; proxy_on_request_body makes a proxy_http_call and returns Pause. proxy_on_http_call_response is an endless
+;; loop; the host calls it on the root context when the answer, or its failure, has come.
+;;
+;; Envoy 1.40 hangs. A mere trap in that callback already leaves the paused request hanging there until the
+;; client goes.
+;;
+;; Here the callback has `fuel` of its own, given in `Vm._set_limits` (host/pywasmvm_host/vm.py), and runs
+;; dry like any other. What is not mended is the request it had paused: as in Envoy nobody continues it, and
+;; its client waits for its own timeout. The worker is free meanwhile.
+;;
+;; The callback belongs to the root context, so its work is not on the account of the stream that caused it;
+;; `callouts` bounds how many answers can be under way, and `fuel_vm` the sum. Both are `--limit` options.
 (module
   (import "env" "proxy_http_call" (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

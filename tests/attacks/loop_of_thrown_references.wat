@@ -4,8 +4,21 @@
 ;; stops: trapped
 ;; limits: fuel=1M
 ;;
-;; The exception is caught as a reference and thrown again from deep inside fifty calls, so each round
-;; unwinds them all.
+;; A dearer form of loop_of_exceptions: one exception, kept as a reference, is thrown again and again from
+;; fifty calls deep, so that each round unwinds fifty frames.
+;;
+;; `$first` throws and keeps what it caught (`catch_all_ref`). Then `$deep` calls itself fifty times, and the
+;; innermost does `throw_ref`; the try_table around the outermost catches, and the loop goes on. If unwinding
+;; were quadratic in the depth, or copied the exception in each frame, this would show it.
+;;
+;; Envoy 1.40 hangs.
+;;
+;; What is paid are the fifty calls and the throw, by the rules of pywasmvm/engine/fuel.py; the unwinding
+;; itself is not charged per frame. It need not be: every frame that is unwound has been entered, and
+;; entering it was paid. That is why the charge is where frames begin.
+;;
+;; The reference is on the heap's account while the guest holds it, but there is only one: heap_of_exceptions
+;; attacks that side. To set: `--limit fuel=`, and `call_depth` for how deep each throw may be.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -4,8 +4,22 @@
 ;; stops: answered
 ;; limits: memory_bytes=16MiB
 ;;
-;; Four gigabytes in one instruction, then a negative number of pages, then sums that wrap around. All are
-;; refused, and refusal costs nothing.
+;; Requests for memory that no machine has, in the hope that some sum wraps around and a small number passes
+;; the check.
+;;
+;; `memory.grow` by 65,535 pages, which with the one there is makes exactly four gigabytes; by -1, which as
+;; an unsigned number is four billion pages; and by 0x80000000. Each must give -1 and leave the size alone;
+;; if not, the module traps.
+;;
+;; Envoy 1.40 refuses all three as well.
+;;
+;; The operand is an unsigned number here and Python's integers do not wrap, so `Memory.may_grow` in
+;; pywasmvm/runtime/memory.py adds pages, multiplies by the page size and compares, without a special case.
+;; The address space of the memory is one of its bounds, `memory_bytes` another. Growing is done by the same
+;; Python function for both engines, since it is rare and asks the system anyway.
+;;
+;; Refusing costs neither memory nor fuel besides the instruction, so trying again and again is a plain loop.
+;; `--limit memory_bytes=` is what decides.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

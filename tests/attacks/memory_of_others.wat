@@ -5,8 +5,22 @@
 ;; limits: memory_bytes=16MiB, fuel=100M
 ;; victim: yes
 ;;
-;; Memory that is grown must read as zero, also when another VM wrote to the same pages of the machine
-;; before and has gone. So must new arrays.
+;; Looking for another plugin's data in memory that is new. An allocator that hands out used pages hands out
+;; secrets with them.
+;;
+;; Beside this plugin runs a victim in a VM of its own that has written to a megabyte of its memory. The
+;; attacker grows by thirty pages, reads them word by word, makes an array with array.new_default and reads
+;; that. Anything but zero traps.
+;;
+;; Envoy 1.40 gives zeros as well.
+;;
+;; Pages of a memory come from the system by mmap or, where that is not possible, from a buffer that is made
+;; zero (pywasmvm/runtime/vmem.py); a memory that goes returns them. Arrays are allocated zeroed, or made as
+;; new lists (pywasmvm/_fast/gcheap.pyx). When cells of the heap are used again, they belong to the same
+;; store, thus to the same VM.
+;;
+;; A snapshot that is restored brings back the guest's own bytes and nobody else's. What remains is what
+;; caches and timing give away: see the end of docs/isolation.md.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

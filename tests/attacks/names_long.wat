@@ -4,7 +4,19 @@
 ;; stops: answered
 ;; says: limit name_bytes =
 ;;
-;; Names are kept as long as what they name, and are printed in every report.
+;; A metric with a name of a megabyte. Names are kept as long as what they name and are printed by every
+;; report, so a handful is enough to make the statistics unusable.
+;;
+;; One proxy_define_metric with 1,000,000 bytes of memory as the name.
+;;
+;; Envoy 1.40 accepted it.
+;;
+;; `name_bytes` is 4,096 by default and is asked first of all in host/pywasmvm_host/calls/shared.py, for
+;; metrics, queues and keys of shared data alike, in properties.py for the path of a property and in
+;; foreign.py for one that is declared. The answer is INTERNAL_FAILURE. Without it a limit such as `metrics`
+;; would be a number times anything.
+;;
+;; The counted bytes are the guest's, before any decoding. `--limit name_bytes=`; 255 is plenty for most.
 (module
   (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 16)

@@ -5,7 +5,20 @@
 ;; says: property_bytes
 ;; limits: property_bytes=64KiB
 ;;
-;; A property set by the guest stays with the stream until its log is written.
+;; To pile up state on a stream. What a plugin sets as a property stays until the log has been written, and
+;; every filter of the chain can see it.
+;;
+;; `proxy_set_property` under a thousand different names with values of a hundred bytes.
+;;
+;; Envoy 1.40 kept them all.
+;;
+;; proxy_set_property in host/pywasmvm_host/calls/properties.py adds up names and values of all that is set
+;; on the stream, by whatever plugin, and refuses above `property_bytes`, 64 KiB here. It belongs to the
+;; stream and not to the VM since that is what keeps the values; they go with it.
+;;
+;; Since plugins of one chain share the sum, a greedy one can leave nothing for the next. If you run a plugin
+;; you trust less, give it a lower limit than the others: `--limit property_bytes=`, or per plugin in the
+;; configuration (docs/limits.md).
 (module
   (import "env" "proxy_set_property" (func $set (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

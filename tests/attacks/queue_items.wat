@@ -5,7 +5,19 @@
 ;; says: queue_bytes
 ;; limits: queue_bytes=64KiB
 ;;
-;; Items are put in and never taken out.
+;; A queue nobody empties. Whoever registered it may have gone, and the items stay.
+;;
+;; One queue, then `proxy_enqueue_shared_queue` of a hundred bytes a thousand times, and never a dequeue.
+;;
+;; Envoy 1.40 keeps all items.
+;;
+;; proxy_enqueue_shared_queue in host/pywasmvm_host/calls/shared.py holds what the queue has and the new item
+;; against `queue_bytes`, and refuses with INTERNAL_FAILURE. An item weighs 64 bytes besides its own
+;; (ENTRY_BYTES in host/pywasmvm_host/shared.py), so that empty items are not free: 64 KiB are full after 399
+;; of these.
+;;
+;; The limit is per queue; with `queues` it is a bound for a vm_id. The limit that counts is that of who puts
+;; items in, also into a queue of others. `--limit queue_bytes=`.
 (module
   (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
   (import "env" "proxy_enqueue_shared_queue" (func $put (param i32 i32 i32) (result i32)))

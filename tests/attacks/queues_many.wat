@@ -5,7 +5,18 @@
 ;; says: limit queues =
 ;; limits: queues=100
 ;;
-;; A queue, once registered, stays.
+;; Queues, once registered, stay: the host keeps a table of them, by name and by token.
+;;
+;; `proxy_register_shared_queue` under five hundred names, each four bytes of a counter.
+;;
+;; Envoy 1.40 registered all.
+;;
+;; proxy_register_shared_queue in host/pywasmvm_host/calls/shared.py counts the queues of the vm_id and
+;; refuses a new one above `queues`, 100 here. A name that exists already is not new, so a plugin that
+;; registers its queue at every start, as all do, never meets the limit.
+;;
+;; Taking from a queue needs no ownership, a token is enough, also across vm_ids: that is the ABI's rule.
+;; `--limit queues=`.
 (module
   (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

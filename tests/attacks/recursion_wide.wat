@@ -5,7 +5,22 @@
 ;; says: Maximum call stack size exceeded
 ;; limits: value_stack_bytes=4MiB, call_depth=1M, fuel=100M
 ;;
-;; A thousand locals to a frame: four thousand calls hold what depth alone would never stop in time.
+;; Few calls with very large frames. A limit on depth alone allows ten thousand of anything, and ten thousand
+;; frames of a thousand locals are eighty megabytes.
+;;
+;; `$f` has a parameter and a thousand locals of eight bytes, sets the last one so that nobody optimises them
+;; away, and calls itself. `call_depth` is a million in this run, so only the bytes can stop it.
+;;
+;; Envoy 1.40: 503, `Maximum call stack size exceeded`.
+;;
+;; Locals and operands of all active calls count against `value_stack_bytes`. In the compiled engine they
+;; stand in one array of that size, allocated once (pywasmvm/_fast/core.pyx), so this is also what it costs.
+;; The Python engine counts frames above four kilobytes by their size (pywasmvm/engine/python/link.py);
+;; smaller ones are covered by `call_depth`.
+;;
+;; Both limits give CallStackExhausted, whose text has both values (pywasmvm/runtime/store.py), because a
+;; guest cannot tell them apart. `--limit value_stack_bytes=` sets this one; it is 64 MiB by default and
+;; cannot be lifted.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

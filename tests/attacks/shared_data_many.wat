@@ -5,7 +5,20 @@
 ;; says: shared_data_bytes
 ;; limits: shared_data_bytes=64KiB
 ;;
-;; There is no call that forgets shared data. It outlives the VM that wrote it, so it is bounded per vm_id.
+;; Shared data under ever new keys. The ABI has no call that forgets a key, and the data outlives the VM that
+;; wrote it, so nothing a failure policy does will free it.
+;;
+;; `proxy_set_shared_data` two thousand times; the key is a counter, the value a hundred bytes.
+;;
+;; Envoy 1.40 stores everything.
+;;
+;; proxy_set_shared_data in host/pywasmvm_host/calls/shared.py asks host/pywasmvm_host/shared.py by how much
+;; the data would grow and refuses above `shared_data_bytes`. The sum is kept per vm_id, because that is who
+;; can read the data and because VMs come and go. An entry weighs 64 bytes besides key and value, or many
+;; empty ones would pass for nothing.
+;;
+;; Writing a smaller value under an old key makes room again. Plugins with the same vm_id share the account,
+;; as they share the data. `--limit shared_data_bytes=`.
 (module
   (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

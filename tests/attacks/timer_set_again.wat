@@ -3,8 +3,21 @@
 ;; limit: none: what is cancelled is forgotten
 ;; stops: answered
 ;;
-;; Each new period cancels the timer before it. A host that only marks cancelled timers keeps them until
-;; their time, fifty days away.
+;; Setting the timer again and again. There is only one tick per plugin, so no limit seems to be needed; but
+;; what becomes of the timers it replaces?
+;;
+;; `proxy_set_tick_period_milliseconds` with 4,294,967,295, nearly fifty days, twenty thousand times, and
+;; finally 0.
+;;
+;; Envoy 1.40 has no difficulty with it.
+;;
+;; A host with an agenda that only marks a timer as cancelled keeps all twenty thousand until their time has
+;; come. World in host/pywasmvm_host/world.py marks them, too, but tidies the agenda when it has become twice
+;; as long as after the last time, and a thousand at least. The clean-up is there and not in `cancel`,
+;; because removing one entry from the middle of a heap costs more than clearing many.
+;;
+;; No limit is involved; `timers` bounds how many plugins of one VM have a tick, which a plugin by itself
+;; cannot pass. The proof is that the process is as small afterwards as before.
 (module
   (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
   (memory (export "memory") 1)

@@ -5,7 +5,19 @@
 ;; limits: fuel=400k, fuel_vm=1M
 ;; chunks: 1000
 ;;
-;; The same over the whole life of a VM, for hosts that rent one out.
+;; For hosts that rent out VMs: a guest that never does anything wrong and never has enough.
+;;
+;; The code is that of many_cheap_callbacks. The limits differ: here the life of a VM is bounded, to a
+;; million units, while a stream is not bounded below that.
+;;
+;; Envoy 1.40 accounts for no work at all, neither per VM nor per plugin.
+;;
+;; `self.spent` in host/pywasmvm_host/vm.py adds up the fuel of every outermost call of a VM, and
+;; `_allowance` gives no more than is left of `fuel_vm`. When it is used up, the VM fails with the limit in
+;; the message; under FAIL_RELOAD a new VM starts with a new account. It is a bound on one VM, not a bill:
+;; whoever rents should keep the sum over the VMs.
+;;
+;; The default is 10**15 units, which no plugin should meet by accident. `--limit fuel_vm=` is the knob.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

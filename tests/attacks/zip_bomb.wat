@@ -3,8 +3,21 @@
 ;; limit: none: the function has a bound of its own
 ;; stops: answered
 ;;
-;; The foreign function `uncompress` is given a thousand bytes that become a megabyte, and again. What it
-;; may produce is bounded, and what comes out must fit the guest's own memory.
+;; Compressed zeros: the guest hands over a thousand bytes and the host makes a megabyte of them, as often as
+;; it is asked.
+;;
+;; A million bytes of memory, nearly all zero, go through the foreign function `compress`; what comes out is
+;; given to `uncompress` twenty times.
+;;
+;; Envoy 1.40 does it twenty times and answers.
+;;
+;; `_uncompress` in host/pywasmvm_host/calls/foreign.py gives zlib a bound, MAX_UNCOMPRESSED or 64 MiB; what
+;; is not finished by then is a SERIALIZATION_FAILURE. The bound is in the call of zlib, since afterwards it
+;; would be too late. What comes out must also fit the guest's memory, is counted in `copied_bytes` when it
+;; is written there, and needs the guest's allocator to find the room.
+;;
+;; So a bomb costs the host 64 MiB for a moment and a failed call, and `host_calls` and `copied_bytes` bound
+;; how often. The time zlib takes is not cut (docs/isolation.md). The function's own bound is no option.
 (module
   (import "env" "proxy_call_foreign_function" (func $call (param i32 i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 40)

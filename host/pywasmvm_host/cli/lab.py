@@ -21,17 +21,20 @@ from ..compare_envoy import find_envoy
 from ..errors import ConfigError
 from ..lab.attack import GROUPS, Attack, collection
 from ..lab.envoy import PATIENCE_S, attack_envoy
-from ..lab.page import Finding, as_json, as_page, as_table
+from ..lab.page import Finding, about, as_json, as_page, as_table, as_text
 from ..lab.run import run_attack
 
 __all__ = ["lab"]
 
 ENGINES = ("cython", "python")
+# From which width on the table has titles.
+WIDE = 140
 
 
 @click.command("lab")
 @click.argument("attacks", nargs=-1, metavar="[ATTACK|GROUP]...")
-@click.option("--list", "listing", is_flag=True, help="Only say what there is; with ATTACK, explain it.")
+@click.option("--list", "listing", is_flag=True, help="Only say what there is; with ATTACK, in short.")
+@click.option("--explain", is_flag=True, help="Only print the page of each attack: how, and what stops it.")
 @click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -52,8 +55,8 @@ ENGINES = ("cython", "python")
 def lab(**options: Any) -> None:
     """Run attacks on a plugin host: which limit stops each, what it costs, and what a real Envoy does."""
     chosen = _chosen(options["attacks"], options["folder"])
-    if options["listing"]:
-        _list(chosen, explain=bool(options["attacks"]))
+    if options["listing"] or options["explain"]:
+        _list(chosen, options)
         return
     binary = find_envoy() if options["envoy"] else None
     if options["envoy"] and binary is None:
@@ -90,16 +93,21 @@ def _chosen(names: tuple[str, ...], folder: Path | None) -> list[Attack]:
     return [a for a in known if not names or a.name in names or a.group in names]
 
 
-def _list(attacks: list[Attack], explain: bool) -> None:
+def _list(attacks: list[Attack], options: dict[str, Any]) -> None:
+    whole = options["explain"]
+    if options["as_text"]:
+        pages = ({**about(a), "text": a.prose} if whole else about(a) for a in attacks)
+        click.echo(json.dumps(list(pages), indent=1))
+        return
     for attack in attacks:
         click.echo(f"{attack.name:32} {attack.group:10} {attack.title}")
-        if explain:
-            click.echo(f"  stopped by {attack.limit}; ends {attack.stops}\n  {attack.prose}\n")
+        if whole or options["attacks"]:
+            click.echo(as_text(attack, whole) + "\n")
 
 
 def _show(findings: list[Finding]) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(as_table(findings))
+    console.print(as_table(findings, titles=console.width >= WIDE))
     for finding in findings:
         for problem in finding.problems:
             console.print(f"{finding.attack.name}: {problem}", style="red")

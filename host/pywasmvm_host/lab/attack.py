@@ -1,10 +1,13 @@
 """One attack: what it is, which limit stops it, and how to get its bytes.
 
-A file of the collection begins with comment lines `;; key: value`, an empty comment, and prose.
+A file of the collection begins with comment lines `;; key: value`, an empty comment, and prose: paragraphs
+with an empty comment between them, the first of which says it in short. tests/attacks/README.md has the keys.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +17,7 @@ from pywasmvm import wat2wasm
 from ..errors import ConfigError
 from ..limits import LIMITS, Limits, read_limits
 
-__all__ = ["Attack", "collection", "files", "generated"]
+__all__ = ["Attack", "collection", "files", "generated", "paragraphs"]
 
 STOPS = ("refused", "trapped", "answered", "answered 413")
 GROUPS = ("work", "memory", "stack", "load", "host", "isolation")
@@ -34,6 +37,7 @@ class Attack:
     limits   what it runs under, besides LAB_LIMITS.
     chunks   pieces of the request's body, `body` bytes each.
     victim   whether another plugin, with secrets, runs beside it.
+    prose    its page, by paragraphs: what it wants, how, what else would suffer, what stops it, what is left.
     """
 
     name: str
@@ -47,7 +51,7 @@ class Attack:
     chunks: int = 1
     body: int = 1
     victim: bool = False
-    prose: str = ""
+    prose: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = self.limit in LIMITS or self.limit.startswith("none: ")
@@ -60,9 +64,20 @@ class Attack:
         by_host = self.stops == "trapped" and self.limit in LIMITS
         return self.says or (f"limit {self.limit} = " if by_host else "")
 
+    @property
+    def summary(self) -> str:
+        """Return the first paragraph of its page."""
+        return self.prose[0] if self.prose else ""
+
     def all_limits(self) -> Limits:
         """Return the limits it runs under."""
         return read_limits({**LAB_LIMITS, **self.limits})
+
+
+def paragraphs(text: str) -> tuple[str, ...]:
+    """Return the paragraphs of an indented text, each on one line."""
+    found = re.split(r"\n\s*\n", inspect.cleandoc(text))
+    return tuple(" ".join(lines.split()) for lines in found if lines.strip())
 
 
 def _from_file(path: Path) -> Attack:
@@ -93,7 +108,7 @@ def _from_file(path: Path) -> Attack:
             chunks=int(head.get("chunks", 1)),
             body=int(head.get("body", 1)),
             victim=head.get("victim") == "yes",
-            prose=" ".join(prose),
+            prose=paragraphs("\n".join(prose)),
         )
     except (KeyError, ValueError) as e:
         raise ConfigError(f"{path}: the head of an attack is wrong: {e}") from e
@@ -107,9 +122,9 @@ def files(folder: Path | None = None) -> list[Attack]:
 
 def generated() -> list[Attack]:
     """Return the attacks that are made by code."""
-    from . import generate, generate_host  # noqa: PLC0415
+    from . import generate, generate_costly, generate_host  # noqa: PLC0415
 
-    return [*generate.ATTACKS, *generate_host.ATTACKS]
+    return [*generate.ATTACKS, *generate_costly.ATTACKS, *generate_host.ATTACKS]
 
 
 def collection(folder: Path | None = None) -> list[Attack]:

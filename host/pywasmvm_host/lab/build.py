@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..protobuf import varint
-from .attack import Attack
+from .attack import Attack, paragraphs
 
 __all__ = ["BODY", "I32", "attack", "func", "plugin", "section", "vec"]
 
@@ -84,7 +84,7 @@ def attack(
                 wasm=make,
                 says=says,
                 limits={name.strip(): value.strip() for name, _, value in pairs},
-                prose=" ".join((make.__doc__ or "").split()),
+                prose=paragraphs(make.__doc__ or ""),
             )
         )
         return make

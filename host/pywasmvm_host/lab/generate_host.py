@@ -100,9 +100,26 @@ def _check(row: HostCall, at: int, bad: tuple[int, int]) -> str:
 )  # fmt: skip
 @cache
 def pointers_of_host_calls() -> bytes:
-    """Pointers past the end of memory, ranges across it, and ranges whose sum wraps around to a small number,
-    for each parameter of each host call. All are refused, none traps, nothing is written, and no other
-    plugin's bytes come back."""
+    """To make the host read or write outside the guest's memory on the guest's behalf. The host has all the
+    rights the guest lacks; a single parameter that is not checked is enough.
+
+    The module is made from the tables of the ABI, so that no call can be forgotten. For each host call and
+    each of its pointers it tries addresses past the end, ranges across the end, and ranges whose sum wraps
+    around four gigabytes, one at a time, all other parameters being good. Inputs must give
+    INVALID_MEMORY_ACCESS, outputs anything but OK; then memory is searched for a byte that should not be
+    there.
+
+    Envoy 1.40 refuses bad pointers as well, but this module ends it with SIGABRT: some combination of good
+    parameters is one it aborts on; that an empty gRPC service does so is known.
+
+    host/pywasmvm_host/guestmem.py has the only code that touches guest memory for a host call; each access
+    adds address and size in integers that do not wrap and asks for the current size anew, because the
+    allocator may have grown the memory in between. BadMemory becomes a status in
+    host/pywasmvm_host/machine.py and never a trap, as the ABI wants it.
+
+    There is nothing to set. An embedder's own host functions are outside this: let them use GuestMemory,
+    too.
+    """
     rows = [row for row in HOST_CALLS if V0_2_1 in row.versions and row.wasm_results and _targets(row)]
     checks = [
         _check(row, at, bad) for row in rows for at in _targets(row) for bad in _bad_for(row.params[at])
@@ -116,8 +133,24 @@ def pointers_of_host_calls() -> bytes:
 )  # fmt: skip
 @cache
 def pointers_of_wasi_calls() -> bytes:
-    """The same for WASI. Many of its functions answer without a look at their pointers; those that look say
-    EFAULT. None traps, and nothing is written."""
+    """The same for WASI, whose functions a plugin imports because its compiler's library does. They take
+    pointers to pointers: fd_write is given a list of ranges.
+
+    Every pointer of every WASI function in the table, in the same bad ways. clock_time_get, random_get,
+    fd_write and environ_sizes_get must say EFAULT, since they use what they are given; the others may
+    answer without looking. In no case may the guest trap or a byte be written.
+
+    Envoy 1.40 answers.
+
+    Most of these functions are a fixed answer in host/pywasmvm_host/abi/wasi.py, such as EBADF for a
+    descriptor that cannot exist, and never read their pointers. Those with a body
+    (host/pywasmvm_host/calls/wasi.py) go through host/pywasmvm_host/guestmem.py, where the list of fd_write
+    is checked as a range before it is read and each range in it after that; BadMemory becomes EFAULT in
+    host/pywasmvm_host/machine.py.
+
+    Calls that are not supported are noted in the host's log every time, which a plugin can use to write
+    there; `host_calls` bounds how often.
+    """
     rows = [row for row in WASI_CALLS if row.wasm_results and _targets(row)]
     checks = []
     for row in rows:

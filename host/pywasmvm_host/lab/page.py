@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from html import escape
+from textwrap import fill, indent
 from typing import Any
 
 from rich.table import Table
@@ -14,9 +15,10 @@ from .attack import Attack
 from .envoy import EnvoyResult
 from .run import Result
 
-__all__ = ["Finding", "as_json", "as_page", "as_table"]
+__all__ = ["Finding", "about", "as_json", "as_page", "as_table", "as_text"]
 
 MIB = 1 << 20
+TEXT_WIDTH = 100
 COLOURS = {"python": "#4878a8", "cython": "#2a9d5c", "envoy": "#c8553d"}
 
 
@@ -34,15 +36,30 @@ class Finding:
         return [f"{engine}: {problem}" for engine, r in self.here.items() for problem in r.problems]
 
 
+def about(attack: Attack) -> dict[str, Any]:
+    """Return what an attack says of itself as plain values."""
+    return {
+        "attack": attack.name,
+        "title": attack.title,
+        "group": attack.group,
+        "limit": attack.limit,
+        "expected": attack.stops,
+        "summary": attack.summary,
+    }
+
+
+def as_text(attack: Attack, whole: bool) -> str:
+    """Return an attack's page for the terminal, or its first paragraph only."""
+    shown = attack.prose if whole else attack.prose[:1]
+    paragraphs = (f"stopped by {attack.limit}; ends {attack.stops}", *shown)
+    return "\n\n".join(indent(fill(p, TEXT_WIDTH, break_on_hyphens=False), "  ") for p in paragraphs)
+
+
 def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
     """Return the findings as plain values."""
     return [
         {
-            "attack": f.attack.name,
-            "title": f.attack.title,
-            "group": f.attack.group,
-            "limit": f.attack.limit,
-            "expected": f.attack.stops,
+            **about(f.attack),
             "here": {engine: asdict(r) for engine, r in f.here.items()},
             "envoy": asdict(f.envoy) if f.envoy else None,
         }
@@ -55,8 +72,8 @@ def _growth(result: Result) -> str:
     return f"{100 * (after - before) / before:+.1f} %" if before else "-"
 
 
-def as_table(findings: list[Finding]) -> Table:
-    """Return the table for the terminal."""
+def as_table(findings: list[Finding], titles: bool = False) -> Table:
+    """Return the table for the terminal, with the titles of the attacks where there is room for them."""
     table = Table(box=None, pad_edge=False)
     engines = list(findings[0].here) if findings else []
     for column in ("attack", "limit", "here"):
@@ -68,6 +85,8 @@ def as_table(findings: list[Finding]) -> Table:
         table.add_column("Envoy")
         table.add_column("ms", justify="right")
         table.add_column("MiB", justify="right")
+    if titles:
+        table.add_column("what it is")
     for f in findings:
         limit = "-" if f.attack.limit.startswith("none") else f.attack.limit
         ends = {r.ended for r in f.here.values()}
@@ -82,14 +101,15 @@ def as_table(findings: list[Finding]) -> Table:
                 else f"{f.envoy.ended}, next lost"
             )
             cells += [kept, f"{1000 * f.envoy.seconds:,.0f}", f"{f.envoy.memory // MIB:,}"]
-        table.add_row(*cells)
+        table.add_row(*cells, *([Text(f.attack.title)] if titles else []))
     return table
 
 
 # ---- the page
 def _row(f: Finding) -> str:
+    text = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in f.attack.prose)
     cells = [
-        f"<details><summary>{escape(f.attack.title)}</summary><p>{escape(f.attack.prose)}</p></details>",
+        f"<details><summary>{escape(f.attack.title)}</summary>{text}</details>",
         escape(f.attack.limit),
     ]
     for r in f.here.values():

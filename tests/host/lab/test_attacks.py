@@ -22,6 +22,7 @@ from pywasmvm import Config, DecodeError, Engine, LimitError, Module
 ATTACKS = collection()
 NAMES = [attack.name for attack in ATTACKS]
 LOADED = [attack for attack in ATTACKS if attack.group == "load" and attack.stops == "refused"]
+NAMED_PATH = re.compile(r"\b(?:pywasmvm|host|docs|tests)/[\w/.-]+\.(?:pyx|pxd|py|md)\b")
 # Limits that no plugin can reach by itself, and why.
 NOT_ATTACKED = {
     "instances": "a plugin is one instance",
@@ -73,8 +74,38 @@ def test_every_limit_is_attacked() -> None:
 def test_every_attack_is_explained() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert {attack.group for attack in ATTACKS} == set(GROUPS)
-    for attack in ATTACKS:
-        assert len(attack.prose.split()) >= 4, attack.name
+    assert len({attack.summary for attack in ATTACKS}) == len(ATTACKS)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=NAMES)
+def test_the_page_of_an_attack(attack: Attack, project_root: Path) -> None:
+    """It is a page: a short paragraph, what follows it, the limit by name, files and attacks that exist."""
+    text = "\n".join(attack.prose)
+    assert len(attack.prose) >= 4
+    assert 10 <= len(attack.summary.split()) <= 60
+    assert 90 <= len(text.split()) <= 300
+    if attack.limit in LIMITS:
+        assert f"`{attack.limit}`" in text or f"--limit {attack.limit}=" in text
+    assert "Envoy" in text
+    named = set(NAMED_PATH.findall(text))
+    assert named or attack.limit.startswith("none")
+    assert [path for path in named if not (project_root / path).is_file()] == []
+    options = set(re.findall(r"--limit (\w+)=", text))
+    assert options <= set(LIMITS)
+
+
+def test_a_page_is_read_by_paragraphs(tmp_path: Path, project_root: Path) -> None:
+    text = (project_root / "tests" / "attacks" / "loop_plain.wat").read_text("utf-8")
+    head, _, rest = text.partition("\n;;\n")
+    code = rest[rest.index("(module") :]
+    page = ";; First: it\n;;   goes on.\n;;\n;; Second.\n;;\n;;\n;; Third."
+    (tmp_path / "mine.wat").write_text(f"{head}\n;;\n{page}\n{code}", "utf-8")
+    (mine,) = files(tmp_path)
+    assert mine.prose == ("First: it goes on.", "Second.", "Third.")
+    assert mine.summary == "First: it goes on."
+    (tmp_path / "mine.wat").write_text(f"{head}\n{code}", "utf-8")
+    (mine,) = files(tmp_path)
+    assert (mine.prose, mine.summary) == ((), "")
 
 
 def test_the_pointer_attacks_know_every_call_with_a_pointer() -> None:

@@ -20,6 +20,8 @@ def test_it_runs_attacks_and_writes_a_page(run_cli: Run, tmp_path: Path, wasm_en
     assert done.returncode == 0, done.stderr
     loop, log = json.loads(done.stdout)
     assert (loop["attack"], log["attack"]) == ("loop_plain", "log_lines")
+    assert loop["summary"].startswith("The oldest attack")
+    assert "(loop $l" not in loop["summary"]
     assert loop["here"][wasm_engine]["ended"] == "trapped"
     assert loop["here"][wasm_engine]["fuel"] <= 3_000_000
     assert log["here"][wasm_engine]["next_served"] is True
@@ -27,6 +29,7 @@ def test_it_runs_attacks_and_writes_a_page(run_cli: Run, tmp_path: Path, wasm_en
     assert text.startswith("<!doctype html>")
     assert "A loop that never ends" in text
     assert "<svg" in text
+    assert "<p>The whole of it is `(loop $l (br $l))`" in text
     assert "http" not in text.replace("http://www.w3.org", ""), "the page must need nothing else"
 
 
@@ -40,8 +43,22 @@ def test_it_lists_and_explains(run_cli: Run) -> None:
     done = run_cli("lab", "--list")
     assert len(done.stdout.splitlines()) == len(collection())
     done = run_cli("lab", "--list", "stack")
-    assert "Each frame" not in done.stdout.splitlines()[0]
     assert "stopped by value_stack_bytes; ends trapped" in done.stdout
+    assert "Few calls with very large frames" in done.stdout
+    assert "`$f` has a parameter" not in done.stdout, "only the first paragraph"
+    done = run_cli("lab", "--explain", "recursion_wide")
+    assert "Few calls with very large frames" in done.stdout
+    assert "`$f` has a parameter" in done.stdout
+    assert "--limit value_stack_bytes=" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 110
+
+
+def test_the_list_as_json(run_cli: Run) -> None:
+    (row,) = json.loads(run_cli("lab", "--list", "--json", "loop_plain").stdout)
+    assert set(row) == {"attack", "title", "group", "limit", "expected", "summary"}
+    (row,) = json.loads(run_cli("lab", "--explain", "--json", "loop_plain").stdout)
+    assert row["text"][0].startswith("The oldest attack")
+    assert len(row["text"]) >= 4
 
 
 def test_an_attack_that_is_not_stopped_as_it_says(run_cli: Run, tmp_path: Path, project_root: Path) -> None:
