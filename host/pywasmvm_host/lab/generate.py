@@ -449,10 +449,10 @@ def subtypes_65() -> bytes:
 
     Envoy 1.40: `Failed to load Wasm bytecode`; V8 allows sixty-three.
 
-    pywasmvm/valid/interning.py counts the supertypes when it closes a type, the moment at which its
-    supertype is known and closed itself, and refuses at `subtyping_depth`, 63. Because the depth is
-    bounded, a type can keep all its supertypes, and a cast looks at the one place where the wanted type
-    must stand.
+    pywasmvm/valid/interning.py counts the supertypes when it closes a group, before it makes the chains of
+    its types, and refuses at `subtyping_depth`, 63: a list that is built first and measured afterwards
+    would be quadratic already. Because the depth is bounded, a type can keep all its supertypes, and a cast
+    looks at the one place where the wanted type must stand.
 
     The specification leaves the number to the embedder; 63 is also what browsers take, so modules that pass
     there pass here. `--limit subtyping_depth=`.
