@@ -268,6 +268,8 @@ cdef class Machine(Hosts):
                 self.look(total, base)
             else:
                 self.serve(base)
+                if turns % LONG_TURN == 0:
+                    self.check(base)
                 ctx.status = DONE
             total = self.load_fuel()
 
@@ -360,7 +362,7 @@ cdef class Machine(Hosts):
         return 0
 
     cdef int check(self, u64* base) except -1:
-        """Look at the deadline after something that took its time."""
+        """See to the deadline and to signals, which a host function in C does not, after what Python has done."""
         cdef Ctx* ctx = &self.ctx
         cdef Ins* pc = ctx.pc
         cdef u64* fp = ctx.fp
@@ -368,6 +370,7 @@ cdef class Machine(Hosts):
         cdef u64* top = self.top
         self.top = self.frame_end()
         try:
+            PyErr_CheckSignals()
             self.meter.check()
         except BaseException as exc:
             self.note(exc, pc, fp, base)
