@@ -29,7 +29,7 @@ class Subject:
     """One filter.
 
     varies  headers whose values differ from request to request and are not compared.
-    steady  a callback costs the same each time, so that a fault of fuel or memory always has the same outcome.
+    steady  a callback costs the same each time, so that a fault of fuel or memory has one outcome.
     alone   it cannot serve two streams at a time.
     """
 
