@@ -30,9 +30,11 @@ class GuestMemory:
 
     def read(self, addr: int, size: int) -> bytes:
         """Read a range for the guest; a range of no bytes is valid as long as it begins inside memory."""
-        self.check(addr, size & 0xFFFFFFFF)
-        self.count(size & 0xFFFFFFFF)
-        return self.peek(addr, size)
+        addr &= 0xFFFFFFFF
+        size &= 0xFFFFFFFF
+        self.check(addr, size)
+        self.count(size)
+        return bytes(self.memory.read(self.store, addr, addr + size)) if size else b""
 
     def peek(self, addr: int, size: int) -> bytes:
         """Read a range for the host's own use: nobody is charged."""
@@ -51,7 +53,7 @@ class GuestMemory:
 
     def check(self, addr: int, size: int) -> None:
         """Raise BadMemory unless the range lies in memory."""
-        if (addr & 0xFFFFFFFF) + size > self.nbytes:
+        if addr + size > self.nbytes:
             raise BadMemory(f"{addr:#x}+{size:#x}")
 
     def write_u32(self, addr: int, value: int) -> None:

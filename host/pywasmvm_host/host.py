@@ -175,7 +175,7 @@ class Host:
         """
         seen: set[Key] = set()
         for plugin in [*self._start_order(), *self.services]:
-            key = plugin.vm_key(plugin.read()) + plugin.key()
+            key = plugin.vm_key(self.loader.code(plugin)) + plugin.key()
             if key not in seen:
                 seen.add(key)
                 canary = VmPool(self.world, self.loader, self.limits, "main")
@@ -210,8 +210,8 @@ class Host:
         """Be told of every host call when it ends, as observer(vm, row, words, status).
 
         `row` is the table row of the function (its `name`, its `params`), `words` are the arguments as the
-        guest gave them, `status` is the result, None for a function without one. `vm.memory.read(addr, size)`
-        reads what a pointer points to.
+        guest gave them, as unsigned numbers, `status` is the result, None for a function without one.
+        `vm.memory.read(addr, size)` reads what a pointer points to.
         """
         self.world.host_call_observers.append(observer)
 

@@ -112,12 +112,25 @@ class Plugin:
         try:
             return Path(self.wasm).read_bytes()
         except OSError as e:
-            raise HostError(
-                f"cannot read {self.wasm}: {e.strerror or e}",
-                reason="Failed to load Wasm code",
-                plugin=self.name,
-                advice="Does the file exist, and may you read it?",
-            ) from e
+            raise self._unreadable(e) from e
+
+    def mark(self) -> Any:
+        """Return what tells whether the bytes are those of before, without reading a file for it."""
+        if isinstance(self.wasm, bytes | bytearray | memoryview):
+            return bytes(self.wasm)
+        try:
+            seen = Path(self.wasm).stat()
+        except OSError as e:
+            raise self._unreadable(e) from e
+        return str(self.wasm), seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+
+    def _unreadable(self, error: OSError) -> HostError:
+        return HostError(
+            f"cannot read {self.wasm!s}: {error.strerror or error}",
+            reason="Failed to load Wasm code",
+            plugin=self.name,
+            advice="Does the file exist, and may you read it?",
+        )
 
     def vm_key(self, code: bytes) -> Key:
         """Return the key under which plugins share a VM: vm_id, VM configuration and code."""

@@ -37,20 +37,31 @@ class Loader:
         self.engine = engine
         self.profile = profile
         self.progress = progress
-        self.cache: dict[tuple[bytes, bool], LoadedModule] = {}
+        # The modules by their code, and the code by what marks its file: other loaders may share this.
+        self.cache: dict[Any, Any] = {}
+
+    def code(self, plugin: Plugin) -> bytes:
+        """Return the plugin's module; of a file that has not changed the very object of before."""
+        # why: a file of megabytes is then read, and its bytes are hashed, once and not for each VM.
+        mark = plugin.mark()
+        code: bytes | None = self.cache.get(mark)
+        if code is None:
+            code = self.cache[mark] = plugin.read()
+        return code
 
     def load(self, plugin: Plugin) -> LoadedModule:
-        code = plugin.read()
+        code = self.code(plugin)
         key = (code, plugin.patch_abi)
-        if key not in self.cache:
-            self.cache[key] = load_module(
+        loaded: LoadedModule | None = self.cache.get(key)
+        if loaded is None:
+            loaded = self.cache[key] = load_module(
                 self.engine,
                 code,
                 self.profile,
                 patch_abi=plugin.patch_abi,
                 progress=self.progress,
             )
-        return self.cache[key]
+        return loaded
 
 
 class VmPool:

@@ -134,12 +134,15 @@ class Vm:
     def _make_linker(self) -> Any:
         """Make the store, and a linker with the host calls for it."""
         self._clock = "deadline_start"
-        seconds = self.limits.deadline_start
-        self.store = backend.Store(self.engine, limits=replace(self.limits, deadline=seconds))
+        limits, seconds = self.limits, self.limits.deadline_start
+        if limits.deadline != seconds:
+            limits = replace(limits, deadline=seconds)
+        self.store = backend.Store(self.engine, limits=limits)
         linker = backend.Linker(self.engine)
         for (module, name), row in self.loaded.rows.items():
             ft = _functype(row.wasm_params, row.wasm_results)
-            linker.define_func(module, name, ft, self._function_for(row))
+            # fast: the rows say which bits of a word count, so nothing else has to convert it.
+            linker.define_raw_func(module, name, ft, self._function_for(row))
         return linker
 
     def _adopt(self, instance: Any) -> None:

@@ -2,6 +2,7 @@
 from .flow cimport Flow
 from .machine cimport InstC, i64, u8, u32, u64
 from .modinfo cimport Sig
+from .template cimport Place
 
 cdef class BodyReader(Flow):
     cdef const u8* start
@@ -11,7 +12,12 @@ cdef class BodyReader(Flow):
     cdef u32* local_slots
     cdef u32 n_locals
     cdef list owned
+    cdef Place* places
+    cdef u32 n_places
+    cdef u32 place_room
+    cdef bint tied
 
+    cdef int stands(self, u8 space, u32 index, u8 home) except -1
     cdef u32 leb(self) noexcept
     cdef u64 leb64(self) noexcept
     cdef i64 sleb64(self) noexcept

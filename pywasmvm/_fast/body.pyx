@@ -11,6 +11,7 @@ from .emit cimport FUNC, REF, slots_of
 from .flow cimport Flow
 from .machine cimport i64, u8, u32, u64
 from .modinfo cimport Sig
+from .template cimport Place
 
 from ..binary.read_instrs import read_instr
 from ..binary.reader import Reader
@@ -24,7 +25,10 @@ cdef object EVERYTHING = Features(frozenset(Feature))
 
 
 cdef class BodyReader(Flow):
-    """A position in a body, and the types of its locals."""
+    """A position in a body, the types of its locals, and what ties its code to an instance.
+
+    places  where addresses of the instance stand. `tied`: it has ties of another kind.
+    """
 
     def __cinit__(self):
         self.owned = []
@@ -32,6 +36,22 @@ cdef class BodyReader(Flow):
     def __dealloc__(self):
         free(self.local_classes)
         free(self.local_slots)
+        free(self.places)
+
+    cdef int stands(self, u8 space, u32 index, u8 home) except -1:
+        """Note that the last word holds the address of a thing of the instance."""
+        cdef Place* places
+        cdef Place* place
+        if self.n_places == self.place_room:
+            self.place_room = 32 if self.place_room == 0 else 2 * self.place_room
+            places = <Place*>realloc(self.places, self.place_room * sizeof(Place))
+            if places == NULL:
+                raise MemoryError
+            self.places = places
+        place = self.places + self.n_places
+        place.word, place.index, place.space, place.home = self.n - 1, index, space, home
+        self.n_places += 1
+        return 0
 
     # -- reading ------------------------------------------------------------------------------------------
 

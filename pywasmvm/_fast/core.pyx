@@ -26,10 +26,11 @@ from .machine cimport *
 from .modinfo cimport ModInfo, Sig, class_of
 from .storage cimport Cell, Elems, InstHandle, MemHandle
 from .tank cimport Tank
+from .template cimport copy_into
 from .throwing cimport note_code
 from .translate cimport Translator
 
-from ..errors import Trap, UsageError
+from ..errors import LimitError, Trap, UsageError
 from ..isa.model import TrapKind
 from .emit import HANDLERS
 
@@ -52,7 +53,6 @@ cdef Handler named(str name) except NULL:
 
 
 cdef Handler H_LEAVE = named("leave")
-cdef Handler H_FOREIGN = named("foreign")
 cdef Handler H_TRAP = named("stop_trap")
 cdef Handler H_EMPTY = named("stop_empty")
 cdef Handler H_EXHAUSTED = named("stop_exhausted")
@@ -114,8 +114,6 @@ cdef class Machine(Hosts):
     def bind(self, instance, ModInfo info, planner):
         """Make the C side of an instance and give its functions their code."""
         cdef InstHandle handle = InstHandle.__new__(InstHandle)
-        cdef FuncHandle func_handle
-        cdef Code code
         cdef MemHandle mem
         cdef Elems elems
         handle.machine, handle.info, handle.planner, handle.instance = self, info, planner, instance
@@ -136,18 +134,24 @@ cdef class Machine(Hosts):
             elems = table.elems
             handle.kept.append(elems)
             handle.c.tables[i] = &elems.c
-        for i, func in enumerate(instance.funcs):
-            func_handle = self.handle_of(func)
-            handle.c.funcs[i] = func_handle.c
-            if func.instance is instance:
-                func_handle.c.inst, func_handle.c.funcidx = &handle.c, func.funcidx
-                func_handle.c.words[0].h = H_FOREIGN
-                func_handle.c.entry = &func_handle.c.words[1]
-                code = Code.__new__(Code)
-                code.machine, code.handle = self, func_handle
-                func.code = code
+        self.know_types()
+        handle.make_funcs(instance.funcs)
+        info.n_instances += 1
         self.handles.append((instance, handle))
         return handle
+
+    cdef FuncC* c_of(self, func) except NULL:
+        cdef InstHandle handle
+        if func.instance is None:
+            return self.handle_of(func).c
+        handle = func.instance.code
+        return handle.c.funcs[<u32>func.funcidx]
+
+    def give_code(self, func):
+        """Give a function that a module defines what the edge calls."""
+        cdef Code code = Code.__new__(Code)
+        code.machine, code.handle = self, self.handle_of(func)
+        func.code = code
 
     cdef int place_globals(self, InstHandle handle, instance) except -1:
         """Note where the globals are; they are made after `bind`."""
@@ -278,6 +282,8 @@ cdef class Machine(Hosts):
         cdef Ctx* ctx = &self.ctx
         cdef FuncC* callee
         cdef i64 cost
+        cdef Ins* pc
+        cdef u64* fp
         if ctx.status == HOST:
             self.call_host(base)
         elif ctx.status == SLOW:
@@ -288,10 +294,14 @@ cdef class Machine(Hosts):
             self.translate(callee)
             ctx.pc = callee.entry
         elif ctx.status == COLLECT:
-            cost = ctx.cost
-            self.top = ctx.fp + ctx.pc.c
+            cost, pc, fp = ctx.cost, ctx.pc, ctx.fp
+            self.top = fp + pc.c
             self.meter.fuel -= cost
-            self.make_room(ctx.gc.want, self.top)
+            try:
+                self.make_room(ctx.gc.want, self.top)
+            except LimitError as exc:
+                self.note(exc, pc, fp, base)
+                raise
             self.meter.fuel += cost
         elif ctx.status == THROWN:
             self.throw_out(base)
@@ -403,6 +413,8 @@ cdef class Machine(Hosts):
             self.place_globals(handle, handle.instance)
             handle.placed = True
         self.know_types()
+        if copy_into(handle.info, func):
+            return note_code(&self.ctx, func)
         translator = Translator.__new__(Translator)
         translator.info, translator.inst, translator.metered = handle.info, &handle.c, self.metered
         translator.planner, translator.plans = handle.planner, handle.plans

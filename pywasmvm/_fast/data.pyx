@@ -9,6 +9,7 @@ from libc.string cimport memcpy
 from ._generated_opcodes cimport *
 from .body cimport BodyReader
 from .emit cimport CONST, F32, F64, I32, I64, LANE_IN_MEMORY, LOAD, LOCAL, V128, Entry, OpInfo
+from .template cimport GLOBAL_SPACE, HOME_IMM, HOME_PAIR, MEM_SPACE, TABLE_SPACE
 from .machine cimport Handler, Ins, InstC, u8, u32, u64
 
 from .emit import HANDLERS
@@ -54,6 +55,7 @@ cdef class DataReader(BodyReader):
             cls = self.info.global_classes[index]
             word = self.emit(H_GLOBAL_GET_V128 if cls == V128 else H_GLOBAL_GET_S)
             word.imm = <u64>self.inst.globals[index]
+            self.stands(GLOBAL_SPACE, index, HOME_IMM)
             return self.made(cls, NULL if cls == V128 or cls == F32 or cls == F64 else H_GLOBAL_GET_A)
         if code == OP_GLOBAL_SET:
             e = self.pop()
@@ -61,6 +63,7 @@ cdef class DataReader(BodyReader):
             from_acc = e.cls != V128 and e.cls != F32 and e.cls != F64 and self.in_acc(&e)
             word = self.emit(H_GLOBAL_SET_V128 if e.cls == V128 else (H_GLOBAL_SET_A if from_acc else H_GLOBAL_SET_S))
             word.a, word.imm = self.slot(&e), <u64>self.inst.globals[index]
+            self.stands(GLOBAL_SPACE, index, HOME_IMM)
             self.forget()
             return 0
         raise InternalError(f"no translation for opcode {code:#x}")
@@ -102,7 +105,7 @@ cdef class DataReader(BodyReader):
         if self.dead:
             return 0
         if memidx or self.info.mem64[memidx]:
-            mem = <u64>self.inst.mems[memidx]
+            mem, self.tied = <u64>self.inst.mems[memidx], True
         return self.load(op, offset, mem) if op.kind == LOAD else self.store(op, offset, mem)
 
     cdef int vector_op(self, OpInfo* op) except -1:
@@ -131,14 +134,17 @@ cdef class DataReader(BodyReader):
         if code == OP_MEMORY_SIZE:
             word = self.emit(H_MEMORY_SIZE)
             word.imm = <u64>self.inst.mems[index]
+            self.stands(MEM_SPACE, index, HOME_IMM)
             return self.made(I64 if self.info.mem64[index] else I32, NULL)
         self.settle(3)
         for i in range(3):
             self.pop()
         word = self.emit(H_MEMORY_FILL if code == OP_MEMORY_FILL else H_MEMORY_COPY)
         word.a, word.d, word.imm = self.sp, self.metered, <u64>self.inst.mems[index]
+        self.stands(MEM_SPACE, index, HOME_IMM)
         if code == OP_MEMORY_COPY:
             word.b, word.c = <u32><u64>self.inst.mems[source], <u32>(<u64>self.inst.mems[source] >> 32)
+            self.stands(MEM_SPACE, source, HOME_PAIR)
         self.forget()
         return 0
 
@@ -152,6 +158,7 @@ cdef class DataReader(BodyReader):
         if code == OP_TABLE_SIZE:
             word = self.emit(H_TABLE_SIZE)
             word.imm = <u64>self.inst.tables[index]
+            self.stands(TABLE_SPACE, index, HOME_IMM)
             return self.made(I64 if self.info.table64[index] else I32, NULL)
         if code == OP_TABLE_SET:
             b = self.pop()
@@ -160,6 +167,7 @@ cdef class DataReader(BodyReader):
         self.ensure(&e)
         word = self.emit(H_TABLE_GET if code == OP_TABLE_GET else H_TABLE_SET)
         word.a, word.imm = self.slot(&e), <u64>self.inst.tables[index]
+        self.stands(TABLE_SPACE, index, HOME_IMM)
         if code == OP_TABLE_SET:
             word.b = self.slot(&b)
             self.forget()

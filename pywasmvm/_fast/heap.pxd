@@ -13,6 +13,7 @@ cdef class FuncHandle:
     cdef object direct
     cdef object finish
     cdef Heap machine
+    cdef bint borrowed
 
 
 cdef class Held:
@@ -51,10 +52,12 @@ cdef class Heap:
     cdef Obj* new_object(self, TypeHandle type, u64 length, bint may_collect) except NULL
     cdef int know_types(self) except -1
     cdef FuncHandle handle_of(self, func)
+    cdef FuncC* c_of(self, func) except NULL
     cdef tuple take(self, u64* p, bytes classes)
     cdef int allow(self, u64 charge) except -1
     cdef int put_all(self, values, bytes classes, u64* p) except -1
     cdef int put(self, object result, bytes classes, u64* p) except -1
 
+cdef void drop_code(FuncC* c) noexcept
 cdef bint take_number(object item, u8 cls, u64* p) except -1
 cdef object number_at(u64* p, u8 cls)

@@ -45,22 +45,27 @@ cdef tuple shape_of(deftype):
     return found
 
 
+cdef void drop_code(FuncC* c) noexcept:
+    """Free the code of a function."""
+    cdef u32 i
+    for i in range(c.n_tries):
+        free(c.tries[i].clauses)
+    free(c.tries)
+    free(c.offsets)
+    free(c.code)
+
+
 cdef class FuncHandle:
-    """The C side of a Func.
+    """The C side of a Func, for Python.
 
     numeric  it takes plain numbers, and gives one at most.
     direct   the embedder's callable if that takes Python numbers, and `finish`, what makes raw values of its result.
     """
 
     def __dealloc__(self):
-        cdef u32 i
-        if self.c != NULL:
-            for i in range(self.c.n_tries):
-                free(self.c.tries[i].clauses)
-            free(self.c.tries)
+        # why: a function that a module defines has its C side, and its code, in the block of its instance.
+        if self.c != NULL and not self.borrowed:
             free(self.c.supers)
-            free(self.c.offsets)
-            free(self.c.code)
             free(self.c)
 
 
@@ -181,7 +186,7 @@ cdef class Heap:
             slot[0] = PyLong_AsUnsignedLongLongMask(raw)
             slot[1] = PyLong_AsUnsignedLongLongMask(raw >> 64)
         elif cls == FUNC:
-            slot[0] = 0 if raw is None else <u64>self.handle_of(raw).c
+            slot[0] = 0 if raw is None else <u64>self.c_of(raw)
         elif cls == REF:
             slot[0] = self.bits_of(raw)
         else:
@@ -357,12 +362,22 @@ cdef class Heap:
         self.types_known = len(types)
         return 0
 
+    cdef FuncC* c_of(self, func) except NULL:
+        """Return the C side of a Func. The machine knows those that modules define, too."""
+        return self.handle_of(func).c
+
     cdef FuncHandle handle_of(self, func):
-        """Return the C side of a Func, made on first use."""
+        """Return the C side of a Func with a handle on it, made on first use."""
         if func.entry is not None:
             return func.entry
         cdef FuncHandle handle = FuncHandle.__new__(FuncHandle)
-        cdef FuncC* c = <FuncC*>calloc(1, sizeof(FuncC))
+        cdef FuncC* c
+        if func.instance is not None:
+            handle.c, handle.borrowed, handle.machine = self.c_of(func), True, self
+            handle.params, handle.results, _, _, handle.numeric = shape_of(func.deftype)
+            func.entry = handle
+            return handle
+        c = <FuncC*>calloc(1, sizeof(FuncC))
         if c == NULL:
             raise MemoryError
         handle.c = c

@@ -10,6 +10,8 @@ cdef struct Sig:
     u8* params
     u8* results
     u32 type_id
+    u32 n_supers
+    u32* supers
 
 # What stands before each block of a module's memory.
 cdef struct Block:
@@ -29,8 +31,11 @@ cdef class ModInfo:
     cdef u8* table64
     cdef u8* mem64
     cdef readonly u32 n_imported
+    cdef u32 n_instances
+    cdef void** templates
     cdef size_t block(self, size_t nbytes) except 0
     cdef Sig* sig_of(self, object deftype, dict by_type) except NULL
+    cdef int name_type(self, Sig* sig, object deftype) except -1
     cdef Sig* make_sig(self, tuple params, tuple results) except NULL
 
 cdef u8 class_of(object valtype) except 0

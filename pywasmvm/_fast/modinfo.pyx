@@ -60,6 +60,7 @@ cdef class ModInfo:
         self.n_types = len(checked.types)
         self.types = <Sig**>self.block(len(checked.types) * sizeof(void*))
         self.funcs = <Sig**>self.block(len(checked.funcs) * sizeof(void*))
+        self.templates = <void**>self.block(len(checked.funcs) * sizeof(void*))
         by_type = {}
         for i, deftype in enumerate(checked.types):
             if isinstance(deftype.comptype, FuncType):
@@ -100,8 +101,17 @@ cdef class ModInfo:
             functype = deftype.comptype
             address = <size_t>self.make_sig(functype.params, functype.results)
             by_type[deftype] = address
-            (<Sig*><size_t>address).type_id = type_number(deftype)
+            self.name_type(<Sig*><size_t>address, deftype)
         return <Sig*><size_t>address
+
+    cdef int name_type(self, Sig* sig, deftype) except -1:
+        """Note the numbers of a signature's type and of those it is declared a subtype of."""
+        supers = deftype.supers
+        sig.type_id, sig.n_supers = type_number(deftype), len(supers)
+        sig.supers = <u32*>self.block(len(supers) * sizeof(u32))
+        for i, closed in enumerate(supers):
+            sig.supers[i] = type_number(closed)
+        return 0
 
     cdef Sig* make_sig(self, tuple params, tuple results) except NULL:
         """Return the signature of a closed function type."""

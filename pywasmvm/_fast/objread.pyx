@@ -58,6 +58,7 @@ cdef class ObjectReader(DataReader):
     """The reader with the instructions on objects."""
 
     cdef TypeHandle type_at(self, u32 typeidx):
+        self.tied = True
         return self.machine.type_of(self.info.checked.types[typeidx])
 
     cdef int gather(self, u32 count) except -1:
@@ -304,6 +305,7 @@ cdef class ObjectReader(DataReader):
                 return True
             self.gather(3)
             word = self.emit(named("memory_init" if code == OP_MEMORY_INIT else "table_init"))
+            self.tied = True
             imm = <u64>self.inst.mems[other] if code == OP_MEMORY_INIT else <u64>self.inst.tables[other]
             word.a, word.b, word.imm = self.sp, index, imm
         elif code == OP_TABLE_COPY or code == OP_TABLE_FILL:
@@ -313,6 +315,7 @@ cdef class ObjectReader(DataReader):
                 return True
             self.gather(3)
             word = self.emit(named("table_copy" if code == OP_TABLE_COPY else "table_fill"))
+            self.tied = True
             word.a, word.imm = self.sp, <u64>self.inst.tables[index]
             imm = <u64>self.inst.tables[other]
             word.b, word.c = <u32>imm, <u32>(imm >> 32)
@@ -418,7 +421,7 @@ cdef class ObjectReader(DataReader):
             word = self.emit(named("throw_ref"))
             word.a = self.slot(&e)
             return 0
-        tag = self.machine.type_of(self.tags[index])
+        tag, self.tied = self.machine.type_of(self.tags[index]), True
         self.gather(<u32>len(tag.classes))
         word = self.emit(named("throw"))
         word.a, word.c, word.imm = self.sp, top, <u64>&tag.c

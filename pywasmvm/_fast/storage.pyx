@@ -5,9 +5,14 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 
 from .emit cimport REF
 from .gcheap cimport gc_root
-from .heap cimport Heap
+from .heap cimport Heap, drop_code
 from .machine cimport *
-from .modinfo cimport ModInfo, class_of
+from .modinfo cimport ModInfo, Sig, class_of
+
+from .emit import HANDLERS
+
+cdef Handler H_FOREIGN = <Handler><size_t>HANDLERS["foreign"]
+cdef Handler H_TO_TRANSLATOR = <Handler><size_t>HANDLERS["to_translator"]
 
 
 cdef class Plan:
@@ -134,11 +139,40 @@ cdef class InstHandle:
     """The C side of an Instance, and what the translation of its functions needs."""
 
     def __dealloc__(self):
+        cdef u32 i
+        for i in range(self.n_own):
+            drop_code(self.own + i)
+        free(self.own)
         free(self.c.funcs)
         free(self.c.tables)
         free(self.c.globals)
         free(self.c.mems)
         self.forget_segments()
+
+    cdef int make_funcs(self, list funcs) except -1:
+        """Make the C side of the functions that the instance defines; find that of those it imports."""
+        cdef u32 imported = self.info.n_imported
+        cdef u32 i
+        cdef FuncC* c
+        cdef Sig* sig
+        self.own = <FuncC*>calloc(len(funcs) - imported + 1, sizeof(FuncC))
+        if self.own == NULL:
+            raise MemoryError
+        self.n_own = len(funcs) - imported
+        for i in range(imported):
+            self.c.funcs[i] = self.machine.c_of(funcs[i])
+        for i in range(self.n_own):
+            c, sig = self.own + i, self.info.funcs[imported + i]
+            self.c.funcs[imported + i] = c
+            c.n_params, c.n_results = sig.param_slots, sig.result_slots
+            c.type_id, c.n_supers, c.supers = sig.type_id, sig.n_supers, sig.supers
+            # safe: the list belongs to the instance, which the machine keeps.
+            c.func = <void*>funcs[imported + i]
+            c.words[0].h, c.words[1].h = H_FOREIGN, H_TO_TRANSLATOR
+            c.words[0].imm = c.words[1].imm = <u64>c
+            c.entry = &c.words[1]
+            c.inst, c.funcidx = &self.c, imported + i
+        return 0
 
     cdef void forget_segments(self) noexcept:
         cdef size_t i

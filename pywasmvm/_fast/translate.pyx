@@ -20,6 +20,7 @@ from .machine cimport Clause, FuncC, Handler, Ins, InstC, MemC, TableC, TryC, i3
 from .modinfo cimport ModInfo, Sig
 from .objread cimport ObjectReader
 from .segments cimport IN_B, IN_C
+from .template cimport FUNC_SPACE, HOME_IMM, TABLE_SPACE, keep
 
 from .emit import HANDLERS
 from ..errors import InternalError
@@ -100,6 +101,9 @@ cdef class Translator(ObjectReader):
         func.offsets, func.n_words, func.link = offsets, self.n, self.link
         self.finish_tries(func)
         func.code = func.entry = code
+        # why: a module that has one instance all its life shall not hold its code twice.
+        if self.info.n_instances > 1 and not self.tied:
+            keep(self.info, func, self.places, self.n_places)
         return 0
 
     cdef int finish_tries(self, FuncC* func) except -1:
@@ -109,6 +113,7 @@ cdef class Translator(ObjectReader):
         cdef TypeHandle type
         if not self.tries:
             return 0
+        self.tied = True
         func.tries = <TryC*>calloc(len(self.tries), sizeof(TryC))
         if func.tries == NULL:
             raise MemoryError
@@ -310,18 +315,20 @@ cdef class Translator(ObjectReader):
             word.b, word.d = slot, sig.type_id
             if direct:
                 word.imm = <u64>self.inst.funcs[index]
+                self.stands(FUNC_SPACE, index, HOME_IMM)
             elif code == OP_RETURN_CALL_INDIRECT:
                 word.imm = <u64>self.inst.tables[table]
+                self.stands(TABLE_SPACE, table, HOME_IMM)
             self.tail_word(sig)
             return self.end_path()
         if code == OP_CALL:
             func = self.inst.funcs[index]
-            return self.call_word(
-                H_CALL_FIRST if func.inst == self.inst else H_CALL_FOREIGN, sig, 0, 0, <u64>func
-            )
+            self.call_word(H_CALL_FIRST if func.inst == self.inst else H_CALL_FOREIGN, sig, 0, 0, <u64>func)
+            return self.stands(FUNC_SPACE, index, HOME_IMM)
         if code == OP_CALL_REF:
             return self.call_word(H_CALL_REF, sig, slot, 0, 0)
-        return self.call_word(H_CALL_INDIRECT, sig, slot, sig.type_id, <u64>self.inst.tables[table])
+        self.call_word(H_CALL_INDIRECT, sig, slot, sig.type_id, <u64>self.inst.tables[table])
+        return self.stands(TABLE_SPACE, table, HOME_IMM)
 
     cdef int reference(self, u32 code) except -1:
         cdef Entry e
@@ -335,6 +342,7 @@ cdef class Translator(ObjectReader):
             return 0 if self.dead else self.push(CONST, cls, 0, 0)
         if code == OP_REF_FUNC:
             index = self.leb()
+            self.tied = True
             return 0 if self.dead else self.push(CONST, FUNC, 0, <u64>self.inst.funcs[index])
         if code == OP_REF_IS_NULL or code == OP_REF_EQ:
             if self.dead:
@@ -380,6 +388,7 @@ cdef class Translator(ObjectReader):
 
     cdef int leave(self, u32 code) except -1:
         """Leave an instruction to Python."""
+        self.tied = True
         instr = self.decode(self.start + self.here)
         cdef Ins* word
         cdef u32 i

@@ -108,7 +108,7 @@ class FastBackend:
         instance.code.note_segments()
 
     def bind(self, instance: Any) -> None:
-        """Give every defined function of the instance its code."""
+        """Make the compiled side of the instance and of the functions it defines."""
         checked = instance.checked
         info = self._modules.get(checked)
         if info is None:
@@ -120,6 +120,10 @@ class FastBackend:
         planner = Planner(instance, self._storage.Plan)
         planner.free = not self.engine.config.metering
         instance.code = machine.bind(instance, info, planner)
+
+    def give_code(self, func: Any) -> None:
+        """Give a function of an instance what the edge calls: somebody wants it for the first time."""
+        self.machine(func.store).give_code(func)
 
     def evaluate(self, instance: Any, expr: Expr, valtype: ValType) -> Any:
         """Return the raw value of a constant expression."""

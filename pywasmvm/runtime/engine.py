@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..config import Features, Limits
     from ..syntax.instructions import Expr
     from ..syntax.types import ValType
+    from .func import Func
     from .instance import Instance
     from .store import Store
 
@@ -30,6 +31,9 @@ class Backend(Protocol):
     """What an engine gives the runtime. It may also offer `frames(exc)`, see `frames.py`."""
 
     name: str
+
+    def give_code(self, func: Func) -> None:
+        """Give a defined function the `code` that `bind` has put off, if it has."""
 
     def bind(self, instance: Instance) -> None:
         """Give every defined Func of the instance its `code`."""

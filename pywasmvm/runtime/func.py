@@ -72,10 +72,17 @@ class Func(FuncRef):
         made.deftype = deftype
         made.instance = instance
         made.funcidx = funcidx
-        made.code = _unbound
-        made.entry = made.direct = None
-        made._make = made._edge = None
+        made.entry = made.direct = made._make = made._edge = None
         return made
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Have the backend give the code it has put off: most functions are never asked for it."""
+            if name != "code" or self.instance is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            self.store.engine.backend.give_code(self)
+            return object.__getattribute__(self, name)
 
     def _setup(self, store: Store, deftype: DefType) -> None:
         self.store = store

@@ -9,6 +9,7 @@ Rule 2: a parameter is written as "name:kind"; the kinds and their wasm types ar
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 __all__ = [
     "ALL",
@@ -75,7 +76,7 @@ class Importable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", parse_params(self.text))
 
-    @property
+    @cached_property
     def wasm_params(self) -> tuple[str, ...]:
         return tuple(word for p in self.params for word in p.words)
 
