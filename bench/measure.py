@@ -17,6 +17,7 @@ from .kernels import Kernel
 from .series import cpu_seconds
 
 Progress = Callable[[str], None]
+PATIENCE = 20  # an engine whose smallest run takes this many times the aim is measured by that run alone
 MOST = (1 << 31) - 1  # the kernels' n is an i32
 
 
@@ -55,10 +56,11 @@ def _timed(run: Run, n: int) -> tuple[int, float]:
 def calibrate(run: Run, kernel: Kernel, seconds: float) -> int:
     """Return an n that keeps `run` busy for about `seconds`, or the smallest if that takes longer.
 
+    `run` must have run before: the first call pays for lazy translation.
+
     Raises RuntimeError when no n does: `run` then does not do the work.
     """
     n = kernel.smallest
-    run(n)  # why: the first call pays for lazy translation
     while True:
         _, took = _timed(run, n)
         if took >= seconds / 2:
@@ -122,15 +124,22 @@ def measure(
             progress(f"{kernel.name}: {engine.name}")
             try:
                 run = engine.load(kernel.code)
+                begin = cpu_seconds()
                 cell.error = judge.objection(run, kernel, kernel.smallest)
-                if not cell.error:
+                first = cpu_seconds() - begin
+                if first > PATIENCE * seconds:
+                    cell.n, cell.seconds = kernel.smallest, [first]
+                elif not cell.error:
                     cell.n = calibrate(run, kernel, seconds)
+                if not cell.error and cell.n != kernel.smallest:
                     cell.error = judge.objection(run, kernel, cell.n)
             except Exception as error:  # noqa: BLE001 - why: somebody else's engine may raise anything; it is reported
                 cell.error = f"{type(error).__name__}: {error}".splitlines()[0]
             if cell.error:
                 continue
             cell.instructions = judge.ask(kernel, cell.n)[1]
+            if cell.seconds:
+                continue
             if engine.process:
                 cell.instructions -= judge.ask(kernel, kernel.smallest)[1]
             runs.append((engine, cell, run))

@@ -52,6 +52,7 @@ def measure_threads(
         result.append(Series("threads", engine.name, "x", "threads", points, more_is_better=True))
         try:
             runs = [engine.load(kernel.code) for _ in range(max(counts))]
+            runs[0](kernel.smallest)
             n = calibrate(runs[0], kernel, seconds / 4)
         except Exception as error:  # noqa: BLE001 - why: somebody else's engine may raise anything; it is reported
             points[0].error = f"{type(error).__name__}: {error}".splitlines()[0]
