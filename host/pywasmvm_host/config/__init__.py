@@ -20,7 +20,7 @@ from .envoy import Located, find_plugins, looks_like_plugin, read_plugin
 from .kubernetes import is_wasm_plugin, read_wasm_plugins
 from .limits import find_limits, limits_of
 from .sources import Grants
-from .text import read_documents
+from .text import read_documents, read_file
 from .unpack import unpack_bytes, unpack_path
 
 __all__ = ["Grants", "Located", "load_located", "load_plugins", "unpack_bytes", "unpack_path"]
@@ -70,14 +70,7 @@ def _read(source: str | Path) -> tuple[str, str, Path]:
     if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in ("{", "[")):
         return source, "configuration", Path()
     path = Path(source)
-    try:
-        return path.read_text("utf-8"), str(path), path.parent
-    except OSError as e:
-        raise ConfigError(f"cannot read {path}: {e.strerror or e}") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
-    except ValueError as e:
-        raise ConfigError(f"{source!r} is no file name: {e}") from e
+    return read_file(path), str(path), path.parent
 
 
 def _limited(found: list[Located], documents: list[Any]) -> list[Located]:

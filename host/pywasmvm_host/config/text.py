@@ -6,11 +6,24 @@ YAML needs the package pyyaml (extra `config`); JSON does not.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
 
-__all__ = ["read_documents"]
+__all__ = ["read_documents", "read_file"]
+
+
+def read_file(path: Path) -> str:
+    """Return a file's text. Raises ConfigError that names the file if it cannot be read or is not UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except OSError as e:
+        raise ConfigError(f"cannot read {path}: {e.strerror or e}") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
+    except ValueError as e:
+        raise ConfigError(f"{str(path)!r} is no file name: {e}") from e
 
 
 def read_documents(text: str, what: str) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..abi.callbacks import CALLBACKS, START
 from ..config.checked import bad, join, nearest
-from ..config.text import read_documents
+from ..config.text import read_documents, read_file
 from ..errors import ConfigError
 from ..limits import parse_size
 from .figures import STATISTICS
@@ -53,12 +53,7 @@ class Budgets:
 def read_budgets(source: str | Path) -> Budgets:
     """Read a budget file (YAML or JSON). Raise ConfigError naming the place of the mistake."""
     path = Path(source)
-    try:
-        documents = read_documents(path.read_text("utf-8"), str(path))
-    except OSError as e:
-        raise ConfigError(f"cannot read {path}: {e.strerror or e}") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
+    documents = read_documents(read_file(path), str(path))
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise ConfigError(f"{path}: want one object")
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.checked import nearest
-from ..config.text import read_documents
+from ..config.text import read_documents, read_file
 from ..errors import ConfigError
 from ..host import HttpRequest
 from ..replay.case import http_request, upstream_response
@@ -39,12 +39,7 @@ class Sample:
 def read_requests(source: str | Path) -> list[Sample]:
     """Read a file of requests. Raise ConfigError naming the file and the place of the mistake."""
     path = Path(source)
-    try:
-        text = path.read_text("utf-8")
-    except OSError as e:
-        raise ConfigError(f"cannot read {path}: {e.strerror or e}") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
+    text = read_file(path)
     samples = [s for where, item in _items(text, path) for s in samples_of(item, where)]
     if not samples:
         raise ConfigError(f"{path}: no request in it")

@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from ..config.checked import nearest
-from ..config.text import read_documents
+from ..config.text import read_documents, read_file
 from ..errors import ConfigError
 from ..plugin import FailurePolicy, Plugin
 from ..profile import AUTO
@@ -49,12 +49,7 @@ def read_subjects(source: str | Path) -> tuple[list[Subject], list[str]]:
     Paths start at the file's folder and may name environment variables. Raise ConfigError for mistakes.
     """
     path = Path(source)
-    try:
-        documents = read_documents(path.read_text("utf-8"), str(path))
-    except OSError as e:
-        raise ConfigError(f"cannot read {path}: {e.strerror or e}") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{path}: not text: {e.reason} at byte {e.start}") from e
+    documents = read_documents(read_file(path), str(path))
     items = [item for d in documents for item in (d if isinstance(d, list) else [d])]
     found: list[Subject] = []
     missing: list[str] = []
