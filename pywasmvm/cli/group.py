@@ -111,16 +111,22 @@ def _unavailable(name: str, reason: str) -> click.Command:
     )
 
 
+def _say_version() -> None:
+    from .about import version_text
+
+    click.echo(version_text())
+
+
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from .about import version_text
-
-        click.echo(version_text())
+        _say_version()
         ctx.exit()
 
 
 @click.group(
-    cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=CommandGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--version",
@@ -130,12 +136,16 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
     callback=_print_version,
     help="Show the version, and which engine runs and why.",
 )
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """WebAssembly 3.0 for Python, and Envoy's Proxy-Wasm filters without Envoy.
 
     Exit status: 0 done, 1 the guest failed (trap or limit), 2 wrong use or a file that cannot be read or
-    written, 3 the module was refused.
+    written, 3 the module was refused. Without a command: the version, and which engine runs and why.
     """
+    if ctx.invoked_subcommand is None:
+        _say_version()
+        click.echo("commands: pywasmvm --help")
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -27,9 +27,11 @@ def module_file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_version_names_the_engine(run_cli: RunCli) -> None:
-    done = run_cli("--version")
-    first, second = done.stdout.splitlines()
+@pytest.mark.parametrize("arguments", [["--version"], []])
+def test_the_engine_is_named(run_cli: RunCli, arguments: list[str]) -> None:
+    done = run_cli(*arguments)
+    first, second, *rest = done.stdout.splitlines()
+    assert rest == ([] if arguments else ["commands: pywasmvm --help"])
     assert done.returncode == 0
     assert first.startswith("pywasmvm ") and "Python" in first
     assert second.startswith(("engine: python, because ", "engine: cython, "))
@@ -46,7 +48,7 @@ def test_help_lists_every_command_and_none_is_broken(run_cli: RunCli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "which command? Try 'pywasmvm --help'"),
+        (["cache"], "which command? Try 'pywasmvm cache --help'"),
         (["--no-such-flag"], "--no-such-flag"),
         (["frobnicate"], "No such command 'frobnicate'"),
         (["validate"], "Missing argument 'FILE...'. Try 'pywasmvm validate --help'"),
