@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .backend import Trap
+from .backend import Trap, is_out_of_fuel
 from .budget import Budget
 from .context import RootContext
 from .errors import Answered
@@ -29,6 +29,7 @@ __all__ = [
     "AllocatorFails",
     "Fault",
     "FuelRunsOut",
+    "GuestTraps",
     "HostCallAnswers",
     "Injection",
     "Leftovers",
@@ -73,12 +74,27 @@ class FuelRunsOut:
     fuel: int
 
 
-Fault = AllocatorFails | HostCallAnswers | MemoryCap | FuelRunsOut
+@dataclass(frozen=True)
+class GuestTraps:
+    """The guest traps at its `step`-th step from now on, and at each one after it.
+
+    A step is a host call of Proxy-Wasm about to be made, or the end of a function that the host called.
+    Between two steps nobody can see from outside where the guest stopped: so its ways to fail are a list.
+    """
+
+    step: int
+
+
+Fault = AllocatorFails | HostCallAnswers | MemoryCap | FuelRunsOut | GuestTraps
 
 
 @dataclass
 class Injection:
-    """A fault at work; `hits` counts how often an allocator or host call failed by it."""
+    """A fault at work.
+
+    calls  the allocator's calls, host calls or steps so far.
+    hits   how often the fault struck; a refused growth and an empty tank are counted when it is taken out.
+    """
 
     fault: Fault
     calls: int = 0
@@ -114,12 +130,35 @@ def _inject(vm: Vm, fault: Fault, injection: Injection) -> Callable[[], None]:
         return _break_allocator(vm, fault, injection)
     if isinstance(fault, HostCallAnswers):
         return _answer_host_call(vm, fault, injection)
+    if isinstance(fault, GuestTraps):
+        return _trap_guest(vm, fault, injection)
     if isinstance(fault, MemoryCap):
-        limits = vm.store.limits
-        vm.store.set_limits(memory_size=fault.pages * PAGE)
-        return lambda: setattr(vm.store, "limits", limits)
+        return _cap_memory(vm, fault, injection)
+    return _make_scarce(vm, fault, injection)
+
+
+def _cap_memory(vm: Vm, fault: MemoryCap, injection: Injection) -> Callable[[], None]:
+    limits, memory = vm.store.limits, vm.memory.memory
+    refused = memory.refused
+    vm.store.set_limits(memory_size=fault.pages * PAGE)
+
+    def put_back() -> None:
+        vm.store.limits = limits
+        injection.hits += memory.refused - refused
+
+    return put_back
+
+
+def _make_scarce(vm: Vm, fault: FuelRunsOut, injection: Injection) -> Callable[[], None]:
+    failed = vm.failed
     vm.scarce[fault.callback] = fault.fuel
-    return lambda: vm.scarce.clear()
+
+    def put_back() -> None:
+        vm.scarce.clear()
+        error = None if failed else vm.failure_error
+        injection.hits += error is not None and is_out_of_fuel(error)
+
+    return put_back
 
 
 def _break_allocator(vm: Vm, fault: AllocatorFails, injection: Injection) -> Callable[[], None]:
@@ -137,33 +176,65 @@ def _break_allocator(vm: Vm, fault: AllocatorFails, injection: Injection) -> Cal
 
 
 class _Interfering(Budget):
-    """A budget that answers one of the host calls it counts."""
+    """A budget that does something at each host call of Proxy-Wasm it counts, by its name."""
 
-    __slots__ = ("fault", "injection")
+    __slots__ = ("interfere",)
 
-    def __init__(self, limits: Limits, fault: HostCallAnswers, injection: Injection) -> None:
+    def __init__(self, limits: Limits, interfere: Callable[[str], None]) -> None:
         super().__init__(limits)
-        self.fault = fault
-        self.injection = injection
+        self.interfere = interfere
 
     def host_call(self, name: str) -> None:
         super().host_call(name)
-        fault = self.fault
-        # why: only calls of Proxy-Wasm have a status; WASI has error numbers of its own
-        counts = name == fault.name if fault.name else name.startswith("proxy_")
-        if counts and self.injection.due(fault.call):
-            raise Answered(fault.status)
+        # why: only calls of Proxy-Wasm have a status, and effects; WASI has error numbers of its own
+        if name.startswith("proxy_"):
+            self.interfere(name)
 
 
-def _answer_host_call(vm: Vm, fault: HostCallAnswers, injection: Injection) -> Callable[[], None]:
+def _at_host_calls(vm: Vm, interfere: Callable[[str], None]) -> Callable[[], None]:
     whole = vm.budget
 
     def use(budget: Budget) -> None:
         vm.budget = budget
         vm.memory.count = budget.copy
 
-    use(_Interfering(vm.limits, fault, injection))
+    use(_Interfering(vm.limits, interfere))
     return lambda: use(whole)
+
+
+def _answer_host_call(vm: Vm, fault: HostCallAnswers, injection: Injection) -> Callable[[], None]:
+    def answer(name: str) -> None:
+        if fault.name in ("", name) and injection.due(fault.call):
+            raise Answered(fault.status)
+
+    return _at_host_calls(vm, answer)
+
+
+def _trap_guest(vm: Vm, fault: GuestTraps, injection: Injection) -> Callable[[], None]:
+    whole = dict(vm.functions)
+
+    def step(_: str = "") -> None:
+        injection.calls += 1
+        if injection.calls >= fault.step:
+            injection.hits += 1
+            raise Trap("injected: the guest traps")
+
+    def ending(function: Any) -> Any:
+        def ended(store: Any, *args: int) -> Any:
+            result = function(store, *args)
+            step()
+            return result
+
+        return ended
+
+    vm.functions.update({name: ending(function) for name, function in whole.items()})
+    stop = _at_host_calls(vm, step)
+
+    def put_back() -> None:
+        stop()
+        vm.functions.update(whole)
+
+    return put_back
 
 
 def fuel_points(cost: int, most: int = 1000) -> list[int]:

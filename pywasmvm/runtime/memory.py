@@ -36,9 +36,10 @@ class Memory:
     vmem      the bytes: address and size.
     buf       memoryview('B') of the current size.
     on_grow   called without arguments after each change of size, when `buf` is already the new one.
+    refused   how often growth was refused to the guest.
     """
 
-    __slots__ = ("__weakref__", "buf", "declared", "memtype", "on_grow", "store", "vmem")
+    __slots__ = ("__weakref__", "buf", "declared", "memtype", "on_grow", "refused", "store", "vmem")
 
     def __init__(self, store: Storelike, ty: MemoryType) -> None:
         """Make a memory that belongs to the embedder."""
@@ -57,6 +58,7 @@ class Memory:
         self.store = store
         self.memtype = self.declared = memtype
         self.on_grow: list[Callable[[], None]] = []
+        self.refused = 0
         self._check_count(store)
         refusal = self._refuse_size(memtype.limits.minimum * memtype.page_size, 0)
         if refusal:
@@ -129,12 +131,11 @@ class Memory:
     def grow_pages(self, delta: int) -> int:
         """Grow as memory.grow does. Return the old number of pages, or -1 if that is not possible."""
         limits = self.memtype.limits
-        if not self.may_grow(delta):
+        if not self.may_grow(delta) or (delta and self.vmem.grow(delta) < 0):
+            self.refused += 1
             return -1
         if delta:
             npages = limits.minimum + delta
-            if self.vmem.grow(delta) < 0:
-                return -1
             self.buf = self.vmem.view
             self.memtype = self.memtype._replace(limits=Limits(npages, limits.maximum))
             for callback in self.on_grow:

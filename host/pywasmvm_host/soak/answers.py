@@ -8,21 +8,36 @@ Rule 2: only digests are kept: what the soak remembers must not look like a leak
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from functools import partial
+from itertools import count, takewhile
+from typing import Any, NamedTuple
 
 from .. import backend
-from ..faults import Fault, FuelRunsOut, MemoryCap, injected
+from ..faults import AllocatorFails, Fault, FuelRunsOut, GuestTraps, MemoryCap, injected
 from ..host import Exchange, Host
 from ..limits import Limits
 from ..plugin import FailurePolicy
 from ..profiling.measure import send
 from .subject import Subject
 
-__all__ = ["Witness", "answer", "digest", "new_host"]
+__all__ = ["Outcome", "Witness", "digest", "new_host", "sent"]
 
 LARGE = 1_000_000  # bytes of a module from which on the Python engine takes long
 WARM_UP = 3
 HALF = 8
+
+
+class Outcome(NamedTuple):
+    """What came of a request.
+
+    given      what client and upstream got.
+    failed_in  the function in which the plugin failed; empty if it did not.
+    hits       how often the fault struck.
+    """
+
+    given: tuple[Any, ...]
+    failed_in: str
+    hits: int
 
 
 def answer(exchange: Exchange, varies: frozenset[str]) -> tuple[Any, ...]:
@@ -79,6 +94,21 @@ def new_host(subject: Subject, engine: Any) -> Host:
     return host
 
 
+def sent(host: Host, subject: Subject, number: int, fault: Fault | None) -> Outcome:
+    """Send a sample to a host of the subject, under a fault or none, and return what comes of it."""
+    hits = 0
+    if fault is None:
+        exchange = send(host, subject.samples[number])
+    else:
+        with injected(host, fault) as injection:
+            exchange = send(host, subject.samples[number])
+        hits = injection.hits
+    failed_in = ""
+    if host.handles[0].vm.failed:
+        failed_in = next((r.callback for r in reversed(exchange.records) if r.failed), "an earlier request")
+    return Outcome(answer(exchange, subject.varies), failed_in, hits)
+
+
 class Witness:
     """Knows the right answers of one subject."""
 
@@ -89,27 +119,30 @@ class Witness:
         self.engine = engine_named(other if small else engine)
         self._fresh = new_host(subject, self.engine).snapshot()
         self._known: dict[tuple[int, Fault | None], tuple[bytes, bool]] = {}
+        self._failures: dict[int, set[tuple[str, bytes]]] = {}
         self.bare = Host([], engine=self.engine).start()
 
-    def ask(self, number: int, fault: Fault | None) -> tuple[tuple[Any, ...], bool]:
-        """Return the answer to a sample under a fault, and whether the plugin fails at it."""
-        host = self._fresh.restore()
-        exchange = self._send(host, number, fault)
-        return answer(exchange, self.subject.varies), host.handles[0].vm.failed
-
-    def _send(self, host: Host, number: int, fault: Fault | None) -> Exchange:
-        if fault is None:
-            return send(host, self.subject.samples[number])
-        with injected(host, fault):
-            return send(host, self.subject.samples[number])
+    def ask(self, number: int, fault: Fault | None) -> Outcome:
+        """Return what comes of a sample under a fault."""
+        return sent(self._fresh.restore(), self.subject, number, fault)
 
     def knows(self, number: int, fault: Fault | None) -> tuple[bytes, bool]:
         """Return the digest of the answer to a sample under a fault, and whether the plugin fails at it."""
         key = (number, fault)
         if key not in self._known:
-            given, failed = self.ask(number, fault)
-            self._known[key] = (digest(given), failed)
+            outcome = self.ask(number, fault)
+            self._known[key] = (digest(outcome.given), bool(outcome.failed_in))
         return self._known[key]
+
+    def failures(self, number: int) -> set[tuple[str, bytes]]:
+        """Return every way in which a sample may fail: the function it fails in, the digest of the answer."""
+        if number not in self._failures:
+            found = self._failures[number] = set()
+            for kind in (GuestTraps, partial(AllocatorFails, traps=True)):
+                outcomes = (self.ask(number, kind(place)) for place in count(1))
+                for outcome in takewhile(lambda o: o.hits, outcomes):
+                    found.add((outcome.failed_in, digest(outcome.given)))
+        return self._failures[number]
 
     def after_failure(self, number: int) -> tuple[bytes, int | None]:
         """Return the digest of the answer once the plugin has failed, or the status alone."""
@@ -122,28 +155,37 @@ class Witness:
             return digest(answer(exchange, self.subject.varies)), None
         return b"", 503
 
-    def judges(
-        self, number: int, fault: Fault | None, got: tuple[Any, ...], failed: bool, crowded: bool = False
-    ) -> str:
-        """Return what is wrong with an answer, the empty text if nothing is."""
+    def judges(self, number: int, fault: Fault | None, outcome: Outcome, crowded: bool = False) -> str:
+        """Return what is wrong with an outcome, the empty text if nothing is."""
         # why: what a callback costs, and whether it takes another page, depends on what the guest keeps; a
         # garbage collector of a VM that served thousands of requests is elsewhere than that of a fresh one
         if isinstance(fault, FuelRunsOut | MemoryCap) and not self.subject.steady:
-            return self._fits(number, got, failed)
+            return self._fits(number, fault, outcome)
         right, fails = self.knows(number, fault)
-        if not same(digest(got), right, crowded):
-            return f"got {_short(got)}, not {_short(self.ask(number, fault)[0])}"
-        return "" if failed == fails else f"the plugin {'failed' if failed else 'did not fail'}"
+        if not same(digest(outcome.given), right, crowded):
+            return f"got {_short(outcome.given)}, not {_short(self.ask(number, fault).given)}"
+        if bool(outcome.failed_in) == fails:
+            return ""
+        return f"the plugin {f'failed in {outcome.failed_in}' if outcome.failed_in else 'did not fail'}"
 
-    def _fits(self, number: int, got: tuple[Any, ...], failed: bool) -> str:
-        """Judge an answer under a fault whose place in the guest is not the same each time."""
-        if digest(got) == self.knows(number, None)[0]:
+    def _fits(self, number: int, fault: Fault, outcome: Outcome) -> str:
+        """Judge an outcome under a fault that strikes at another place each time, or not at all.
+
+        A plugin that goes on gives the usual answer, or does with the fault what a fresh one does that goes
+        on; one that fails does so because the fault struck, and the answer is one that a failure of that
+        function can have.
+        """
+        got = digest(outcome.given)
+        if not outcome.failed_in:
+            usual = self.knows(number, None)[0]
+            if got == usual or (outcome.hits and self.knows(number, fault) == (got, False)):
+                return ""
+            return f"got {_short(outcome.given)} without failing, not {_short(self.ask(number, None).given)}"
+        if not outcome.hits:
+            return f"the plugin failed in {outcome.failed_in}, and not by the fault"
+        if (outcome.failed_in, got) in self.failures(number):
             return ""
-        if failed and (got[0] == 503 or got[4]):
-            return ""
-        if failed and self.subject.plugin.failure_policy is FailurePolicy.OPEN_ALWAYS:
-            return ""
-        return f"got {_short(got)}, which is neither the answer nor a failure"
+        return f"got {_short(outcome.given)}, which no failure in {outcome.failed_in} gives"
 
 
 def _short(given: tuple[Any, ...]) -> str:

@@ -14,6 +14,7 @@ from pywasmvm_host.faults import (
     AllocatorFails,
     Fault,
     FuelRunsOut,
+    GuestTraps,
     HostCallAnswers,
     MemoryCap,
     fuel_points,
@@ -156,6 +157,35 @@ def test_every_host_call_may_fail(make_host: MakeHost, filter_: Path) -> None:
             assert exchange.response.status in (200, 503)
             assert bool(exchange.failure) == (exchange.response.status == 503)
             assert host.request(HttpRequest()).response.status == 200
+
+
+def test_the_guest_traps_at_every_step(make_host: MakeHost, witness: bytes) -> None:
+    host = make_host(witness)
+    with injected(host, GuestTraps(10**9)) as whole:
+        host.request(HttpRequest())
+    # why: two host calls, the allocator's end in the first of them, and the callback's own end
+    assert (whole.calls, whole.hits) == (4, 0)
+    for step in range(1, whole.calls + 1):
+        host = make_host(witness)
+        with injected(host, GuestTraps(step)) as injection:
+            exchange = host.request(HttpRequest())
+        assert injection.hits >= 1 and exchange.failure
+        assert exchange.response.status == 503
+        assert not host.request(HttpRequest()).failure
+
+
+def test_a_refused_growth_and_an_empty_tank_are_counted(make_host: MakeHost, witness: bytes) -> None:
+    host = make_host(witness)
+    pages = host.handles[0].vm.memory.nbytes >> 16
+    for room, hits in ((1, 0), (0, 1)):
+        with injected(host, MemoryCap(pages + room)) as injection:
+            host.request(HttpRequest())
+        assert injection.hits == hits
+    for fuel, hits in ((10**6, 0), (3, 1)):
+        with injected(host, FuelRunsOut("proxy_on_request_headers", fuel)) as injection:
+            host.request(HttpRequest())
+            host.world.run_for(10)
+        assert injection.hits == hits
 
 
 def cost_of(host: Host, callback: str) -> int:

@@ -9,10 +9,12 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from pywasmvm_host import HttpRequest, Plugin
+from pywasmvm_host import FailurePolicy, HttpRequest, Plugin
 from pywasmvm_host.errors import ConfigError
+from pywasmvm_host.faults import FuelRunsOut, MemoryCap
 from pywasmvm_host.profiling import Sample
 from pywasmvm_host.soak import Measure, Soak, SoakResult, Subject, read_subjects
+from pywasmvm_host.soak.answers import Witness, new_host, sent
 from pywasmvm_host.stream import HttpStreamContext
 from pywasmvm_host.upstream import DEFAULT_RESPONSE
 
@@ -29,6 +31,18 @@ COUNTING = """(module
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
     (i32.store8 (i32.const 23) (i32.xor (i32.load8_u (i32.const 23)) (i32.const 1)))
     (drop (call $add (i32.const 0) (i32.const 16) (i32.const 7) (i32.const 23) (i32.const 1)))
+    (i32.const 0)))"""
+
+# Takes a page at every fourth request, and traps without it; it counts in its memory.
+GROWING = """(module
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (i32.store8 (i32.const 0) (i32.add (i32.load8_u (i32.const 0)) (i32.const 1)))
+    (if (i32.eqz (i32.rem_u (i32.load8_u (i32.const 0)) (i32.const 4)))
+      (then (if (i32.eq (memory.grow (i32.const {pages})) (i32.const -1)) (then (unreachable)))
+        {more}))
     (i32.const 0)))"""
 
 
@@ -72,6 +86,44 @@ def test_a_wrong_answer_is_seen(wasm_engine: str) -> None:
     assert "x-count" in result.texts[0]
     varies = frozenset({"x-count"})
     assert Soak(counting(varies), engine=wasm_engine, fault_rate=0).run(10, measures=1).problems == 0
+
+
+def growing(steady: bool, pages: int = 1, more: str = "") -> list[Subject]:
+    code = bytes(wat2wasm(GROWING.format(pages=pages, more=more)))
+    plugin = Plugin(code, name="growing", failure_policy=FailurePolicy.FAIL_RELOAD, reload_base_ms=1)
+    return [Subject(plugin, [Sample(HttpRequest(), DEFAULT_RESPONSE)], steady=steady, name="growing")]
+
+
+def test_a_filter_that_is_not_steady_may_fail_at_any_time(wasm_engine: str) -> None:
+    def soaked(subjects: list[Subject]) -> SoakResult:
+        soak = Soak(subjects, seed=2, engine=wasm_engine, fault_rate=0.5)
+        soak.served[0].faults = [[kind for kind in kinds if kind] for kinds in soak.served[0].faults]
+        return soak.run(60, measures=1)
+
+    result = soaked(growing(steady=False))
+    assert result.texts == []
+    assert min(result.faults["MemoryCap"], result.faults["FuelRunsOut"]) > 5 and result.failures > 5
+    assert soaked(growing(steady=True)).problems > 0, "a fresh one does not fail where this one does"
+
+
+def test_a_failure_that_is_not_the_fault_s_is_seen(wasm_engine: str) -> None:
+    """No growth is refused where none is asked for, and a plugin that fails then fails by itself."""
+    soak = Soak(growing(False, 0, "(unreachable)"), seed=2, engine=wasm_engine, fault_rate=1, overlap_rate=0)
+    soak.served[0].faults = [[[MemoryCap(1)]]]
+    texts = soak.run(8, measures=1).texts
+    assert any("failed in proxy_on_request_headers, and not by the fault" in text for text in texts), texts
+
+
+def test_an_answer_that_no_failure_gives_is_seen(wasm_engine: str) -> None:
+    (subject,) = growing(steady=False)
+    witness = Witness(subject, wasm_engine)
+    fault = FuelRunsOut("proxy_on_request_headers", 2)
+    right = sent(new_host(subject, witness.engine), subject, 0, fault)
+    assert right.failed_in == "proxy_on_request_headers" and right.hits == 1
+    assert witness.judges(0, fault, right) == ""
+    wrong = right._replace(given=(200, *right.given[1:]))
+    assert "which no failure in proxy_on_request_headers gives" in witness.judges(0, fault, wrong)
+    assert "without failing" in witness.judges(0, fault, wrong._replace(failed_in=""))
 
 
 def test_a_context_left_behind_is_seen(wasm_engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
