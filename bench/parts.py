@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import crossing, load, proxies, starts, threads, traffic
+from . import crossing, load, proxies, replays, starts, threads, traffic
 from .engines import Engine
 from .series import Progress, Series
 
@@ -68,6 +68,12 @@ def _crossing(plan: Plan) -> list[Series]:
     return crossing.measure_crossing(plan.backends, peers, plan.rounds, plan.seconds / 20, plan.progress)
 
 
+def _replays(plan: Plan) -> list[Series]:
+    cases = replays.find_cases(plan.say)
+    rounds = 1 if plan.quick else min(plan.rounds, 3)
+    return replays.measure_replays(plan.backends, cases, rounds, plan.quick, plan.progress, plan.say)
+
+
 def _proxies(plan: Plan) -> list[Series]:
     from pywasmvm_host.compare_envoy import find_envoy
 
@@ -114,6 +120,11 @@ PARTS = {
     ),
     "chains": Part(
         _traffic(traffic.measure_chains), "The same against the number of filters, each in a VM of its own."
+    ),
+    "replays": Part(
+        _replays,
+        "CPU time of a recorded case once its modules are loaded: start-up with the three copies of each "
+        "plugin that Envoy makes, all requests and the end; what so many per cent of the cases took at most.",
     ),
     "proxies": Part(
         _proxies,

@@ -1,70 +1,120 @@
-"""How long a recorded case takes on the compiled engine once its modules are loaded.
-
-    python -m bench.replays FOLDER...
+"""How long a recorded case takes on each of our engines once its modules are loaded.
 
 A case is its start-up, with the three copies of each plugin that Envoy makes, all of its requests, and the
-shut-down. Each folder holds case files, or `cases/` and what they name; PYWASMVM_HIGRESS names the parent
-folder of the package gpustack-higress-plugins. What is shown is CPU time, the best of three runs after one
-that loads.
+shut-down, in virtual time. Every case runs once before it is measured.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pywasmvm import Config, Engine
+from .series import Point, Progress, Series, cpu_seconds
+from .traffic import BACKENDS, LARGE
 
-__all__ = ["main", "measure_replays"]
+__all__ = ["find_cases", "measure_replays"]
 
-RUNS = 3
+ROOT = Path(__file__).parent.parent
 BOUND_MS = 5.0
+SHARES = (50, 90, 99, 100)
+MOST_NAMED = 12
+QUICK = 20
+GOLDENS = "PYWASMVM_GOLDENS"
+
+# A case: its file, and the folder that the paths of its modules start from.
+Case = tuple[Path, Path]
 
 
-def _find(folder: Path, path: str) -> Path:
-    near = folder / path
-    return near if near.exists() else Path(os.environ.get("PYWASMVM_HIGRESS", ".")) / path
+def corpus() -> Path | None:
+    """Return the folder of the recordings that are not ours, if it is here."""
+    named = os.environ.get(GOLDENS)
+    folder = Path(named) if named is not None else ROOT.parent / "shared" / "envoy-goldens"
+    return folder if named != "" and folder.is_dir() else None
 
 
-def measure_replays(folders: list[Path]) -> dict[str, float]:
-    """Return the milliseconds of every case by its name."""
-    from pywasmvm_host.replay.run import run_case  # why: the host is a package of its own
-
-    config = Config()
-    config.consume_fuel = True
-    config.engine = "cython"
-    engine = Engine(config)
-    modules: dict[Any, Any] = {}
-    out: dict[str, float] = {}
-    for folder in folders:
-        for file in sorted((folder / "cases").glob("*.json")) or sorted(folder.glob("*.json")):
-            case = json.loads(file.read_text("utf-8"))
-            times = []
-            for _ in range(1 + RUNS):
-                before = time.process_time()
-                run_case(case, lambda path, folder=folder: _find(folder, path), engine, modules=modules)
-                times.append(time.process_time() - before)
-            out[file.stem] = min(times[1:]) * 1000
-    return out
+def find_cases(say: Callable[[str], object]) -> list[Case]:
+    """Return the recorded cases that are here; `say` is told of folders that are missing."""
+    tests, filters, others = ROOT / "tests" / "host", ROOT / "host" / "filters", corpus()
+    folders = [(tests / "cases",) * 2, (tests / "scripted",) * 2, (filters / "cases", filters)]
+    if others is not None:
+        folders.append((others / "cases", others))
+    else:
+        say(f"replays: left out the recordings that {GOLDENS} names the folder of")
+    return [(file, modules) for folder, modules in folders for file in sorted(folder.glob("*.json"))]
 
 
-def main(arguments: list[str]) -> None:
-    """Measure and print the distribution and the cases over the bound, slowest last."""
-    found = measure_replays([Path(argument) for argument in arguments])
-    times = sorted(found.values())
-    if not times:
-        raise SystemExit("no cases in these folders")
-    over = sorted((ms, name) for name, ms in found.items() if ms > BOUND_MS)
-    median, p90 = (times[len(times) * part // 10] for part in (5, 9))
-    print(f"{len(times)} cases: median {median:.2f} ms, p90 {p90:.2f} ms,")
-    print(f"slowest {times[-1]:.1f} ms, {len(over)} over {BOUND_MS:g} ms")
-    for ms, name in over:
-        print(f"{ms:8.1f}  {name}")
+def _prepare(backend: str, case: Case) -> Callable[[], object] | None:
+    """Return the running of a case that has run once; None if a module of it is not here, or too large."""
+    from pywasmvm_host.replay.player import find_module, player_on
+    from pywasmvm_host.replay.run import load_case
+
+    file, modules = case
+    recorded = load_case(file)
+    folders = [folder for folder in (modules, corpus()) if folder is not None]
+    found: dict[str, Any] = {}
+    for entry in (*recorded.get("plugins", []), *recorded.get("services", [])):
+        if "wasm" in entry:
+            module = found[entry["wasm"]] = find_module(entry["wasm"], *folders)
+            if module is None:
+                return None
+            if backend == "python" and isinstance(module, Path) and module.stat().st_size > LARGE:
+                return None
+    play = partial(player_on(backend).play, recorded, found.__getitem__)
+    play()
+    return play
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _timed(play: Callable[[], object]) -> float:
+    begin = cpu_seconds()
+    play()
+    return (cpu_seconds() - begin) * 1e3
+
+
+def _quantile(times: Sequence[float], share: int) -> float:
+    return sorted(times)[min(len(times) * share // 100, len(times) - 1)]
+
+
+def measure_replays(
+    backends: Sequence[str],
+    cases: Sequence[Case],
+    rounds: int,
+    quick: bool,
+    progress: Progress,
+    say: Callable[[str], object],
+) -> list[Series]:
+    """Measure all cases once a round; the points are what so many per cent of them took at most."""
+    cases = cases[:: max(1, len(cases) // QUICK)] if quick else cases
+    result = []
+    for name, backend in BACKENDS.items():
+        if backend not in backends:
+            continue
+        ready: dict[str, Callable[[], object]] = {}
+        for number, case in enumerate(cases):
+            progress(f"replays: {name}, case {number + 1} of {len(cases)}")
+            play = _prepare(backend, case)
+            if play is not None:
+                ready[case[0].stem] = play
+        points = [Point(share, f"{share} %") for share in SHARES]
+        best = dict.fromkeys(ready, float("inf"))
+        for number in range(rounds if ready else 0):
+            progress(f"replays: {name}, round {number + 1} of {rounds}")
+            times = {case: _timed(play) for case, play in ready.items()}
+            best = {case: min(best[case], took) for case, took in times.items()}
+            for point in points:
+                point.values.append(_quantile(list(times.values()), int(point.x)))
+        say(_summary(name, best, len(cases) - len(ready)))
+        if ready:
+            result.append(Series("replays", name, "ms", "share of the cases", points))
+    return result
+
+
+def _summary(name: str, best: dict[str, float], missing: int) -> str:
+    """Name what took longest, by the best of the rounds."""
+    over = sorted(((took, case) for case, took in best.items() if took > BOUND_MS), reverse=True)
+    slowest = ", ".join(f"{case} {took:.1f}" for took, case in over[:MOST_NAMED])
+    text = f"replays, {name}: {len(best)} cases, {len(over)} over {BOUND_MS:g} ms"
+    text += f" ({slowest}{', ...' if len(over) > MOST_NAMED else ''})" if over else ""
+    return text + (f"; {missing} left out, their modules are not here or take long" if missing else "")

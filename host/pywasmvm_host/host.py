@@ -283,9 +283,10 @@ class Host:
         return [vm for pool in self.pools.values() for vm in pool.vms.values()]
 
 
-def make_engine(limits: Limits) -> Any:
-    """Return an engine that counts fuel and loads what the limits allow."""
+def make_engine(limits: Limits, name: str = "auto") -> Any:
+    """Return an engine of that name that counts fuel and loads what the limits allow."""
     config = backend.Config()
+    config.engine = name
     config.consume_fuel = True
     config.limits = limits
     return backend.Engine(config)

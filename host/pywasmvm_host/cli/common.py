@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from ..backend import Config, Engine
 from ..limits import LIMITS, Limits, read_limits
 
 __all__ = [
@@ -56,12 +55,9 @@ def header(text: str) -> tuple[str, str]:
 
 def make_engine(which: str | None, limits: Limits | None = None) -> Any:
     """Return an engine that counts fuel; `which` is python, cython or None for the faster one there is."""
-    config = Config()
-    config.consume_fuel = True
-    config.limits = limits or Limits()
-    if which is not None:
-        config.engine = which
-    return Engine(config)
+    from ..host import make_engine as make  # noqa: PLC0415 - why: help needs no host
+
+    return make(limits or Limits(), which or "auto")
 
 
 # Options of their own for the limits people ask for most: option -> (limit, example).

@@ -31,7 +31,7 @@ __all__ = [
 
 BIG = 8192
 PLUGIN_KINDS = ("http", "network", "access_log")
-Finder = Callable[[str], Path]
+Finder = Callable[[str], "Path | bytes"]
 
 
 def to_bytes(value: Any) -> bytes:

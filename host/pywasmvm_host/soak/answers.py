@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .. import backend
 from ..faults import AllocatorFails, Fault, FuelRunsOut, GuestTraps, MemoryCap, injected
-from ..host import Exchange, Host
+from ..host import Exchange, Host, make_engine
 from ..limits import Limits
 from ..plugin import FailurePolicy
 from ..profiling.measure import send
@@ -63,18 +63,10 @@ def same(a: bytes, b: bytes, crowded: bool) -> bool:
     return a[:HALF] == b[:HALF] if crowded else a == b
 
 
-def engine_named(name: str) -> Any:
-    """Return an engine of that kind that counts fuel."""
-    config = backend.Config()
-    config.engine = name
-    config.consume_fuel = True
-    return backend.Engine(config)
-
-
 def _runs(engine: str) -> bool:
     """Tell whether this installation has an engine."""
     try:
-        engine_named(engine).backend  # noqa: B018 - loading it is the test
+        make_engine(Limits(), engine).backend  # noqa: B018 - loading it is the test
     except backend.WasmError:
         return False
     return True
@@ -116,7 +108,7 @@ class Witness:
         small = len(subject.plugin.read()) < LARGE
         other = "python" if engine == "cython" or not _runs("cython") else "cython"
         self.subject = subject
-        self.engine = engine_named(other if small else engine)
+        self.engine = make_engine(Limits(), other if small else engine)
         self._fresh = new_host(subject, self.engine).snapshot()
         self._known: dict[tuple[int, Fault | None], tuple[bytes, bool]] = {}
         self._failures: dict[int, set[tuple[str, bytes]]] = {}

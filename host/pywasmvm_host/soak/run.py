@@ -23,12 +23,14 @@ from ..faults import (
     injected,
     leftovers,
 )
+from ..host import make_engine
 from ..httpstream import HttpStream
 from ..lab.run import memory_now
+from ..limits import Limits
 from ..plugin import FailurePolicy
 from ..profiling.measure import send
 from ..upstream import DEFAULT_RESPONSE
-from .answers import Outcome, Witness, digest, engine_named, new_host, sent
+from .answers import Outcome, Witness, digest, new_host, sent
 from .result import Measure, SoakResult
 from .subject import Subject
 
@@ -46,7 +48,7 @@ class _Served:
     def __init__(self, subject: Subject, engine: str) -> None:
         self.subject = subject
         self.witness = Witness(subject, engine)
-        self.host = new_host(subject, engine_named(engine))
+        self.host = new_host(subject, make_engine(Limits(), engine))
         self._start = self.host.snapshot()
         self.faults = [list(self._faults(n)) for n in range(len(subject.samples))]
 

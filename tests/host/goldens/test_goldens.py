@@ -6,17 +6,13 @@ PYWASMVM_GOLDENS is set to the empty text, which skips it with that reason.
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pywasmvm_host.replay.compare import compare
-from pywasmvm_host.replay.run import load_case, run_case
-
-from pywasmvm import Config, Engine
+from pywasmvm_host.replay.player import find_module, player_on
+from pywasmvm_host.replay.run import load_case
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTING = os.environ.get("PYWASMVM_GOLDENS")
@@ -25,26 +21,13 @@ CASES = [] if SETTING == "" else sorted(p.stem for p in (CORPUS / "cases").glob(
 SLOW = "hg_"  # 5 to 10 MB filters built with Go, from the package gpustack-higress-plugins
 
 
-def find(path: str) -> Path:
-    if not path.startswith("gpustack_higress_plugins/"):
-        return CORPUS / path
-    given = os.environ.get("PYWASMVM_HIGRESS")
-    if given:
-        return Path(given) / path
-    spec = importlib.util.find_spec("gpustack_higress_plugins")
-    if spec is None or spec.origin is None:
+def find(path: str) -> Path | bytes:
+    found = find_module(path, CORPUS)
+    if found is None:
         pytest.skip(
             "needs the package gpustack-higress-plugins, or PYWASMVM_HIGRESS naming its parent folder"
         )
-    return Path(spec.origin).parent.parent / path
-
-
-@functools.cache
-def engine_named(name: str) -> tuple[Any, dict[Any, Any]]:
-    config = Config()
-    config.consume_fuel = True
-    config.engine = name
-    return Engine(config), {}
+    return found
 
 
 def test_corpus_is_there() -> None:
@@ -58,6 +41,5 @@ def test_case(name: str, wasm_engine: str) -> None:
     case = load_case(CORPUS / "cases" / f"{name}.json")
     if wasm_engine == "python" and name.startswith(SLOW) and not os.environ.get("PYWASMVM_SLOW"):
         pytest.skip("takes minutes on the Python engine; set PYWASMVM_SLOW=1 to run it")
-    engine, modules = engine_named(wasm_engine)
-    differences = compare(case, run_case(case, find, engine, modules=modules))
+    differences = compare(case, player_on(wasm_engine).play(case, find))
     assert not differences, "\n".join(f"{part}:\n{text}" for part, text in differences.items())
