@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..config import Features
-from ..errors import InternalError, ModuleError
+from ..errors import InternalError, LimitError, ModuleError
 from ..syntax.instructions import Instr
 from .read_instrs import DATA_OPS, ELSE, END, IF, STRUCTURE, read_expr, read_instr
 from .reader import Reader
@@ -26,10 +26,11 @@ _DATA_PREFIXES = sorted({op.prefix for op in DATA_OPS})
 class LazyExpr:
     """The expression in `data[start:end]`. Equal to another one if the instructions are equal.
 
-    `is_proven` says that it is known to be well-formed.
+    `is_proven` says that it is known to be well-formed; `wrong` is the offset of the first error met in it,
+    and the index of the instruction that lies there.
     """
 
-    __slots__ = ("data", "end", "features", "is_proven", "start")
+    __slots__ = ("data", "end", "features", "is_proven", "start", "wrong")
 
     def __init__(self, data: bytes, start: int, end: int, features: Features) -> None:
         self.data = data
@@ -37,6 +38,7 @@ class LazyExpr:
         self.end = end
         self.features = features
         self.is_proven = False
+        self.wrong: tuple[int | None, int] | None = None
 
     def instrs(self) -> list[Instr]:
         """Decode the instructions, the final `end` included. Raise DecodeError if they are malformed."""
@@ -59,9 +61,14 @@ class LazyExpr:
 
     def _exact(self, nesting: int | None) -> list[Instr]:
         reader = Reader(self.data, self.start, self.features)
-        instrs = read_expr(reader, nesting)
-        if reader.pos != self.end:
-            raise reader.fail("section size mismatch: the body does not end where its size says")
+        instrs: list[Instr] = []
+        try:
+            read_expr(reader, nesting, instrs)
+            if reader.pos != self.end:
+                raise reader.fail("section size mismatch: the body does not end where its size says")
+        except (ModuleError, LimitError) as error:
+            self.wrong = error.offset, len(instrs)
+            raise
         return instrs
 
     def offset_of(self, index: int) -> int | None:
@@ -73,6 +80,8 @@ class LazyExpr:
 
     def index_at(self, offset: int) -> int:
         """Return the index of the instruction that a byte offset lies in."""
+        if self.wrong is not None and self.wrong[0] == offset:
+            return self.wrong[1]
         reader = Reader(self.data, self.start, self.features)
         index = 0
         while True:

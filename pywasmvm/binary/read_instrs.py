@@ -138,23 +138,24 @@ def read_instr(reader: Reader) -> Instr:
     return (op, *[IMM_READERS[imm](reader) for imm in op.imms])
 
 
-def read_expr(reader: Reader, nesting: int | None = None) -> list[Instr]:
+def read_expr(reader: Reader, nesting: int | None = None, into: list[Instr] | None = None) -> list[Instr]:
     """Read instructions up to and including the `end` that closes the expression.
 
-    Raise LimitError if blocks nest deeper than `nesting`.
+    Raise LimitError if blocks nest deeper than `nesting`. After an error `into` has what comes before it.
     """
-    instrs: list[Instr] = []
+    instrs: list[Instr] = [] if into is None else into
     # One entry per open block: True while it may still have an `else`.
     blocks: list[bool] = []
     while True:
         start = reader.pos
         instr = read_instr(reader)
-        instrs.append(instr)
         op = instr[0]
         if op not in STRUCTURE:
+            instrs.append(instr)
             continue
         if op is END:
             if not blocks:
+                instrs.append(instr)
                 return instrs
             blocks.pop()
         elif op is ELSE:
@@ -165,6 +166,7 @@ def read_expr(reader: Reader, nesting: int | None = None) -> list[Instr]:
             blocks.append(op is IF)
             if nesting is not None and len(blocks) > nesting:
                 raise reader.over_limit("nesting of blocks", len(blocks), nesting, start)
+        instrs.append(instr)
 
 
 if set(IMM_READERS) != set(Imm):

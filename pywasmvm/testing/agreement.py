@@ -4,6 +4,10 @@
 
 Rule 1: both answers are compared whole: the class of the error and its text with place and offset.
 Rule 2: a mutant is made from its number alone, so that each can be looked at again with --only.
+Rule 3: the compiled path is timed, in CPU time. What a module of the header alone takes (`fixed`) is no
+        slowness per byte: a module of n bytes is slow if it takes more than ten times `fixed + n * median`,
+        where the median is that of (time - fixed) / n over all modules. One that looks slow is timed again,
+        and its least time counts, since other work on the machine only adds.
 """
 
 from __future__ import annotations
@@ -13,10 +17,14 @@ import json
 import random
 import sys
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from ..binary import Bulk, decode_module
 from ..config import Features, Limits
@@ -25,7 +33,7 @@ from ..runtime.engine import Engine
 from ..runtime.settings import Config
 from ..valid import validate_module
 
-__all__ = ["Report", "compare", "damaged", "judge", "mutant", "run", "slow_ones"]
+__all__ = ["Pace", "Report", "compare", "damaged", "judge", "mutant", "run"]
 
 ACCEPTED = "accepted"
 # Bytes that mean something: opcodes, types, the borders of numbers.
@@ -34,23 +42,75 @@ TELLING = bytes.fromhex(
 )
 NUMBERS = (b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x08", b"\x80\x80\x04", b"\x80\x00", b"\x7f")
 HEADER = b"\0asm\1\0\0\0"
-# What takes less is mostly the wording of an error, and says nothing about speed.
-LEAST_NS = 2_000_000
 TOO_SLOW = 10
+# A module is timed again, so often, if it takes so many times the median of those before it.
+DOUBTFUL = 4
+AGAIN = 4
+SAMPLE = 1000
+FEW = 64
+
+
+@dataclass
+class Pace:
+    """How long modules took.
+
+    fixed   nanoseconds of CPU time of a module without sections.
+    rate    the median of what a byte takes besides.
+    """
+
+    fixed: float = 0.0
+    rate: float = 0.0
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+    ns: array[int] = field(default_factory=lambda: array("q"))
+    nbytes: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, number: int, nbytes: int, ns: int) -> None:
+        """Take a module into account."""
+        self.numbers.append(number)
+        self.ns.append(ns)
+        self.nbytes.append(nbytes)
+        done = len(self.ns)
+        if done >= FEW and done & (done - 1) == 0:
+            self.settle()
+
+    def settle(self) -> None:
+        """Work out the median anew."""
+        rates = (max(t - self.fixed, 0) / max(n, 1) for t, n in zip(self.ns, self.nbytes, strict=True))
+        self.rate = median(rates) if self.ns else 0.0
+
+    def ratio(self, nbytes: int, ns: int) -> float:
+        """Return how many times what is usual for its size a module took; inf as long as nobody knows."""
+        usual = self.fixed + self.rate * nbytes
+        return ns / usual if self.rate else inf
+
+    def slow(self) -> list[tuple[float, int]]:
+        """Return (ratio, number) of the modules that took more than ten times the usual, slowest first."""
+        return [(ratio, number) for ratio, number in self.ratios() if ratio > TOO_SLOW]
+
+    def ratios(self) -> list[tuple[float, int]]:
+        """Return (ratio, number) of all, the slowest first."""
+        self.settle()
+        rows = zip(self.numbers, self.nbytes, self.ns, strict=True)
+        return sorted(((self.ratio(size, ns), number) for number, size, ns in rows), reverse=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        ratios = self.ratios()
+        return {
+            "fixed_ns": self.fixed,
+            "median_ns_per_byte": self.rate,
+            "slowest": ratios[:10],
+            "slow": [number for ratio, number in ratios if ratio > TOO_SLOW],
+        }
 
 
 @dataclass
 class Report:
-    """What a run found.
-
-    differences   number of the module, both answers.
-    ns_per_byte   of the compiled path, by number of the module.
-    """
+    """What a run found: kinds of answers; number of the module and both answers where they differ; times."""
 
     answers: Counter[str] = field(default_factory=Counter)
     differences: list[tuple[int, str, str]] = field(default_factory=list)
-    ns_per_byte: dict[int, float] = field(default_factory=dict)
-    ns: dict[int, int] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
 
 
 def judge(data: bytes, features: Features, limits: Limits, bulk: Bulk | None) -> str:
@@ -145,13 +205,14 @@ def run(
 ) -> Report:
     """Judge numbered modules twice and report where the answers differ."""
     report = Report()
+    pace = report.pace
+    pace.fixed = median(_timed(HEADER, features, limits, bulk)[1] for _ in range(SAMPLE))
     for done, (number, data) in enumerate(modules, 1):
         compiled, ns = _timed(data, features, limits, bulk)
-        if ns > LEAST_NS:  # why: other work on the machine makes a module look slow, but seldom twice
-            ns = min(ns, _timed(data, features, limits, bulk)[1])
+        if pace.ratio(len(data), ns) > DOUBTFUL:
+            ns = min(ns, *(_timed(data, features, limits, bulk)[1] for _ in range(AGAIN)))
+        pace.add(number, len(data), ns)
         python = judge(data, features, limits, None)
-        report.ns[number] = ns
-        report.ns_per_byte[number] = ns / max(len(data), 1)
         report.answers[compiled.partition(":")[0]] += 1
         if compiled != python:
             report.differences.append((number, compiled, python))
@@ -165,26 +226,30 @@ def _timed(data: bytes, features: Features, limits: Limits, bulk: Bulk) -> tuple
     return answer, time.thread_time_ns() - started
 
 
-def slow_ones(report: Report) -> list[int]:
-    """Return the modules that took more than ten times the median per byte, and long enough to matter."""
-    if not report.ns_per_byte:
-        return []
-    median = sorted(report.ns_per_byte.values())[len(report.ns_per_byte) // 2]
-    return [
-        number
-        for number, rate in report.ns_per_byte.items()
-        if rate > TOO_SLOW * median and report.ns[number] > LEAST_NS
-    ]
-
-
 def _tell(done: int, report: Report) -> None:
     if done % 1000 == 0:
         print(f"\r{done:,} judged, {len(report.differences)} differ", end="", file=sys.stderr, flush=True)
 
 
+def _show(count: int, report: Report) -> None:
+    pace, ratios = report.pace, report.pace.ratios()
+    print(f"{count:,} mutants: {dict(report.answers)}; {len(report.differences)} differ")
+    print(f"median {pace.rate:.1f} ns of CPU time a byte, besides {pace.fixed / 1000:.1f} us a module")
+    slowest = ", ".join(f"{ratio:.1f} times (mutant {number})" for ratio, number in ratios[:5])
+    print(
+        f"slowest: {slowest}; {len(pace.slow())} took more than {TOO_SLOW} times what is usual for their size"
+    )
+    for number, compiled, python in report.differences[:20]:
+        print(f"mutant {number}:\n  compiled  {compiled}\n  python    {python}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; exit 1 if any answers differ."""
-    parser = argparse.ArgumentParser(prog="python -m pywasmvm.testing.agreement", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m pywasmvm.testing.agreement",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.wasm", help="modules to damage")
     parser.add_argument("--count", type=int, default=20_000, help="how many mutants (default 20000)")
     parser.add_argument("--first", type=int, default=0, help="number of the first mutant")
@@ -202,15 +267,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     numbers = range(options.first, options.first + options.count)
     modules = ((number, mutant(number, seeds)) for number in numbers)
     report = run(modules, bulk, engine.features, engine.limits, tell=_tell)
-    slow = slow_ones(report)
     print(file=sys.stderr)
     if options.json:
-        print(json.dumps({"answers": report.answers, "differences": report.differences, "slow": slow}))
+        found = {"answers": report.answers, "differences": report.differences, **report.pace.as_json()}
+        print(json.dumps(found))
     else:
-        counts = f"{len(report.differences)} differ, {len(slow)} slow {slow[:20] or ''}"
-        print(f"{options.count:,} mutants: {dict(report.answers)}; {counts}")
-        for number, compiled, python in report.differences[:20]:
-            print(f"mutant {number}:\n  compiled  {compiled}\n  python    {python}")
+        _show(options.count, report)
     return 1 if report.differences else 0
 
 

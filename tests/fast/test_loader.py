@@ -25,7 +25,7 @@ from pywasmvm.errors import ModuleError
 from pywasmvm.isa import OPS, Feature
 from pywasmvm.runtime.engine import Engine
 from pywasmvm.runtime.settings import Config
-from pywasmvm.testing.agreement import compare, judge, mutant, run, slow_ones
+from pywasmvm.testing.agreement import Pace, compare, judge, mutant, run
 from pywasmvm.testing.agreement import main as agreement_main
 from pywasmvm.testing.suite import features_of, find_scripts
 from pywasmvm.testing.wast import Command, ModuleSource, parse_script
@@ -163,7 +163,19 @@ def test_one_verdict_on_damaged_modules(seeds: list[bytes]) -> None:
     assert set(answers) <= {"accepted", "DecodeError", "ValidationError", "UnsupportedError", "LimitError"}
     # A run that only ever sees one answer tests nothing.
     assert min(answers["accepted"], answers["DecodeError"], answers["ValidationError"]) > COUNT // 50
-    assert slow_ones(report) == []
+    assert report.pace.slow() == []
+
+
+def test_a_slow_module_is_seen_and_a_small_one_is_not_slow() -> None:
+    pace = Pace(fixed=1000)
+    for number in range(100):
+        pace.add(number, 50, 1000 + 50 * 20)
+    pace.add(100, 5, 3000)
+    pace.add(101, 50, 10 * 2000 + 1)
+    assert [number for _, number in pace.slow()] == [101]
+    assert pace.rate == 20
+    found = pace.as_json()
+    assert found["slow"] == [101] and found["slowest"][0][1] == 101 and found["fixed_ns"] == 1000
 
 
 def test_one_verdict_within_tight_limits(seeds: list[bytes]) -> None:
@@ -207,6 +219,7 @@ def test_the_comparison_from_the_command_line(project_root: Path, capsys: pytest
     assert agreement_main(["--count", "40", "--json", *paths]) == 0
     found = json.loads(capsys.readouterr().out)
     assert sum(found["answers"].values()) == 40 and found["differences"] == []
+    assert found["median_ns_per_byte"] > 0 and len(found["slowest"]) == 10
     assert agreement_main(["--only", "3", *paths]) == 0
     compiled, python = capsys.readouterr().out.splitlines()
     assert compiled == python
