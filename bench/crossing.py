@@ -1,6 +1,7 @@
-"""What it costs to cross the boundary: calls from the guest to a host function in Python, and the other way.
+"""What it costs to cross the boundary: calls from the guest to a host function, and the other way.
 
 Values are nanoseconds a call, loop included. A host function takes an i32 and gives one; so does the guest's.
+It is written in Python, or is the C library's `abs` where an engine takes a pointer to it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ TEXT = """
     (local.get $x)))
 """
 
+# abs(~x) is x + 1.
+C_TEXT = TEXT.replace("(call $next (local.get $x))", "(call $next (i32.xor (local.get $x) (i32.const -1)))")
+
 # what prepares one engine: (run(n) in the guest calls the host n times, a call of the guest's function)
 Contender = Callable[[], tuple[Callable[[int], int], Callable[[int], int]]]
 
@@ -33,21 +37,36 @@ def _next(x: int) -> int:
     return x + 1
 
 
-def _like_wasmtime(api: Any, settings: dict[str, Any]) -> tuple[Callable[[int], int], Callable[[int], int]]:
+def _like_wasmtime(
+    api: Any, settings: dict[str, Any], c_function: Any = None
+) -> tuple[Callable[[int], int], Callable[[int], int]]:
     config = api.Config()
     for name, value in settings.items():
         setattr(config, name, value)
     engine = api.Engine(config)
     store, linker = api.Store(engine), api.Linker(engine)
-    linker.define_func("env", "next", api.FuncType([api.ValType.i32()], [api.ValType.i32()]), _next)
-    exports = linker.instantiate(store, api.Module(engine, TEXT)).exports(store)
+    ty = api.FuncType([api.ValType.i32()], [api.ValType.i32()])
+    if c_function is None:
+        linker.define_func("env", "next", ty, _next)
+    else:
+        linker.define_pointer("env", "next", ty, c_function)
+    text = TEXT if c_function is None else C_TEXT
+    exports = linker.instantiate(store, api.Module(engine, text)).exports(store)
     return partial(exports["run"], store), partial(exports["same"], store)
 
 
-def _ours(backend: str) -> tuple[Callable[[int], int], Callable[[int], int]]:
+def _ours(backend: str, c_function: Any = None) -> tuple[Callable[[int], int], Callable[[int], int]]:
     import pywasmvm
 
-    return _like_wasmtime(pywasmvm, {"engine": backend})
+    return _like_wasmtime(pywasmvm, {"engine": backend}, c_function)
+
+
+def _ours_in_c(backend: str) -> tuple[Callable[[int], int], Callable[[int], int]]:
+    import cffi
+
+    ffi = cffi.FFI()
+    ffi.cdef("int abs(int);")
+    return _ours(backend, ffi.dlopen(None).abs)
 
 
 def _wasmtime() -> tuple[Callable[[int], int], Callable[[int], int]]:
@@ -112,5 +131,9 @@ def measure_crossing(
         for x, (label, prepare) in enumerate(
             (("guest calls host", _host_calls), ("host calls guest", _guest_calls))
         )
+    ]
+    jobs += [
+        Job(f"pywasmvm, {backend}", 2, "guest calls C", partial(_host_calls, partial(_ours_in_c, backend)))
+        for backend in backends
     ]
     return measure_jobs("crossing", "call", jobs, rounds, seconds, progress, scale=1e9 / CALLS, unit="ns")

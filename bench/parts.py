@@ -103,8 +103,8 @@ PARTS = {
     ),
     "crossing": Part(
         _crossing,
-        "CPU time of a call from the guest to a host function in Python, and of one from Python to the "
-        "guest; an i32 goes in and comes out.",
+        "CPU time of a call from the guest to a host function in Python, of one from Python to the guest, "
+        "and of one from the guest to a C function by its pointer; an i32 goes in and comes out.",
     ),
     "load": Part(_load, "CPU time from bytes to a checked module, on real modules."),
     "starts": Part(

@@ -98,11 +98,12 @@ cdef class Machine(Hosts):
         if self.ctx.stack == NULL:
             raise MemoryError
         self.ctx.stack_end = self.ctx.stack + slots - MARGIN
-        self.top = self.ctx.stack
+        self.ctx.top = self.ctx.stack
         self.ctx.max_depth = store.limits.call_depth
         self.ctx.on_trap, self.ctx.on_empty, self.ctx.on_exhausted = H_TRAP, H_EMPTY, H_EXHAUSTED
         self.metered = store.engine.config.metering
         self.ctx.per_unit = self.metered
+        self.ctx.tank = &self.meter.fuel
         self.way_out[0].h = self.way_out[1].h = H_LEAVE
 
     cdef MemHandle mem_of(self, memory):
@@ -166,7 +167,7 @@ cdef class Machine(Hosts):
 
     cdef object call(self, FuncHandle handle, tuple args):
         """Call a guest function with raw values."""
-        cdef u64* fp = self.top
+        cdef u64* fp = self.ctx.top
         cdef u64* p = fp
         cdef Py_ssize_t i, n = len(handle.params)
         cdef const u8* classes = handle.params
@@ -195,13 +196,13 @@ cdef class Machine(Hosts):
         if PyTuple_GET_SIZE(args) != n + 1 or args[0] is not self.store or n > MARGIN:
             return False
         for i in range(n):
-            if not take_number(args[i + 1], classes[i], self.top + i):
+            if not take_number(args[i + 1], classes[i], self.ctx.top + i):
                 return False
         return True
 
     cdef object call_quickly(self, FuncHandle handle):
         """Call a guest function from outside; its arguments are the only thing on the stack."""
-        cdef u64* fp = self.top
+        cdef u64* fp = self.ctx.top
         self.meter.calls = 1
         try:
             self.execute(handle.c, fp)
@@ -223,16 +224,17 @@ cdef class Machine(Hosts):
         """Run a function whose arguments stand at `fp`; its results will stand there."""
         cdef InstC* inst = self.ctx.inst
         cdef i64 depth = self.ctx.depth
-        cdef u64* top = self.top
+        cdef u64* top = self.ctx.top
         # why: the driver may stand at a word while a finalizer or a refill calls another function.
         cdef Ins* pc = self.ctx.pc
         cdef u64* frame = self.ctx.fp
         cdef u64 acc = self.ctx.acc
+        cdef i64 rest = self.ctx.rest
         self.ctx.inst = func.inst
         try:
             self.drive(func, fp)
         finally:
-            self.ctx.inst, self.ctx.depth, self.top = inst, depth, top
+            self.ctx.inst, self.ctx.depth, self.ctx.top, self.ctx.rest = inst, depth, top, rest
             self.ctx.pc, self.ctx.fp, self.ctx.acc = pc, frame, acc
         return 0
 
@@ -269,11 +271,11 @@ cdef class Machine(Hosts):
             if ctx.status == DONE:
                 return 0
             if ctx.status == EMPTY or ctx.status == SHORT:
-                self.look(total, base)
+                self.look(base, True)
             else:
                 self.serve(base)
                 if turns % LONG_TURN == 0:
-                    self.check(base)
+                    self.look(base, False)
                 ctx.status = DONE
             total = self.load_fuel()
 
@@ -290,15 +292,15 @@ cdef class Machine(Hosts):
             self.run_plan(base)
         elif ctx.status == TRANSLATE:
             callee = ctx.func
-            self.top = ctx.fp + callee.n_params
+            self.ctx.top = ctx.fp + callee.n_params
             self.translate(callee)
             ctx.pc = callee.entry
         elif ctx.status == COLLECT:
             cost, pc, fp = ctx.cost, ctx.pc, ctx.fp
-            self.top = fp + pc.c
+            self.ctx.top = fp + pc.c
             self.meter.fuel -= cost
             try:
-                self.make_room(ctx.gc.want, self.top)
+                self.make_room(ctx.gc.want, self.ctx.top)
             except LimitError as exc:
                 self.note(exc, pc, fp, base)
                 raise
@@ -308,7 +310,7 @@ cdef class Machine(Hosts):
         else:
             self.fail(base)
         if self.stop_at != FOREVER and now_ns() >= self.stop_at:
-            self.check(base)
+            self.look(base, False)
         return 0
 
     cdef bint goes_on(self, i64 total) noexcept nogil:
@@ -322,8 +324,10 @@ cdef class Machine(Hosts):
         On EMPTY and SHORT nothing has been taken for what comes next: it is when the machine goes on.
         """
         cdef Ctx* ctx = &self.ctx
-        cdef i64 lent, rest, now
+        cdef i64 lent, now
         cdef i64 portion = SMALL_PORTION if brief or self.stop_at != FOREVER else PORTION
+        # why: nobody knows how long a C function takes.
+        cdef i32 patience = LONG_TURN if self.stop_at == FOREVER else 0
         while True:
             lent = 0 if self.interrupted else portion
             if ctx.status == EMPTY:
@@ -331,10 +335,11 @@ cdef class Machine(Hosts):
             elif ctx.status == SHORT:
                 lent += ctx.cost
             lent = lent if lent < total else total
-            rest = total - lent
+            ctx.rest = total - lent
+            ctx.has_gil, ctx.patience = brief, patience
             ctx.memlen = ctx.inst.mem0.nbytes
             RUN(ctx.pc, ctx.fp, ctx.inst.mem0.base, ctx, ctx.acc, lent, 0.0, 0.0)
-            total = ctx.fuel + rest
+            total = ctx.fuel + ctx.rest
             if ctx.status == TRAPPED and ctx.trap == SHORT_OF_FUEL:
                 ctx.status = SHORT
             if brief or not self.goes_on(total):
@@ -344,18 +349,22 @@ cdef class Machine(Hosts):
                 return total
             portion = PORTION if self.stop_at - now > SOON_NS else SMALL_PORTION
 
-    cdef int look(self, i64 total, u64* base) except -1:
-        """See to signals, interrupts, the deadline and an empty tank, between two words."""
+    cdef int look(self, u64* base, bint at_tank) except -1:
+        """See to signals, which a host function in C does not, and to the deadline; `at_tank`: to the tank first.
+
+        The machine stands between two words, and goes on there. At the tank it wants `cost` units.
+        """
         cdef Ctx* ctx = &self.ctx
         cdef Ins* pc = ctx.pc
         cdef u64* fp = ctx.fp
+        cdef u64* top = ctx.top
+        cdef u64 acc = ctx.acc
         cdef u32 status = ctx.status
         cdef i64 cost = ctx.cost
-        cdef u64* top = self.top
-        self.top = self.frame_end()
+        ctx.top = self.frame_end()
         try:
             PyErr_CheckSignals()
-            if self.meter.interrupted or total < cost:
+            if at_tank and (self.meter.interrupted or self.meter.fuel < cost):
                 self.meter.fuel -= cost
                 self.meter.empty(cost)
                 self.meter.fuel += cost
@@ -364,30 +373,11 @@ cdef class Machine(Hosts):
             self.note(exc, pc, fp, base)
             raise
         finally:
-            self.top = top
-        ctx.pc, ctx.fp, ctx.acc, ctx.status, ctx.cost = pc, fp, 0, status, cost
+            ctx.top = top
+        ctx.pc, ctx.fp, ctx.acc, ctx.status, ctx.cost = pc, fp, acc, status, cost
         self.look_at = now_ns() + LOOK_NS
         if self.stop_at < self.look_at:
             self.look_at = self.stop_at
-        return 0
-
-    cdef int check(self, u64* base) except -1:
-        """See to the deadline and to signals, which a host function in C does not, after what Python has done."""
-        cdef Ctx* ctx = &self.ctx
-        cdef Ins* pc = ctx.pc
-        cdef u64* fp = ctx.fp
-        cdef u64 acc = ctx.acc
-        cdef u64* top = self.top
-        self.top = self.frame_end()
-        try:
-            PyErr_CheckSignals()
-            self.meter.check()
-        except BaseException as exc:
-            self.note(exc, pc, fp, base)
-            raise
-        finally:
-            self.top = top
-        ctx.pc, ctx.fp, ctx.acc = pc, fp, acc
         return 0
 
     cdef int fail(self, u64* base) except -1:
@@ -434,7 +424,7 @@ cdef class QuickFunc:
             return self.call_anyhow(*args)
         machine = <Machine>handle.machine
         meter = machine.meter
-        if meter.calls or machine.top != machine.ctx.stack or not machine.take_numbers(args, handle.params):
+        if meter.calls or machine.ctx.top != machine.ctx.stack or not machine.take_numbers(args, handle.params):
             return self.call_anyhow(*args)
         if meter.armed or meter.pause is not None:
             if machine.store.closed:

@@ -32,6 +32,7 @@ from . import (
     control,
     moves,
     objects,
+    pointers,
     throwing,
 )
 
@@ -39,7 +40,7 @@ HANDLERS: dict[str, int] = {}
 for _unit in (
     _generated_integer, _generated_compare, _generated_float, _generated_memory, _generated_vector,
     _generated_flow, _generated_move, _generated_fused_flow, _generated_fused_memory, _generated_fused_value,
-    _generated_objects, bulk, control, moves, objects, throwing,
+    _generated_objects, bulk, control, moves, objects, pointers, throwing,
 ):
     HANDLERS.update(_unit.handlers())
 

@@ -2,11 +2,13 @@
 from .gcheap cimport Obj
 from .gctypes cimport TypeHandle
 from .machine cimport Ctx, FuncC, i64, u8, u32, u64
+from .pointers cimport CFunc
 
 cdef class Heap
 
 cdef class FuncHandle:
     cdef FuncC* c
+    cdef CFunc* native
     cdef bytes params
     cdef bytes results
     cdef bint numeric
@@ -24,7 +26,6 @@ cdef class Held:
 
 cdef class Heap:
     cdef Ctx ctx
-    cdef u64* top
     cdef object store
     cdef object i31
     cdef object wrap

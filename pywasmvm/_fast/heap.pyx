@@ -16,6 +16,7 @@ from .gcheap cimport *
 from .gctypes cimport TypeHandle, make_tag, make_type
 from .machine cimport *
 from .modinfo cimport class_of
+from .pointers cimport describe
 
 from weakref import WeakValueDictionary
 
@@ -25,6 +26,7 @@ from .emit import HANDLERS
 from .modinfo import numbered_types, type_count, type_number
 
 cdef Py_ssize_t LEAST_HOSTED = 1 << 14
+cdef Handler H_TO_POINTER = <Handler><size_t>HANDLERS["to_pointer"]
 cdef Handler H_TO_HOST = <Handler><size_t>HANDLERS["to_host"]
 cdef Handler H_TO_TRANSLATOR = <Handler><size_t>HANDLERS["to_translator"]
 
@@ -60,6 +62,7 @@ cdef class FuncHandle:
 
     numeric  it takes plain numbers, and gives one at most.
     direct   the embedder's callable if that takes Python numbers, and `finish`, what makes raw values of its result.
+    native   the embedder's C function, NULL if there is none that can be called directly.
     """
 
     def __dealloc__(self):
@@ -67,6 +70,7 @@ cdef class FuncHandle:
         if self.c != NULL and not self.borrowed:
             free(self.c.supers)
             free(self.c)
+            free(self.native)
 
 
 # why: cleared before it is freed it would lose the machine, whose heap its count is in.
@@ -268,7 +272,7 @@ cdef class Heap:
             if obj != NULL:
                 return obj
             if may_collect:
-                self.make_room(gc.want, self.top)
+                self.make_room(gc.want, self.ctx.top)
             else:
                 self.allow(gc.want)
 
@@ -303,7 +307,7 @@ cdef class Heap:
 
     def collect(self):
         """Free unreachable objects now."""
-        self.collect_from(self.top)
+        self.collect_from(self.ctx.top)
 
     cdef int collect_from(self, u64* top) except -1:
         """Free what neither the slots below `top` nor globals, tables and handles lead to."""
@@ -398,6 +402,10 @@ cdef class Heap:
         c.words[0].h, c.words[1].h = H_TO_HOST, H_TO_TRANSLATOR
         c.words[0].imm = c.words[1].imm = <u64>c
         c.entry = c.words
+        if func.pointer is not None:
+            handle.native = describe(func.pointer.address, handle.params, handle.results)
+        if handle.native != NULL:
+            c.words[0].h, c.words[0].imm = H_TO_POINTER, <u64>handle.native
         func.entry = handle
         self.handles.append((func, handle))
         return handle

@@ -33,7 +33,7 @@ cdef class Hosts(Frames):
         cdef InstC* inst = ctx.inst
         owner = <object>func.func
         cdef FuncHandle handle = owner.entry
-        self.top = fp + max(func.n_params, func.n_results) + 8
+        self.ctx.top = fp + max(func.n_params, func.n_results) + 8
         self.passing = 0
         if len(self.hosted) - len(self.unused) > self.most_hosted:
             self.collect_from(fp + func.n_params)
@@ -114,7 +114,7 @@ cdef class Hosts(Frames):
         for cls in plan.params:
             args.append(self.to_raw(p, cls))
             p += slots_of(cls)
-        self.top = p + 8
+        self.ctx.top = p + 8
         self.passing = 0
         memset(p, 0, 64)
         if len(self.hosted) - len(self.unused) > self.most_hosted:

@@ -148,6 +148,8 @@ cdef struct Range:
     FuncC* func
 
 # The machine's state outside of registers. per_unit: what a byte or element of a bulk instruction costs.
+# top: where the stack is free while Python or a C function of the host runs. tank: the store's; rest: what the
+# handlers have not been lent of it. patience: how many C functions may be called before a look at the clock.
 cdef struct Ctx:
     u64 memlen
     Handler on_trap
@@ -173,6 +175,11 @@ cdef struct Ctx:
     u64 n_ranges
     u64 range_room
     u64 thrown
+    u64* top
+    i64* tank
+    i64 rest
+    i32 patience
+    bint has_gil
     # with PYWASMVM_RETURNING: the word that is running, the next one and the state it gets
     Ins* now
     Ins* next

@@ -14,7 +14,8 @@ from ..errors import UsageError
 from ..syntax.types import DefType
 from .caller import Caller
 from .hostfunc import Direct, Made, wrap_python, wrap_raw
-from .publictypes import FuncType, functype_of
+from .pointer import Pointer
+from .publictypes import FuncType, check_functype, functype_of
 from .refs import FuncRef
 from .run import Run, drive_async
 from .store import Store, Storelike, check_store
@@ -39,22 +40,22 @@ class Func(FuncRef):
     entry      what the Python engine calls instead, past the edge; that engine sets it. None: not called yet.
     direct     of a host function on Python values: the embedder's callable and what makes raw values of its
                result, for an engine that makes Python values of numbers itself.
+    pointer    of a host function written in C: where it is, for an engine that can call it there.
     instance   the instance that defines it and `funcidx` its index there; both None for a host function.
     """
 
-    __slots__ = ("__weakref__", "_edge", "_make", "code", "direct", "entry", "funcidx", "instance")
+    __slots__ = ("__weakref__", "_edge", "_make", "code", "direct", "entry", "funcidx", "instance", "pointer")
 
     def __init__(
         self, store: Storelike, ty: FuncType, func: Callable[..., Any], access_caller: bool = False
     ) -> None:
         """Make a host function that calls `func` with Python values; the caller first if `access_caller`."""
         owner = check_store(store)
-        if not isinstance(ty, FuncType):
-            raise UsageError(f"expected a FuncType, got {type(ty).__name__}")
+        deftype = check_functype(ty)
         if not callable(func):
             raise UsageError(f"expected a callable, got {type(func).__name__}")
-        self._setup(owner, ty.deftype)
-        self._host(wrap_python(owner, ty.deftype, func, access_caller), access_caller)
+        self._setup(owner, deftype)
+        self._host(wrap_python(owner, deftype, func, access_caller), access_caller)
 
     @classmethod
     def host(cls, store: Store, deftype: DefType, func: Code, *, access_caller: bool = False) -> Func:
@@ -65,6 +66,22 @@ class Func(FuncRef):
         return made
 
     @classmethod
+    def from_pointer(cls, store: Storelike, ty: FuncType, pointer: Any, keep: Any = None) -> Func:
+        """Make a host function of a C function: a cffi pointer (`lib.fn`, `ffi.callback`) or an address.
+
+        It takes and gives numbers: i32 and i64 stand for C's integers of that size, f32 and f64 for float and
+        double; 8 parameters and one result at most. The type of a cffi pointer must agree; an address is
+        taken at its word. The function keeps `pointer`, and `keep`, alive. C runs without the GIL and cannot
+        trap.
+        """
+        owner = check_store(store)
+        deftype = check_functype(ty)
+        found = Pointer(deftype, pointer, keep)
+        made = cls.host(owner, deftype, found.code(deftype))
+        made.pointer = found
+        return made
+
+    @classmethod
     def alloc(cls, instance: Instance, deftype: DefType, funcidx: int) -> Func:
         """Make a function that a module defines; the backend gives it its code."""
         made = object.__new__(cls)
@@ -72,7 +89,7 @@ class Func(FuncRef):
         made.deftype = deftype
         made.instance = instance
         made.funcidx = funcidx
-        made.entry = made.direct = made._make = made._edge = None
+        made.entry = made.direct = made.pointer = made._make = made._edge = None
         return made
 
     if not TYPE_CHECKING:
@@ -92,6 +109,7 @@ class Func(FuncRef):
         self.code: Code = _unbound
         self.entry: Code | None = None
         self.direct: Direct | None = None
+        self.pointer: Pointer | None = None
         self._make: Callable[[Caller], Made] | None = None
         self._edge: tuple[list[Converter], list[Converter]] | None = None
 

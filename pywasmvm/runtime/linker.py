@@ -18,7 +18,8 @@ from .globals import Global
 from .imports import unknown_import
 from .instance import Extern, Instance
 from .module import Module
-from .publictypes import FuncType, functype_of
+from .pointer import Pointer
+from .publictypes import FuncType, check_functype, functype_of
 from .store import Store, Storelike, check_store
 
 if TYPE_CHECKING:
@@ -29,21 +30,17 @@ __all__ = ["InstancePre", "Linker"]
 
 
 class _HostFunc:
-    """A function without a store: becomes a Func in each store that instantiates with it."""
+    """A function without a store: `place` makes it a Func of each store that instantiates with it."""
 
-    __slots__ = ("access_caller", "deftype", "func", "raw")
+    __slots__ = ("place",)
 
-    def __init__(self, deftype: DefType, func: Callable[..., Any], access_caller: bool, raw: bool) -> None:
-        self.deftype = deftype
-        self.func = func
-        self.access_caller = access_caller
-        self.raw = raw
+    def __init__(self, place: Callable[[Store], Func]) -> None:
+        self.place = place
 
-    def place(self, store: Store) -> Func:
-        """Return it as a function of `store`."""
-        if self.raw:
-            return Func.host(store, self.deftype, self.func, access_caller=self.access_caller)
-        return Func(store, FuncType.of(self.deftype), self.func, self.access_caller)
+    @classmethod
+    def raw(cls, deftype: DefType, func: Callable[..., Any], access_caller: bool = False) -> _HostFunc:
+        """Return one on raw values."""
+        return cls(lambda store: Func.host(store, deftype, func, access_caller=access_caller))
 
 
 class _Command:
@@ -95,15 +92,19 @@ class Linker:
         self, module: str, name: str, ty: FuncType, func: Callable[..., Any], access_caller: bool = False
     ) -> None:
         """Define a host function for any store; it takes and gives Python values."""
-        if not isinstance(ty, FuncType):
-            raise UsageError(f"expected a FuncType, got {type(ty).__name__}")
-        self._put(module, name, _HostFunc(ty.deftype, func, access_caller, raw=False))
+        check_functype(ty)
+        self._put(module, name, _HostFunc(lambda store: Func(store, ty, func, access_caller)))
+
+    def define_pointer(self, module: str, name: str, ty: FuncType, pointer: Any, keep: Any = None) -> None:
+        """Define a C function for any store; see `Func.from_pointer`."""
+        Pointer(check_functype(ty), pointer, keep)  # whatever is wrong with it is told now
+        self._put(module, name, _HostFunc(lambda store: Func.from_pointer(store, ty, pointer, keep)))
 
     def define_raw_func(
         self, module: str, name: str, ty: FuncType, func: Callable[..., Any], access_caller: bool = False
     ) -> None:
         """Define a host function for any store on raw values: unsigned ints, floats as bits."""
-        self._put(module, name, _HostFunc(ty.deftype, func, access_caller, raw=True))
+        self._put(module, name, _HostFunc.raw(check_functype(ty), func, access_caller))
 
     def define_instance(self, store: Storelike, name: str, instance: Instance) -> None:
         """Define every export of an instance under the module name given."""
@@ -141,9 +142,8 @@ class Linker:
         """Define each function import of `module` that has no definition yet as one that traps."""
         for entry, wanted in zip(module.syntax.imports, module.checked.imports, strict=True):
             if isinstance(wanted, FuncExtern) and (entry.module, entry.name) not in self._items:
-                self._items[entry.module, entry.name] = _HostFunc(
-                    _deftype(wanted.type), _trapping(entry.module, entry.name), access_caller=False, raw=True
-                )
+                code = _trapping(entry.module, entry.name)
+                self._items[entry.module, entry.name] = _HostFunc.raw(_deftype(wanted.type), code)
 
     def define_unknown_imports_as_default_values(self, store: Storelike, module: Module) -> None:
         """Define the function and global imports of `module` that are not yet: as zeros and nulls."""
@@ -243,4 +243,4 @@ def _default_item(store: Store, wanted: ExternType) -> _Item | None:
     results = functype_of(_deftype(wanted.type)).results
     values = tuple(None if isinstance(t, RefType) else 0 for t in results)
     result = values if len(values) > 1 else (values[0] if values else None)
-    return _HostFunc(_deftype(wanted.type), lambda *_raws: result, access_caller=False, raw=True)
+    return _HostFunc.raw(_deftype(wanted.type), lambda *_raws: result)

@@ -27,6 +27,7 @@ __all__ = [
     "TableType",
     "TagType",
     "ValType",
+    "check_functype",
     "wrap_externtype",
 ]
 
@@ -164,6 +165,13 @@ def functype_of(deftype: DefType) -> closed.FuncType:
     if not isinstance(comptype, closed.FuncType):
         raise UsageError(f"expected a function type, got {comptype}")
     return comptype
+
+
+def check_functype(ty: FuncType) -> DefType:
+    """Return the closed type of what an embedder gave as a function type."""
+    if not isinstance(ty, FuncType):
+        raise UsageError(f"expected a FuncType, got {type(ty).__name__}")
+    return ty.deftype
 
 
 class Limits:

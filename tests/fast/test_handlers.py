@@ -28,6 +28,7 @@ UNITS = (
     "control",
     "moves",
     "objects",
+    "pointers",
     "throwing",
 )
 # These stop the machine or only help those that do.
