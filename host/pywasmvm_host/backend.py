@@ -25,8 +25,10 @@ from pywasmvm import (
     Snapshot,
     Store,
     Trap,
+    TrapKind,
     ValType,
     WasmError,
+    WasmException,
     limit_field,
 )
 
@@ -64,21 +66,29 @@ ENGINE_ERROR_NAMES = (
     "WasmException",
 )
 
-# (fragment of the engine's text, Envoy's wording of the same trap). First match wins.
-REASONS = (
-    ("unreachable", "RuntimeError: unreachable"),
-    ("out of bounds table", "RuntimeError: table index is out of bounds"),
-    ("undefined element", "RuntimeError: table index is out of bounds"),
-    ("uninitialized element", "RuntimeError: function signature mismatch"),
-    ("indirect call type mismatch", "RuntimeError: function signature mismatch"),
-    ("out of bounds memory", "RuntimeError: memory access out of bounds"),
-    ("memory fault", "RuntimeError: memory access out of bounds"),
-    ("divide by zero", "RuntimeError: divide by zero"),
-    ("integer overflow", "RuntimeError: divide result unrepresentable"),
-    ("conversion to integer", "RuntimeError: float unrepresentable in integer range"),
-    ("call stack exhausted", "RangeError: Maximum call stack size exceeded"),
-    ("restricted_callback", "Error: restricted_callback"),
-)
+# Envoy's engine says of a trap: "RuntimeError: " and one of these.
+REASONS = {
+    TrapKind.UNREACHABLE: "unreachable",
+    TrapKind.DIVIDE_BY_ZERO: "divide by zero",
+    TrapKind.INTEGER_OVERFLOW: "divide result unrepresentable",
+    TrapKind.INVALID_CONVERSION: "float unrepresentable in integer range",
+    TrapKind.MEMORY_OUT_OF_BOUNDS: "memory access out of bounds",
+    TrapKind.TABLE_OUT_OF_BOUNDS: "table index is out of bounds",
+    TrapKind.UNDEFINED_ELEMENT: "table index is out of bounds",
+    TrapKind.UNINITIALIZED_ELEMENT: "function signature mismatch",
+    TrapKind.INDIRECT_CALL_TYPE_MISMATCH: "function signature mismatch",
+    TrapKind.NULL_REFERENCE: "dereferencing a null pointer",
+    TrapKind.NULL_FUNCTION_REFERENCE: "dereferencing a null pointer",
+    TrapKind.NULL_STRUCTURE_REFERENCE: "dereferencing a null pointer",
+    TrapKind.NULL_ARRAY_REFERENCE: "dereferencing a null pointer",
+    TrapKind.NULL_I31_REFERENCE: "dereferencing a null pointer",
+    TrapKind.NULL_EXCEPTION_REFERENCE: "rethrowing null value",
+    TrapKind.ARRAY_OUT_OF_BOUNDS: "array element access out of bounds",
+    TrapKind.CAST_FAILURE: "illegal cast",
+}
+# It tells apart by the instruction what the standard gives one name: its first byte -> the words.
+REMAINDERS = {TrapKind.DIVIDE_BY_ZERO: (0x6F, 0x70, 0x81, 0x82)}  # i32.rem_s, i32.rem_u, i64.rem_s, ...
+TRUNCATIONS = {TrapKind.INTEGER_OVERFLOW: (0xA8, 0xA9, 0xAA, 0xAB, 0xAE, 0xAF, 0xB0, 0xB1)}
 
 
 def engine_errors() -> tuple[type[Exception], ...]:
@@ -92,10 +102,27 @@ def is_out_of_fuel(error: BaseException) -> bool:
     return type(error).__name__ == "OutOfFuel" or "fuel" in str(error)
 
 
-def trap_reason(error: BaseException) -> str:
-    """Return a trap in the words Envoy logs, so that logs of both can be compared."""
+def trap_reason(error: BaseException, code: bytes) -> str:
+    """Return a trap in the words Envoy logs, so that logs of both can be compared. `code` is the module."""
     text = str(error)
-    for fragment, words in REASONS:
-        if fragment in text:
-            return words
+    if isinstance(error, CallStackExhausted):
+        return "RangeError: Maximum call stack size exceeded"
+    if isinstance(error, WasmException):
+        return "#<Exception>"
+    if isinstance(error, Trap) and error.kind in REASONS:
+        return f"RuntimeError: {_special_reason(error, code) or REASONS[error.kind]}"
+    if "restricted_callback" in text:
+        return "Error: restricted_callback"
     return f"RuntimeError: {text.splitlines()[0] if text else type(error).__name__}"
+
+
+def _special_reason(error: Trap, code: bytes) -> str:
+    offset = error.frames[0].offset if error.frames else None
+    first = code[offset] if offset else 0
+    for cases, words in (
+        (REMAINDERS, "remainder by zero"),
+        (TRUNCATIONS, REASONS[TrapKind.INVALID_CONVERSION]),
+    ):
+        if first in cases.get(error.kind, ()):
+            return words
+    return ""

@@ -8,7 +8,7 @@ PluginFailed   a plugin trapped or refused to start; `__cause__` is the Trap, if
 
 from __future__ import annotations
 
-from .backend import WasmError
+from .backend import Trap, WasmError
 
 __all__ = [
     "AbiError",
@@ -91,5 +91,5 @@ class Answered(Exception):
         self.status = status
 
 
-class RestrictedCall(Exception):
+class RestrictedCall(Trap):
     """A host call that is not allowed at this moment; traps the guest, as Envoy does."""

@@ -37,6 +37,7 @@ INTERNAL_ONLY = (
 
 
 DELAYED_CLOSE_MS = 1000
+BAD_REQUEST = 400
 ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?#].*)?$", re.IGNORECASE | re.DOTALL)
 
 
@@ -228,6 +229,11 @@ class HttpStream:
 
     def set_code(self, code: int) -> None:
         self.code = code
+
+    def local_reply(self, code: int) -> None:
+        """Take note of a local reply: after "bad request" Envoy trusts an HTTP/1 connection no more."""
+        if code == BAD_REQUEST and not self.http2:
+            self.close_after = True
 
     def response_headers(self, headers: HeaderMap, end: bool) -> None:
         for name in HOP:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from .abi.pairs import decode_pairs
 from .lint_model import Place, Round, RunSubject, SeenCall
 from .records import CallRecord
-from .upstream import TOKEN
+from .routing import TOKEN
 
 __all__ = [
     "allocator_trap",

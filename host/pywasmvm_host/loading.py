@@ -9,18 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import backend
+from .abi.callbacks import ALLOCATORS, START, callbacks_of
 from .abi.hostcalls import HOST_CALLS
-from .abi.model import V0_2_1, V_HIGRESS, HostCall, signature
+from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature
 from .abi.versions import MARKERS, find_version
 from .abi.wasi import MODULES, WASI_CALLS, WasiCall
-from .errors import AbiError, HostError, RestrictedCall
+from .errors import AbiError, HostError
 from .profile import Profile
-from .scan import Import, ModuleFacts, scan
+from .scan import Export, Import, ModuleFacts, scan
 
-__all__ = ["LOAD_ERRORS", "RUN_ERRORS", "LoadedModule", "load_module"]
+__all__ = ["LOAD_ERRORS", "RUN_ERRORS", "LoadedModule", "find_callbacks", "load_module"]
 
 HIGRESS_ADVICE = 'It is built for Higress: use --profile higress, in Python Host(..., profile="higress")'
-RUN_ERRORS: tuple[type[Exception], ...] = (RestrictedCall, *backend.engine_errors())
+RUN_ERRORS: tuple[type[Exception], ...] = backend.engine_errors()
 LOAD_ERRORS: tuple[type[Exception], ...] = (backend.WasmError, *RUN_ERRORS)
 
 
@@ -150,3 +151,50 @@ def load_module(
         ) from e
     rows = resolve_imports(facts, profile, version)
     return LoadedModule(code, facts, compiled, version, rows)
+
+
+def find_callbacks(
+    loaded: LoadedModule, profile: Profile, capabilities: frozenset[str]
+) -> tuple[dict[str, Callback], str]:
+    """Return the functions of the guest that the host calls, and which of them is the allocator.
+
+    As in the reference host, what is not looked up may have any type: _start beside _initialize, main
+    without it, the second allocator, callbacks that the capabilities leave out.
+    """
+    exports, version = loaded.facts.function_exports(), loaded.version
+    found: dict[str, Callback] = {}
+
+    def look_up(row: Callback) -> bool:
+        if row.name in exports:
+            _check_type(exports[row.name], row, version)
+            found[row.name] = row
+        return row.name in found
+
+    rows = {row.name: row for row in (*START, *ALLOCATORS)}
+    if look_up(rows["_initialize"]):
+        look_up(rows["main"])
+        look_up(rows["__main_void"])
+    else:
+        look_up(rows["_start"])
+    names = ("malloc", "proxy_on_memory_allocate")[:: 1 if profile.malloc_first else -1]
+    allocator = next((name for name in names if look_up(rows[name])), "")
+    if not allocator:
+        raise AbiError(
+            "Wasm module is missing malloc function",
+            reason="Wasm module is missing malloc function.",
+            advice="Export malloc or proxy_on_memory_allocate, (i32) -> i32",
+        )
+    table = dict(callbacks_of(version))
+    if version == V0_2_1 and profile.higress_calls:
+        table.update(callbacks_of(V_HIGRESS))
+    for row in table.values():
+        if not (row.gated and capabilities) or row.name in capabilities:
+            look_up(row)
+    return found, allocator
+
+
+def _check_type(export: Export, row: Callback, version: str) -> None:
+    if (export.params, export.results) != (row.wasm_params, row.wasm_results):
+        got = signature(export.params, export.results)
+        text = f"Bad function signature for: {row.name}, want: {row.signature}, but the module exports: {got}"
+        raise AbiError(text, reason=text, advice=f"Export it as ABI {version} wants it")

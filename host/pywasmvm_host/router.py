@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from .abi.enums import BodyAction, HeadersAction
 from .headers import HeaderMap
 from .localreply import LocalReply
-from .upstream import UpstreamRequest, request_problem
+from .routing import Timeouts, prepare_request, request_problem
+from .upstream import UpstreamRequest
 
 if TYPE_CHECKING:
     from .chain import FilterManager
@@ -61,7 +62,8 @@ class Router:
         self.older: list[UpstreamRequest] = []
         self.responded = False
         self.winner: int | None = None
-        self.timer: Any = None
+        self.timeouts = Timeouts(0)
+        self.timers: list[Any] = []
 
     def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
         s, m = self.stream, self.manager
@@ -93,8 +95,8 @@ class Router:
             return HeadersAction.STOP_ITERATION
         if self.upstream is not None:
             self.older.append(self.upstream)
-        if s.proxy.envoy_headers:
-            headers.set(b"x-envoy-expected-rq-timeout-ms", str(s.proxy.route_timeout_ms).encode())
+        whole = route.get("timeout_ms", s.proxy.route_timeout_ms)
+        self.timeouts = prepare_request(headers, whole, tell=s.proxy.envoy_headers)
         self.upstream = cluster.open(_Answer(self, len(self.older)))
         s.attempts = 1
         upstream = self.upstream
@@ -161,20 +163,28 @@ class Router:
         return False
 
     def _arm(self) -> None:
-        route = self.stream.find_route() or {}
-        timeout = route.get("timeout_ms", self.stream.proxy.route_timeout_ms)
-        if timeout and self.timer is None:
-            self.timer = self.stream.world.after(timeout, self._timeout)
+        """Start the clocks: the request is complete."""
+        if self.timers:
+            return
+        t = self.timeouts
+        if t.whole:
+            self.timers.append(self.stream.world.after(t.whole, lambda: self._timeout("response_timeout")))
+        if t.per_try:
+            self.timers.append(self.stream.world.after(t.per_try, self._try_timeout))
 
-    def _timeout(self) -> None:
+    def _try_timeout(self) -> None:
+        if not self.responded:
+            self._timeout("upstream_per_try_timeout")
+
+    def _timeout(self, details: str) -> None:
         done = self.upstream is not None and self.upstream.finished
         if self.stream.over or done or self.manager is None:
             return
         if self.upstream is not None:
             self.upstream.cancel()
-        self.manager.send_local_reply(
-            LocalReply(504, b"upstream request timeout", details="response_timeout", flag="UT")
-        )
+        code = self.timeouts.code
+        text = b"" if code == 204 else b"upstream request timeout"
+        self.manager.send_local_reply(LocalReply(code, text, details=details, flag="UT"))
 
     # ---- the upstream's answer
     def on_headers_from_upstream(self, headers: HeaderMap, end: bool) -> None:
@@ -218,7 +228,7 @@ class Router:
         )
 
     def on_destroy(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+        for timer in self.timers:
+            timer.cancel()
         for upstream in (*self.older, *([self.upstream] if self.upstream else [])):
             upstream.cancel()

@@ -14,14 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from . import backend
-from .abi.callbacks import ALLOCATORS, START, callbacks_of
-from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature
+from .abi.model import Callback, HostCall
 from .abi.wasi import WasiCall
 from .budget import Budget, within
 from .errors import AbiError, BadMemory, HostError, PluginFailed
 from .guestmem import GuestMemory
 from .limits import Limits
-from .loading import LOAD_ERRORS, RUN_ERRORS, LoadedModule
+from .loading import LOAD_ERRORS, RUN_ERRORS, LoadedModule, find_callbacks
 from .machine import forbid, host_function, restricted_function, wasi_function
 from .plugin import Key
 from .profile import Profile
@@ -111,7 +110,8 @@ class Vm:
     def start(self) -> None:
         """Link, instantiate and initialize. Raises HostError when any of it fails."""
         self._instantiate()
-        self._check_exports()
+        self.callbacks, self.allocator = find_callbacks(self.loaded, self.profile, self.capabilities)
+        self.functions = {name: self._exports[name] for name in self.callbacks}
         self._initialize()
 
     def _instantiate(self) -> None:
@@ -147,18 +147,20 @@ class Vm:
 
     def _adopt(self, instance: Any) -> None:
         """Take an instance of the module in the store as this VM's."""
-        exports = instance.exports(self.store)
-        memories = [e.name for e in self.loaded.facts.exports if e.kind == "memory"]
+        facts = self.loaded.facts
+        # why: the reference host goes through the imports, then through the exports, and keeps the last
+        imported = [item for item in facts.imports if item.kind == "memory"]
+        memories = [e.index for e in facts.exports if e.kind == "memory"] or range(len(imported))
         if not memories:
             raise AbiError(
                 "the module exports no memory (Envoy 1.40 crashes on it)",
                 reason="Wasm module is missing its memory",
                 advice="Export its memory under the name memory",
             )
-        memory = exports["memory" if "memory" in memories else memories[0]]
+        memory = instance.mems[memories[-1]]
         self.memory = GuestMemory(memory, self.store, self.budget.copy)
         self.instance = instance
-        self._exports = exports
+        self._exports = instance.exports(self.store)
 
     def snapshot(self) -> Any:
         """Return the state of the guest. Raise HostError if it holds what belongs to others."""
@@ -194,34 +196,6 @@ class Vm:
                     else pywasmvm.Table(self.store, imported.type, None)
                 )
                 linker.define(self.store, item.module, item.name, thing)
-
-    def _check_exports(self) -> None:
-        exports = self.loaded.facts.function_exports()
-        table = dict(callbacks_of(self.version))
-        if self.version == V0_2_1 and self.profile.higress_calls:
-            table.update(callbacks_of(V_HIGRESS))
-        for row in (*table.values(), *ALLOCATORS, *START):
-            export = exports.get(row.name)
-            if export is None:
-                continue
-            if (export.params, export.results) != (row.wasm_params, row.wasm_results):
-                got = signature(export.params, export.results)
-                text = f"Bad function signature for: {row.name}, want: {row.signature}"
-                text += f", but the module exports: {got}"
-                raise AbiError(text, reason=text, advice=f"Export it as ABI {self.version} wants it")
-            if row.gated and self.capabilities and row.name not in self.capabilities:
-                continue
-            self.functions[row.name] = self._exports[row.name]
-            self.callbacks[row.name] = row
-        order = ("malloc", "proxy_on_memory_allocate")
-        names = [n for n in (order if self.profile.malloc_first else order[::-1]) if n in self.functions]
-        if not names:
-            raise AbiError(
-                "Wasm module is missing malloc function",
-                reason="Wasm module is missing malloc function.",
-                advice="Export malloc or proxy_on_memory_allocate, (i32) -> i32",
-            )
-        self.allocator = names[0]
 
     def _initialize(self) -> None:
         self._restricted = "start" if self.profile.restrict_start else ""
@@ -349,7 +323,7 @@ class Vm:
             if result is not None:
                 result = int(result) & 0xFFFFFFFF
             record.result = result
-            self._trace(f"[host<-vm] {name} return" + (f": {_signed(result)}" if result is not None else ""))
+            self._trace(f"[host<-vm] {name} return" + (f": {result}" if result is not None else ""))
         except RUN_ERRORS as e:
             result = FAILED
             self._fail(name, e, record)
@@ -382,7 +356,7 @@ class Vm:
             self._deferred.pop(0)()
 
     def _fail(self, name: str, error: BaseException, record: CallRecord) -> None:
-        reason = backend.trap_reason(error)
+        reason = backend.trap_reason(error, self.loaded.code)
         self.failed = True
         self.failure_error = error
         limit = f" ({error})" if isinstance(error, backend.CallStackExhausted) else ""

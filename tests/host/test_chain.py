@@ -77,6 +77,9 @@ class Client:
     def set_code(self, code: int) -> None:
         """Nothing is logged here."""
 
+    def local_reply(self, code: int) -> None:
+        """There is no connection here."""
+
     def refresh_route(self) -> None:
         """There are no routes here."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..abi.enums import MapType, Status
 from ..headers import HeaderMap
+from ..routing import Timeouts, prepare_request, request_problem
 from . import body
 
 HTTP = 0
@@ -41,12 +42,16 @@ class HttpCallout:
         self.body = bytearray()
         self.trailers: HeaderMap | None = None
         self.upstream: Any = None
-        self.timer: Any = None
+        self.timeouts = Timeouts(0)
+        self.timers: list[Any] = []
         self.started_ns = self.world.now_ns
 
     def start(self, headers: HeaderMap, data: bytes, timeout_ms: int) -> None:
-        if timeout_ms:
-            self.timer = self.world.after(timeout_ms, self._timeout)
+        self.timeouts = prepare_request(headers, timeout_ms, tell=True)
+        if self.timeouts.whole:
+            self.timers.append(self.world.after(self.timeouts.whole, self._timeout))
+        if self.timeouts.per_try:
+            self.timers.append(self.world.after(self.timeouts.per_try, self._try_timeout))
         self.cluster.when_connected(lambda: self._send(headers, data))
 
     def _send(self, headers: HeaderMap, data: bytes) -> bool:
@@ -54,6 +59,10 @@ class HttpCallout:
             return False
         if self.cluster.dead:
             self.on_reset("remote connection failure")
+            return False
+        problem = request_problem(headers)
+        if problem:
+            self._answer_locally(503, problem.encode("latin-1"))
             return False
         self.started_ns = self.world.now_ns
         self.upstream = self.cluster.open(self)
@@ -87,9 +96,18 @@ class HttpCallout:
             self.root.status = (RESET, b"reset")
             self._deliver()
             return
-        self.body = bytearray(CONNECT_BODY + reason.encode())
-        self.headers = local_answer(503, bytes(self.body))
+        self._answer_locally(503, CONNECT_BODY + reason.encode())
+
+    def _answer_locally(self, code: int, text: bytes) -> None:
+        """Answer in the upstream's place."""
+        self.trailers = None
+        self.body = bytearray(text)
+        self.headers = local_answer(code, text)
         self._deliver()
+
+    def _try_timeout(self) -> None:
+        if self.headers is None:
+            self._timeout()
 
     def _timeout(self) -> None:
         if self.upstream is not None:
@@ -97,23 +115,23 @@ class HttpCallout:
         if self.headers is not None:
             self.on_reset("response timeout")
             return
-        self.body = bytearray(TIMEOUT_BODY)
-        self.trailers = None
-        self.headers = local_answer(504, TIMEOUT_BODY)
-        self._deliver()
+        code = self.timeouts.code
+        self._answer_locally(code, b"" if code == 204 else TIMEOUT_BODY)
 
     def cancel(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+        self._stop_timers()
         if self.upstream is not None:
             self.upstream.cancel()
+
+    def _stop_timers(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
 
     def _deliver(self) -> None:
         root = self.root
         if root.http_calls.pop(self.token, None) is None:
             return
-        if self.timer is not None:
-            self.timer.cancel()
+        self._stop_timers()
         maps = {}
         if self.headers is not None:
             maps[int(MapType.HTTP_CALL_RESPONSE_HEADERS)] = self.headers
@@ -140,16 +158,12 @@ def proxy_http_call(
 ) -> Any:
     cluster = call.world.clusters.get(upstream.decode("utf-8", "replace"))
     headers = HeaderMap("request", pairs)
-    missing = [name for name in (b":method", b":path", b":authority") if not headers.get(name)]
+    missing = [name for name in (b":method", b":path", b":authority") if name not in headers]
     if cluster is None or missing or timeout < 0:
         return Status.BAD_ARGUMENT
     if data:
         headers.set(b"content-length", str(len(data)).encode())
-    if b":scheme" not in headers:
-        headers.add(b":scheme", b"http")
-    headers.add(b"x-envoy-internal", b"true")
-    if timeout:
-        headers.add(b"x-envoy-expected-rq-timeout-ms", str(timeout).encode())
+    headers.set(b"x-envoy-internal", b"true")
     if trailer_pairs:
         # measured: Envoy 1.40 ends the request with its body and never sends the trailers
         call.vm.hazard("trailers of proxy_http_call: Envoy 1.40 does not send them")

@@ -18,9 +18,8 @@ def fd_write(vm: Any, fd: int, iovs: int, count: int, nwritten: int) -> int:
     if fd not in LEVEL_OF_FD:
         return Errno.BADF
     data = b"".join(vm.memory.read(addr, size) for addr, size in vm.memory.iovecs(iovs, count))
-    text = data.removesuffix(b"\n")
-    if text:
-        vm.acting_context().log(LEVEL_OF_FD[fd], text)
+    if data:  # measured: a newline alone is an empty line
+        vm.acting_context().log(LEVEL_OF_FD[fd], data.removesuffix(b"\n"))
     vm.memory.write_u32(nwritten, len(data))
     return Errno.SUCCESS
 

@@ -205,7 +205,8 @@ class _Replay:
         if host is None:
             raise HostError("the host is not running")
         connection = self.connections.get(key) if key is not None else None
-        if connection is None or connection.connection.over:
+        # why: the recording client learns only from a request that fails that a connection is closed
+        if connection is None or (connection.connection.over and connection.view.error):
             connection = Http1Connection(host.proxy)
             connection.open()
             if key is not None:
