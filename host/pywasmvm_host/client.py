@@ -265,7 +265,7 @@ class Http2Writer:
         got = len(self.view.body) + len(data)
         if self.length is not None and (got > self.length or (end and got < self.length)):
             if not self.view.over:
-                self._forget_this_turn()
+                self._forget_this_turn()  # the client's library drops what came with what it refuses
                 self.view.error = (
                     f"protocol error InvalidBodyLengthError: Expected {self.length} bytes, received {got}"
                 )
@@ -281,9 +281,11 @@ class Http2Writer:
         if self.view.over:
             return
         self.view.error = "stream reset 2"
+
+    def drop_queued(self) -> None:
+        """Take back what this turn has sent: a reset in the same read of the client's bytes overtakes it."""
         self._forget_this_turn()
 
     def _forget_this_turn(self) -> None:
-        """Take back what was sent in this turn: measured, it does not reach a client told of an error."""
         if self.sent_at == self.turn():
             self.view.status, self.view.headers, self.view.body = None, [], b""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from .client import ClientView, Http1Writer
 from .host import HttpRequest
-from .http1 import request_bytes
+from .sending import request_bytes
 from .upstream import DEFAULT_RESPONSE, Received, UpstreamResponse
 
 __all__ = ["LOOPBACK", "Upstream", "send_request"]

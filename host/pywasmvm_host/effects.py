@@ -110,6 +110,9 @@ class _Writer:
     def close(self) -> None:
         """The reset effect says it."""
 
+    def drop_queued(self) -> None:
+        """Nothing is queued here."""
+
 
 class EventStream(HttpStream):
     """One HTTP stream driven by its embedder. Headers are used as given, pseudo-headers included."""
@@ -161,6 +164,7 @@ class EventStream(HttpStream):
 
     def poll(self) -> list[Effect]:
         """Return what is to be done now, and forget it."""
+        self.world.end_event()
         out, self.effects[:] = list(self.effects), []
         return out
 

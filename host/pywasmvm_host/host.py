@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import backend, calls
 from .errors import PluginFailed
-from .headers import HeaderMap, from_text
 from .httpstream import HttpStream
 from .limits import Limits
 from .plugin import Key, Plugin
@@ -24,6 +23,7 @@ from .pool import Loader, PluginHandle, VmPool, check_plugins
 from .profile import AUTO, Profile, choose_profile, get_profile
 from .proxy import AccessEntry, Proxy
 from .records import CallRecord, HostLine, LogLine
+from .sending import Client
 from .tcp import make_tcp_filter
 from .trapreport import TrapReport
 from .upstream import Cluster, Received, UpstreamResponse
@@ -290,107 +290,3 @@ def make_engine(limits: Limits, name: str = "auto") -> Any:
     config.consume_fuel = True
     config.limits = limits
     return backend.Engine(config)
-
-
-class Client:
-    """Sends one request in pieces, in virtual time, as a client on a real connection would."""
-
-    def __init__(self, world: World, stream: HttpStream, request: HttpRequest) -> None:
-        self.world = world
-        self.stream = stream
-        self.request = request
-
-    def header_map(self, framing: str) -> HeaderMap:
-        """Return the headers as the proxy's codec gives them to the filters."""
-        r = self.request
-        pairs = from_text(r.headers)
-        low = {k.lower() for k, _ in pairs}
-        first = []
-        if not r.http2:
-            host = [v for k, v in pairs if k.lower() == b"host"]
-            first = [
-                (b":authority", host[0] if host else b"example.test"),
-                (b":path", r.path.encode("latin-1")),
-                (b":method", r.method.encode()),
-            ]
-            pairs = [
-                (k, v.strip(b" \t")) for k, v in pairs if k.lower() not in (b"host", b"transfer-encoding")
-            ]
-        else:
-            named = [
-                (b":method", r.method.encode()),
-                (b":scheme", b"http"),
-                (b":authority", b"example.test"),
-                (b":path", r.path.encode("latin-1")),
-            ]
-            first = [(k, v) for k, v in named if k not in low and not (k == b":authority" and b"host" in low)]
-            # why: the HTTP/2 codec collects the crumbs of the cookie and adds them after all other headers
-            crumbs = [v for k, v in pairs if k.lower() == b"cookie"]
-            pairs = [(k, v) for k, v in pairs if k.lower() != b"cookie"]
-            if crumbs:
-                pairs.append((b"cookie", b"; ".join(crumbs)))
-        if framing == "length" and b"content-length" not in low:
-            pairs.append((b"content-length", str(sum(map(len, r.body_chunks))).encode()))
-        return HeaderMap("request", [*first, *pairs])
-
-    def start(self) -> None:
-        r, s = self.request, self.stream
-        chunks = [c for c in r.body_chunks if c] if r.http2 else list(r.body_chunks)
-        if r.http2:
-            framing = "frames" if chunks or r.trailers else "none"
-        else:
-            framing = r.framing or (
-                "none"
-                if not chunks and not r.trailers
-                else "length"
-                if len(chunks) == 1 and not r.trailers
-                else "chunked"
-            )
-        headers = self.header_map(framing)
-        length = headers.get(b"content-length")
-        empty = framing == "none" or (framing == "length" and length == b"0")
-        at = 0.0
-        s.begin(headers, empty)
-        if empty:
-            return
-        for i, chunk in enumerate(chunks):
-            at += r.pace_ms
-            if framing == "chunked" and not chunk:
-                # an empty chunk is the last one on the wire; what comes after it is no request
-                self.world.after(at, partial(self._data, b"", True, "length"))
-                self.world.after(at + r.pace_ms, self._garbage)
-                return
-            last = i == len(chunks) - 1 and not r.trailers
-            self.world.after(at, partial(self._data, chunk, last, framing))
-        if framing == "chunked" or (framing == "frames" and r.trailers):
-            self.world.after(at + r.pace_ms, self._end)
-
-    def _data(self, chunk: bytes, last: bool, framing: str) -> None:
-        s = self.stream
-        if s.over or (s.view.over and not s.http2):
-            return
-        if framing == "frames":
-            s.data(chunk, last)
-            return
-        if chunk:
-            s.data(chunk, False)
-        if last and framing == "length" and not s.over:
-            s.data(b"", True)
-
-    def _garbage(self) -> None:
-        if not self.stream.view.over:  # answered, the client sends no more
-            self.stream.on_over = partial(self.world.soon, self._refuse)
-
-    def _refuse(self) -> None:
-        refused = HttpStream(self.stream.proxy)
-        refused.request_complete = False
-        refused.refuse(400, b"Bad Request", "http1.codec_error", "DPE")
-
-    def _end(self) -> None:
-        s, r = self.stream, self.request
-        if s.over:
-            return
-        if r.trailers:
-            s.trailers(HeaderMap("request trailers", from_text(r.trailers)))
-        else:
-            s.data(b"", True)

@@ -8,7 +8,6 @@ plugins stand in front of HTTP; otherwise requests are given as events.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from .client import ClientView, Http1Writer
 from .headers import HeaderMap
@@ -138,32 +137,3 @@ class Http1Connection:
         self.raw = after
         fields = [x.partition(b":") for x in block.split(b"\r\n") if x]
         return self._end(body, [(k.strip(), v.strip()) for k, _, v in fields])
-
-
-def request_bytes(request: Any) -> tuple[bytes, list[bytes]]:
-    """Return a request as a client writes it: the head, then one piece of bytes per chunk and for the end."""
-    headers = [(k, v) for k, v in request.headers]
-    low = {k.lower() for k, _ in headers}
-    if "host" not in low:
-        headers.insert(0, ("host", "example.test"))
-    chunks, trailers = list(request.body_chunks), list(request.trailers)
-    framing = request.framing or (
-        "none"
-        if not chunks and not trailers
-        else "length"
-        if len(chunks) == 1 and not trailers
-        else "chunked"
-    )
-    if framing == "length" and "content-length" not in low:
-        headers.append(("content-length", str(sum(map(len, chunks)))))
-    if framing == "chunked":
-        headers.append(("transfer-encoding", "chunked"))
-    head = (
-        f"{request.method} {request.path} HTTP/1.1\r\n"
-        + "".join(f"{k}: {v}\r\n" for k, v in headers)
-        + "\r\n"
-    )
-    pieces = [b"%x\r\n" % len(c) + c + b"\r\n" if framing == "chunked" else c for c in chunks]
-    if framing == "chunked":
-        pieces.append(b"0\r\n" + "".join(f"{k}: {v}\r\n" for k, v in trailers).encode() + b"\r\n")
-    return head.encode("latin-1"), pieces

@@ -51,7 +51,7 @@ def split_absolute_form(headers: HeaderMap) -> None:
 
 
 class HttpStream:
-    """See the module docstring. Fed by a client (`proxy.Client`), runs until `over`."""
+    """See the module docstring. Fed by a client (`sending.Client`), runs until `over`."""
 
     def __init__(
         self, proxy: Proxy, *, http2: bool = False, http10: bool = False, connection: Any = None
@@ -73,6 +73,7 @@ class HttpStream:
         self.rx = 0
         self.tx = 0
         self.request_complete = False
+        self.reading = False  # while bytes of the client are being taken
         self.over = False
         self.close_after = False
         self.on_over: Any = None
@@ -120,7 +121,9 @@ class HttpStream:
         self._make_filters()
         self.request_complete = end
         self.find_route()
+        self.reading = True
         self.manager.request_headers(headers, end)
+        self.reading = False
 
     def _refused(self, headers: HeaderMap) -> bool:
         """Answer what the connection manager refuses before any filter."""
@@ -173,11 +176,15 @@ class HttpStream:
     def data(self, data: bytes, end: bool) -> None:
         self.rx += len(data)
         self.request_complete = self.request_complete or end
+        self.reading = True
         self.manager.request_data(data, end)
+        self.reading = False
 
     def trailers(self, trailers: HeaderMap) -> None:
         self.request_complete = True
+        self.reading = True
         self.manager.request_trailers(trailers)
+        self.reading = False
 
     def hang_up(self) -> None:
         """The client closes its connection, if it still has one for this stream."""
@@ -264,6 +271,8 @@ class HttpStream:
         if self.details is None:
             self.details = details
         if self.writer is not None and self.http2:
+            if self.reading:
+                self.writer.drop_queued()
             self.world.soon(self._close_connection)
         elif self.writer is not None:
             self._close_later()

@@ -73,6 +73,7 @@ class VmPool:
         self.limits = limits
         self.thread = thread
         self.vms: dict[Key, Vm] = {}
+        self.roots: dict[tuple[Key, Key], RootContext] = {}  # in the order of the plugins' first start
 
     def vm_for(self, plugin: Plugin) -> Vm:
         """Return the plugin's VM, started; create it if no plugin has before."""
@@ -112,6 +113,7 @@ class VmPool:
         root = vm.roots.get(key)
         if root is None:
             root = vm.roots[key] = RootContext(vm, plugin)
+            self.roots[plugin.vm_key(self.loader.code(plugin)), key] = root
             said_before = len(self.world.logs)
             reason = root.start()
             if reason:
@@ -121,9 +123,8 @@ class VmPool:
 
     def stop(self) -> None:
         """End every plugin, in the reverse order of their start, as Envoy does when it shuts down."""
-        for vm in reversed(list(self.vms.values())):
-            for root in reversed(list(vm.roots.values())):
-                root.stop()
+        for root in reversed(list(self.roots.values())):
+            root.stop()
 
 
 def last_words(lines: list[LogLine]) -> str:

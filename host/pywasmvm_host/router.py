@@ -101,17 +101,14 @@ class Router:
         s.attempts = 1
         upstream = self.upstream
         upstream.waiting = [("headers", headers, end)]
-        s.world.after(0 if cluster.idle else cluster.connect_ms, lambda: self._connect(upstream))
+        upstream.connect(lambda: self._connect(upstream))
         if end:
             self._arm()
         return HeadersAction.STOP_ITERATION
 
     def _connect(self, upstream: UpstreamRequest) -> None:
         s, m = self.stream, self.manager
-        if s.over or m is None or upstream.closed:
-            return
-        if upstream.cluster.dead:
-            self.on_reset("remote connection failure")
+        if m is None:
             return
         headers = next((x for k, x, _ in upstream.waiting if k == "headers"), None)
         problem = request_problem(headers) if headers is not None else ""
@@ -127,8 +124,6 @@ class Router:
             )
             return
         upstream.connected = True
-        if not upstream.cluster.http2 and upstream.cluster.idle:
-            upstream.cluster.idle -= 1
         s.upstream_address = s.override_host or upstream.cluster.address
         s.upstream_started_ns = s.world.now_ns
         waiting, upstream.waiting = upstream.waiting, []

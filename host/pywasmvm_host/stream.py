@@ -8,6 +8,7 @@ held.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import (
@@ -246,7 +247,8 @@ class HttpStreamContext(Context):
             self._write_log()
         self.phase = step(self.phase, "delete")
         self.vm.call(self, "proxy_on_delete", self.id)
-        self.vm.contexts.pop(self.id, None)
+        # why: Envoy deletes what is over after the event at hand, so its other callbacks still find the context
+        self.vm.world.after_event(partial(self.vm.contexts.pop, self.id, None))
 
     # ---- what host calls see
     def _direction(self, name: str) -> Any:

@@ -10,6 +10,7 @@ with the next piece (reference: section 11).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BufferType, PeerType, Status, trailers_action
@@ -103,7 +104,7 @@ class TcpStreamContext(Context):
         self.vm.call(self, "proxy_on_log", self.id)
         self.phase = step(self.phase, "delete")
         self.vm.call(self, "proxy_on_delete", self.id)
-        self.vm.contexts.pop(self.id, None)
+        self.vm.world.after_event(partial(self.vm.contexts.pop, self.id, None))  # as for a stream of HTTP
 
     # ---- what host calls see
     def _buffer(self, kind: int) -> Buffer | None:

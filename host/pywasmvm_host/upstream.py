@@ -1,10 +1,9 @@
 """Scripted upstream clusters: what they answer, when, and what they received.
 
-A cluster stands for one server behind the proxy. `open` begins a request; the answer comes to a listener with
-on_headers, on_data, on_trailers and on_reset, over the world's virtual time. Framing follows the protocol
-the cluster
-speaks: with HTTP/1.1 a message that has a body ends in an empty last piece, with HTTP/2 the last piece
-itself ends it.
+A cluster stands for one server behind the proxy. `open` begins a request, `connect` finds it a connection;
+the answer comes to a listener with on_headers, on_data, on_trailers and on_reset, over the world's virtual
+time. Framing follows the protocol the cluster speaks: with HTTP/1.1 a message that has a body ends in an
+empty last piece, with HTTP/2 the last piece itself ends it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .connpool import ConnectionPool
 from .headers import HeaderMap, from_text
 from .world import World
 
@@ -96,7 +96,7 @@ class Cluster:
         self.index = 0
         self.received: list[Received] = []
         self.forgotten = 0  # requests received before those
-        self.idle = 0  # open connections that can take a request at once
+        self.pools: dict[str, ConnectionPool] = {}
         self.address = f"127.0.0.1:{62000 + sum(map(ord, name)) % 900}"
 
     def pick(self) -> UpstreamResponse:
@@ -108,37 +108,20 @@ class Cluster:
         self.forgotten += len(self.received)
         self.received.clear()
 
-    def open(self, listener: Any) -> UpstreamRequest:
-        return UpstreamRequest(self, listener)
-
-    def when_connected(self, action: Callable[[], bool]) -> None:
-        """Do something as soon as there is a connection: now, if an earlier one is left.
-
-        `action` tells whether it made use of it; if not, the connection is there for the next.
-        """
-        if self.idle and not self.dead:
-            self._use(action)
-        else:
-            self.world.after(self.connect_ms, lambda: self._connected(action))
-
-    def _connected(self, action: Callable[[], bool]) -> None:
-        self.put_back()
-        self._use(action)
-
-    def _use(self, action: Callable[[], bool]) -> None:
-        if action() and not self.http2:
-            self.idle = max(0, self.idle - 1)
-
-    def put_back(self) -> None:
-        """Keep a connection for the next request; over HTTP/2 one serves all."""
-        self.idle = 1 if self.http2 else self.idle + 1
+    def open(self, listener: Any, thread: str = "worker") -> UpstreamRequest:
+        """Begin a request on behalf of a thread of the proxy; `connect` brings it to a connection."""
+        pool = self.pools.get(thread)
+        if pool is None:
+            pool = self.pools[thread] = ConnectionPool(self)
+        return UpstreamRequest(self, listener, pool)
 
 
 class UpstreamRequest:
     """One request to a cluster, and its answer under way."""
 
-    def __init__(self, cluster: Cluster, listener: Any) -> None:
+    def __init__(self, cluster: Cluster, listener: Any, pool: ConnectionPool) -> None:
         self.cluster = cluster
+        self.pool = pool
         self.world = cluster.world
         self.listener = listener
         self.record = Received()
@@ -152,6 +135,20 @@ class UpstreamRequest:
         self.connected = False
         self.stuck = False  # the plugin announced chunks, which nobody sends
         self.waiting: list[tuple[str, Any, bool]] = []
+        self._begin: Callable[[], None] | None = None
+
+    # ---- the connection
+    def connect(self, begin: Callable[[], None]) -> None:
+        """Call `begin` as soon as there is a connection; the listener is told if there is none."""
+        self._begin = begin
+        self.pool.ask(self)
+
+    def on_connection(self) -> None:
+        if self._begin is not None:
+            self._begin()
+
+    def on_refusal(self) -> None:
+        self._reset("remote connection failure")
 
     # ---- request side
     def send_headers(self, headers: HeaderMap, end: bool) -> None:
@@ -233,6 +230,7 @@ class UpstreamRequest:
 
     def cancel(self, code: int = INTERNAL_ERROR) -> None:
         """The proxy gives the request up: the upstream sees a closed connection or a reset."""
+        self.pool.forget(self)
         if self.closed:
             return
         self.closed = True
@@ -329,7 +327,7 @@ class UpstreamRequest:
         if not self.closed:
             self.finished = True
             if self.cluster.http2 or self.record.complete:
-                self.cluster.put_back()
+                self.pool.put_back()
             action()
 
     def _refuse_body(self) -> None:

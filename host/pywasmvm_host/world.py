@@ -30,7 +30,7 @@ class Timer:
 
     __slots__ = ("action", "at", "seq")
 
-    def __init__(self, at: int, seq: int, action: Callable[[], None] | None) -> None:
+    def __init__(self, at: int, seq: int, action: Callable[[], object] | None) -> None:
         self.at = at
         self.seq = seq
         self.action = action
@@ -71,11 +71,12 @@ class World:
         self.host_call_observers: list[Callable[..., None]] = []
         self.turn = 0  # counts what the agenda has run: one turn is one event of the proxy's loop
         self._agenda: list[Timer] = []
+        self._after_event: list[Callable[[], object]] = []
         self._seq = 0
         self._tidy_at = TIDY_FROM
 
     # ---- time
-    def after(self, delay_ms: float, action: Callable[[], None]) -> Timer:
+    def after(self, delay_ms: float, action: Callable[[], object]) -> Timer:
         """Enter an action into the agenda."""
         self._seq += 1
         if len(self._agenda) > self._tidy_at:
@@ -90,9 +91,18 @@ class World:
         heapq.heapify(self._agenda)
         self._tidy_at = max(TIDY_FROM, 2 * len(self._agenda))
 
-    def soon(self, action: Callable[[], None]) -> Timer:
+    def soon(self, action: Callable[[], object]) -> Timer:
         """Enter an action to run at this instant, after what is running now."""
         return self.after(0, action)
+
+    def after_event(self, action: Callable[[], object]) -> None:
+        """Do something as soon as the event at hand is dealt with, before any other."""
+        self._after_event.append(action)
+
+    def end_event(self) -> None:
+        """Do what was left for the end of an event. Embedders that feed events themselves call it."""
+        while self._after_event:
+            self._after_event.pop(0)()
 
     def _pop(self, limit: int) -> Timer | None:
         while self._agenda and self._agenda[0].at <= limit:
@@ -103,6 +113,7 @@ class World:
 
     def run_until(self, at_ns: int) -> None:
         """Run what is due up to a moment, and let that moment be now."""
+        self.end_event()
         while (timer := self._pop(at_ns)) is not None:
             self._run(timer)
         self.now_ns = max(self.now_ns, at_ns)
@@ -122,11 +133,13 @@ class World:
         return True
 
     def _run(self, timer: Timer) -> None:
+        self.end_event()
         self.now_ns = max(self.now_ns, timer.at)
         self.turn += 1
         action, timer.action = timer.action, None
         if action is not None:
             action()
+        self.end_event()
 
     # ---- records
     def forget(self) -> None:

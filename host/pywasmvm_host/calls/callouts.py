@@ -52,24 +52,18 @@ class HttpCallout:
             self.timers.append(self.world.after(self.timeouts.whole, self._timeout))
         if self.timeouts.per_try:
             self.timers.append(self.world.after(self.timeouts.per_try, self._try_timeout))
-        self.cluster.when_connected(lambda: self._send(headers, data))
+        self.upstream = self.cluster.open(self, self.root.vm.thread)
+        self.upstream.connect(lambda: self._send(headers, data))
 
-    def _send(self, headers: HeaderMap, data: bytes) -> bool:
-        if self.token not in self.root.http_calls:
-            return False
-        if self.cluster.dead:
-            self.on_reset("remote connection failure")
-            return False
+    def _send(self, headers: HeaderMap, data: bytes) -> None:
         problem = request_problem(headers)
         if problem:
             self._answer_locally(503, problem.encode("latin-1"))
-            return False
+            return
         self.started_ns = self.world.now_ns
-        self.upstream = self.cluster.open(self)
         self.upstream.send_headers(headers, not data)
         if data:
             self.upstream.send_data(data, True)
-        return True
 
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:

@@ -157,6 +157,9 @@ def _family(value: Any) -> str:
 
 def _equal(a: Any, b: Any) -> Any:
     """Compare as Envoy's CEL does: values of different kinds are unequal, numbers compare by value."""
+    for operand in (a, b):
+        if isinstance(operand, celpy.CELEvalError):
+            return operand
     if _family(a) != _family(b):
         return celtypes.BoolType(False)
     if _family(a) == "number":
@@ -166,7 +169,8 @@ def _equal(a: Any, b: Any) -> Any:
 
 
 def _unequal(a: Any, b: Any) -> Any:
-    return celtypes.BoolType(not _equal(a, b))
+    equal = _equal(a, b)
+    return equal if isinstance(equal, celpy.CELEvalError) else celtypes.BoolType(not equal)
 
 
 class _Expressions:

@@ -24,6 +24,20 @@ def frame(message: bytes) -> bytes:
     return b"\0" + struct.pack(">I", len(message)) + message
 
 
+def unframe(pending: bytearray) -> list[tuple[bool, bytes]] | None:
+    """Take whole messages, each with its flag "compressed"; None at a byte that begins no frame."""
+    out = []
+    while pending:
+        if pending[0] > 1:
+            return None
+        end = 5 + struct.unpack(">I", pending[1:5])[0] if len(pending) >= 5 else 5
+        if len(pending) < end:
+            break
+        out.append((pending[0] == 1, bytes(pending[5:end])))
+        del pending[:end]
+    return out
+
+
 def find_cluster(world: Any, upstream: bytes) -> tuple[Status, Any]:
     """Resolve a cluster name or a serialized GrpcService."""
     name = upstream.decode("utf-8", "replace")
@@ -54,7 +68,7 @@ class GrpcExchange:
         self.queue: list[tuple[bytes, bool]] = []
         self.pending = bytearray()
         self.message: bytes | None = None
-        self.local_end = False
+        self.begun = self.local_end = False
         self.timer: Any = None
         self.details = ""
 
@@ -78,31 +92,26 @@ class GrpcExchange:
         if timeout_ms:
             headers.add(b"x-envoy-expected-rq-timeout-ms", str(timeout_ms).encode())
             self.timer = self.world.after(timeout_ms, self._timeout)
-        self.cluster.when_connected(lambda: self._send_head(headers))
+        self.upstream = self.cluster.open(self, self.root.vm.thread)
+        self.upstream.connect(lambda: self._send_head(headers))
 
     def _timeout(self) -> None:
         if self.upstream is not None:
             self.upstream.cancel()
         self._answer_locally(b"upstream request timeout", "response_timeout")
 
-    def _send_head(self, headers: HeaderMap) -> bool:
-        if self.token not in self.root.grpc_calls:
-            return False
-        if self.cluster.dead:
-            self.on_reset("remote connection failure")
-            return False
-        self.upstream = self.cluster.open(self)
+    def _send_head(self, headers: HeaderMap) -> None:
+        self.begun = True
         self.upstream.send_headers(headers, False)
         queue, self.queue = self.queue, []
         for data, end in queue:
             self.upstream.send_data(data, end)
-        return True
 
     def send(self, data: bytes, end: bool) -> None:
         if self.local_end:
             return
         self.local_end = end
-        if self.upstream is None:
+        if not self.begun:
             self.queue.append((data, end))
         else:
             self.world.soon(lambda: self.upstream.send_data(data, end))
@@ -126,15 +135,14 @@ class GrpcExchange:
 
     def on_data(self, data: bytes, end: bool) -> None:
         self.pending += data
-        while len(self.pending) >= 5:
-            size = struct.unpack(">I", self.pending[1:5])[0]
-            if self.pending[0] > 1:
+        messages = unframe(self.pending)
+        if messages is None:
+            self._error(INTERNAL)
+            return
+        for compressed, message in messages:
+            if compressed and message:
                 self._error(INTERNAL)
                 return
-            if len(self.pending) < 5 + size:
-                break
-            message = bytes(self.pending[5 : 5 + size])
-            del self.pending[: 5 + size]
             self._receive(message)
             if self.over:
                 return
@@ -168,6 +176,8 @@ class GrpcExchange:
                 MapType.GRPC_CALL_TRAILING_METADATA, trailers, "proxy_on_grpc_receive_trailing_metadata"
             )
         self._close(status, message)
+        if self.upstream is not None:
+            self.upstream.cancel()  # whatever the guest had still to send
 
     def on_reset(self, reason: str) -> None:
         word = reason.replace(" ", "_")

@@ -16,10 +16,11 @@ from typing import Any
 
 from ..client import ClientView
 from ..errors import HostError
-from ..host import Client, Host, HttpRequest
-from ..http1 import Http1Connection, request_bytes
+from ..host import Host, HttpRequest
+from ..http1 import Http1Connection
 from ..httpstream import HttpStream
 from ..limits import Limits
+from ..sending import Client, reads, request_bytes
 from ..upstream import Received
 from ..world import World
 from .attributes import stream_attributes
@@ -215,7 +216,10 @@ class _Replay:
         head, pieces = request_bytes(request)
         connection.connection.receive(head)
         for i, piece in enumerate(pieces):
-            self.world.after(request.pace_ms * (i + 1), partial(sent.send, piece))
+            at = 0
+            for size in reads(len(piece), host.proxy.buffer_limit):
+                self.world.after(request.pace_ms * (i + 1), partial(sent.send, piece[at : at + size]))
+                at += size
         return sent
 
     def _response(self, stream: HttpStream, q: dict[str, Any]) -> dict[str, Any]:
@@ -228,7 +232,8 @@ class _Replay:
             headers = cookies_last(view.headers) if stream.http2 else view.headers
             out["headers"] = [[k, _placeholder(k, v)] for k, v in headers]
             out["body"] = show_bytes(view.body)
-            out["trailers"] = [list(t) for t in view.trailers]
+            trailers = cookies_last(view.trailers) if stream.http2 else view.trailers
+            out["trailers"] = [list(t) for t in trailers]
         if view.informational:
             out["informational"] = view.informational
         if view.until_close:
@@ -393,13 +398,13 @@ def cookies_last(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def show_received(r: Received, http2: bool) -> dict[str, Any]:
     """Show a request as the recordings do."""
-    headers = cookies_last(r.headers) if http2 else r.headers
+    headers, trailers = (cookies_last(x) if http2 else x for x in (r.headers, r.trailers))
     out: dict[str, Any] = {
         "method": r.method,
         "path": r.path,
         "headers": [[k, _placeholder(k, v)] for k, v in headers],
         "body": show_bytes(r.body),
-        "trailers": [list(t) for t in r.trailers],
+        "trailers": [list(t) for t in trailers],
     }
     if r.incomplete:
         out["incomplete"] = True
