@@ -34,6 +34,8 @@ class Filter(Protocol):
 class Sink(Protocol):
     """Where a stream's response and its end go: the connection manager, or an effect list."""
 
+    destroyed: bool  # whether its filters are told that the stream is over
+
     def response_headers(self, headers: HeaderMap, end: bool) -> None: ...
     def response_data(self, data: bytes, end: bool) -> None: ...
     def response_trailers(self, trailers: HeaderMap) -> None: ...
@@ -145,7 +147,7 @@ class Direction:
         return next(e for e in self.entries if e.filter is filter_)
 
     def may_continue(self) -> bool:
-        return not self.manager.ended and not self.aborted
+        return not self.manager.over and not self.aborted
 
     def hold(self, data: bytearray) -> None:
         """Keep data until some filter goes on; too much of it is an error of the stream."""
@@ -189,7 +191,7 @@ class Direction:
             if self.aborted:
                 m.send_prepared()
                 return
-            if m.ended or headers is not self.headers:
+            if m.over or headers is not self.headers:
                 return
             if not entry.after_headers(action) and not (self.name == "request" and i == last):
                 if added_by is not None and not (self.name == "response" and end):
@@ -237,7 +239,7 @@ class Direction:
             if self.aborted:
                 m.send_prepared()
                 return
-            if m.ended:
+            if m.over:
                 return
             if not had_trailers and self.trailers is not None and trailers_by is None:
                 end = False
@@ -247,7 +249,7 @@ class Direction:
                 if trailers_by is not None and self.name == "request" and self.may_continue():
                     self.run_trailers(after=trailers_by)
                 return
-        if self.name == "response" and not m.ended:
+        if self.name == "response" and not m.over:
             out = bytes(data)
             del data[:]
             m.sink.response_data(out, end)
@@ -299,6 +301,7 @@ class FilterManager:
         self.response = Direction("response", self, list(reversed(filters)))
         self.response_started = False
         self.ended = False
+        self.late = False
         self.prepared: LocalReply | None = None
 
     # ---- events
@@ -344,6 +347,11 @@ class FilterManager:
         self.request.aborted = self.request.aborted or end
 
     # ---- ends
+    @property
+    def over(self) -> bool:
+        """Whether nothing is to pass the chain any more: the stream has ended, and no late reply is sent."""
+        return self.ended and not self.late
+
     def maybe_end(self, end: bool) -> None:
         if end and not self.ended:
             self.sink.end()
@@ -363,11 +371,15 @@ class FilterManager:
             )
 
     # ---- local replies
-    def send_local_reply(self, reply: LocalReply) -> None:
-        """Answer the client in the upstream's place; how depends on what was sent already."""
+    def send_local_reply(self, reply: LocalReply, *, late: bool = False) -> None:
+        """Answer the client in the upstream's place; how depends on what was sent already.
+
+        `late` sends it even if the stream has ended. Envoy does that with what a plugin asked for in the
+        callback that also closed the stream; the client gets what is written before the connection closes.
+        """
         if reply.details is not None:
             self.sink.set_details(reply.details, reply.flag)
-        if self.ended:
+        if self.ended and not late:
             return
         self.sink.local_reply(reply.code)
         if self.request.calling:
@@ -384,23 +396,25 @@ class FilterManager:
                 self._reply_through_chain(reply)
         elif not self.response_started:
             self._reply_directly(reply)
-        else:
+        elif not self.ended:
             self.sink.reset(reply.details or "")
 
     def send_prepared(self) -> None:
         """Send the reply that was asked for while a request callback ran."""
         reply, self.prepared = self.prepared, None
-        if reply is not None and not self.ended:
+        if reply is not None:
             self._reply_through_chain(reply)
 
     def _reply_through_chain(self, reply: LocalReply) -> None:
         headers, body = build_reply(reply, self.request.headers)
+        outer, self.late = self.late, self.ended
         self.response.headers = headers
         self._observe(not body)
         self.response.run_headers(not body)
-        if body and not self.ended:
+        if body and not self.over and not self.sink.destroyed:
             self._observe(True)
             self.response.run_data(bytearray(body), True)
+        self.late = outer
 
     def _reply_directly(self, reply: LocalReply) -> None:
         headers, body = build_reply(reply, self.request.headers)

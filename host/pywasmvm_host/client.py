@@ -252,14 +252,21 @@ class Http2Writer:
         shown = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
         text = headers.get(b":status") or b"0"
         length = headers.get(b"content-length")
-        if length is not None and not length.isdigit():
-            self.view.error = f"protocol error Invalid content-length header: {length!r}"
+        if self._refuse(headers):
             return
         self.sent_at = self.turn()
         self.view.status = int(text) if text.isdigit() else 0
         self.view.headers = shown
         self.view.complete = end
         self.length = int(length) if length and length.isdigit() and not self.head_request else None
+
+    def _refuse(self, headers: HeaderMap) -> bool:
+        """Tell whether the client's library ends the stream because of a length that is no number."""
+        length = headers.get(b"content-length")
+        if length is None or length.isdigit():
+            return False
+        self.view.error = f"protocol error Invalid content-length header: {length!r}"
+        return True
 
     def data(self, data: bytes, end: bool) -> None:
         got = len(self.view.body) + len(data)
@@ -274,6 +281,8 @@ class Http2Writer:
         self.view.complete = end
 
     def trailers(self, trailers: HeaderMap) -> None:
+        if self._refuse(trailers):
+            return
         self.view.trailers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in trailers]
         self.view.complete = True
 

@@ -54,6 +54,11 @@ class ConnectionPool:
             self.ready += 1
             self.cluster.world.soon(self._serve)
 
+    def lose(self) -> None:
+        """Note that the server has closed the connection; over HTTP/2 it is the one for all."""
+        if self.cluster.http2:
+            self.ready = 0
+
     def _connected(self) -> None:
         self.connecting -= 1
         if self.cluster.dead:

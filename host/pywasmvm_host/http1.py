@@ -18,6 +18,9 @@ from .tcp import Connection
 __all__ = ["Http1Connection"]
 
 
+RESET_AFTER = 2  # bytes sent to a closed socket cause a reset, which the sender sees when it sends again
+
+
 class Http1Connection:
     """One client connection that speaks HTTP/1.1, with the streams it carries one after another."""
 
@@ -31,10 +34,21 @@ class Http1Connection:
         self.mode = "head"
         self.need = 0
         self.stream: HttpStream | None = None
+        self.sent_in_vain = 0
         self.on_stream: Callable[[HttpStream], None] | None = None
 
     def open(self) -> None:
         self.connection.open()
+
+    def noticed_close(self) -> bool:
+        """Tell whether a client that is about to send knows that the proxy has closed the connection.
+
+        It is told by a reset: at once if the proxy had not read all, else by what its first bytes cause.
+        """
+        if not self.connection.over:
+            return False
+        self.sent_in_vain += 1
+        return self.connection.unread or self.sent_in_vain > RESET_AFTER
 
     def expect(self, view: ClientView, head_request: bool) -> None:
         """Name the view that the next response is for."""

@@ -73,8 +73,9 @@ class HttpStream:
         self.rx = 0
         self.tx = 0
         self.request_complete = False
+        self.cut = False  # once nothing more gets to the client
         self.reading = False  # while bytes of the client are being taken
-        self.over = False
+        self.over = self.destroyed = False
         self.close_after = False
         self.on_over: Any = None
         self.route: dict[str, Any] | None = None
@@ -258,14 +259,17 @@ class HttpStream:
         status = headers.get(b":status") or b"0"
         self.code = int(status) if status.isdigit() else 0
         self.response_headers_sent = headers
-        self.writer.headers(headers, end)
+        if not self.cut:
+            self.writer.headers(headers, end)
 
     def response_data(self, data: bytes, end: bool) -> None:
         self.tx += len(data)
-        self.writer.data(data, end)
+        if not self.cut:
+            self.writer.data(data, end)
 
     def response_trailers(self, trailers: HeaderMap) -> None:
-        self.writer.trailers(trailers)
+        if not self.cut:
+            self.writer.trailers(trailers)
 
     def reset(self, details: str) -> None:
         if self.details is None:
@@ -273,10 +277,15 @@ class HttpStream:
         if self.writer is not None and self.http2:
             if self.reading:
                 self.writer.drop_queued()
+            self.cut = True
             self.world.soon(self._close_connection)
-        elif self.writer is not None:
-            self._close_later()
         self.finish()
+        if self.writer is not None and not self.http2:
+            self.cut = True
+            if self.close_after and self.request_complete:
+                self._close_connection()
+            else:
+                self._close_later()
 
     def _close_later(self) -> None:
         """Let an HTTP/1 client that may still be sending finish, for Envoy's delayed_close_timeout."""
@@ -309,6 +318,7 @@ class HttpStream:
             f.on_log()
         self.proxy.log_access(self)
         self.proxy.tell_loggers(self)
+        self.destroyed = True
         for f in self.filters:
             f.on_destroy()
         self.router.on_destroy()

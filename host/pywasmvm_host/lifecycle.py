@@ -23,6 +23,8 @@ _EVENTS = (
 TABLE: dict[tuple[str, str], str] = {
     ("new", "create"): "open",
     **{("open", event): "open" for event in _EVENTS},
+    # why: a plugin that answers and closes the stream in one callback sees its answer afterwards
+    **{(phase, event): phase for phase in ("logged", "done", "deleted") for event in _EVENTS[3:]},
     # why: log twice, since a plugin that answers in proxy_on_done makes Envoy log again
     ("open", "log"): "logged",
     ("logged", "log"): "logged",

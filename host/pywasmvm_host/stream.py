@@ -247,7 +247,7 @@ class HttpStreamContext(Context):
             self._write_log()
         self.phase = step(self.phase, "delete")
         self.vm.call(self, "proxy_on_delete", self.id)
-        # why: Envoy deletes what is over after the event at hand, so its other callbacks still find the context
+        # why: Envoy deletes what is over after the event at hand; its other callbacks still find it
         self.vm.world.after_event(partial(self.vm.contexts.pop, self.id, None))
 
     # ---- what host calls see
@@ -339,7 +339,7 @@ class HttpStreamContext(Context):
             )
             return
         reply = LocalReply(code, body, headers, grpc if 0 <= grpc <= 16 else None, clean_details(details))
-        self.vm.defer(lambda: manager.send_local_reply(reply))
+        self.vm.defer(lambda: manager.send_local_reply(reply, late=True))
 
     def inject_response(self, data: bytes, end: bool) -> bool:
         """Send response bytes past this plugin when the guest call has ended (Higress)."""

@@ -148,6 +148,7 @@ class Connection:
         self.write_buffer = bytearray()
         self.over = False
         self.draining = False  # to be closed soon: what the client still sends is not looked at
+        self.unread = False  # the client sent more than was read
         self.close_reason = ""
         self.begun = False
         self.ended = False
@@ -183,6 +184,7 @@ class Connection:
     def receive(self, data: bytes, end: bool = False) -> None:
         """Take bytes from the client."""
         if self.over or self.draining:
+            self.unread = self.unread or not self.over
             return
         self.rx += len(data)
         self.buffer += data

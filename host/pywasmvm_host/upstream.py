@@ -128,6 +128,8 @@ class UpstreamRequest:
         self.response: UpstreamResponse | None = None
         self.expected: int | None = None
         self.chunked = False
+        self.begun_at = -1
+        self.refused = False  # the server has given up the connection because of this request
         self.closed = False
         self.answered = False
         self.finished = False
@@ -157,20 +159,18 @@ class UpstreamRequest:
         if not self.cluster.http2:  # why: a server splits the first line of a request at its blanks
             method, path, _ = f"{method} {path} HTTP/1.1".split(" ", 2)
         self.record.method, self.record.path = method, path
-        length = headers.get(b"content-length")
-        broken = length is not None and _integer(length) is None
         if self.cluster.http2:
             self.record.headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
-            broken = broken or _integer(length or b"0") == -1
-            if broken:
-                self._later(self.cluster.answer_ms, self._terminated)
+            if not self._acceptable(headers):
                 return
         else:
             self.record.headers = self._http1_headers(headers, end)
+        self.begun_at = self.world.turn
         self.cluster.received.append(self.record)
         self.response = self.cluster.pick()
-        if broken:
-            self._later(self.cluster.answer_ms, self._terminated)
+        length = headers.get(b"content-length")
+        if length is not None and _integer(length) is None:
+            self._cut()
             return
         if self.response.early:
             self._answer()
@@ -198,14 +198,36 @@ class UpstreamRequest:
             shown.append(("transfer-encoding", "chunked"))
         return shown
 
-    def _terminated(self) -> None:
+    def _acceptable(self, headers: HeaderMap) -> bool:
+        """Note the length an HTTP/2 request has to have; a server cuts a connection on which it is none."""
+        length = headers.get(b"content-length")
+        if length is None:
+            return True
+        self.expected = _integer(length)
+        if self.expected is None or self.expected == -1:
+            self._cut()
+            return False
+        return True
+
+    def _cut(self) -> None:
         """The server cannot read the request, and closes the connection."""
-        self.record.incomplete = True
+        self.refused = self.record.incomplete = True
+        if self.cluster.http2 and self.begun_at == self.world.turn and self.record in self.cluster.received:
+            self.cluster.received.remove(self.record)  # it came with what the server could not read
+        self._later(self.cluster.answer_ms, self._lose_connection)
+
+    def _lose_connection(self) -> None:
+        self.pool.lose()
         self._reset("connection termination")
 
     def send_data(self, data: bytes, end: bool) -> None:
-        if self.record.complete or self.stuck or self.closed:
+        if self.record.complete or self.stuck or self.closed or self.refused:
             return
+        if self.cluster.http2 and self.expected is not None:
+            got = len(self.record.body) + len(data)
+            if got > self.expected or (end and got != self.expected):
+                self._cut()
+                return
         self.record.body += data
         if self.expected is not None and not self.chunked and not self.cluster.http2:
             self.record.body = self.record.body[: self.expected]
@@ -215,10 +237,17 @@ class UpstreamRequest:
             self._received_all()
 
     def send_trailers(self, trailers: HeaderMap) -> None:
-        if self.record.complete:
+        if self.record.complete or self.refused:
+            return
+        if self.cluster.http2 and not self._acceptable(trailers):
             return
         if self.cluster.http2 or self.chunked:
-            self.record.trailers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in trailers]
+            shown = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in trailers]
+            if not self.cluster.http2:
+                # why: HTTP/1 writes names that begin with a colon, too; the server takes that for the end
+                lines = [f"{k}: {v}".partition(":") for k, v in shown]
+                shown = [(k, v.strip(" \t")) for k, _, v in lines]
+            self.record.trailers = shown
             self._received_all()
 
     def _received_all(self) -> None:
@@ -330,9 +359,10 @@ class UpstreamRequest:
                 self.pool.put_back()
             action()
 
-    def _refuse_body(self) -> None:
-        """The proxy's codec takes no body for a HEAD request."""
-        self.record.reset_by_peer = PROTOCOL_ERROR
+    def _refuse_body(self, last: bool) -> None:
+        """The proxy's codec takes no body for a HEAD request; a server that is through does not notice."""
+        if not last or not self.record.complete:
+            self.record.reset_by_peer = PROTOCOL_ERROR
         self._reset("protocol error")
 
     def _send_http2(self, r: UpstreamResponse, message: HeaderMap, body: list[bytes]) -> None:
@@ -342,7 +372,8 @@ class UpstreamRequest:
         self.listener.on_headers(message, False)
         at = 0.0
         if self.head and body:
-            self._later(r.pace_ms, self._refuse_body)
+            only = len(body) == 1 and not r.trailers
+            self._later(r.pace_ms, lambda: self._refuse_body(only))
             return
         for i, piece in enumerate(body):
             at += r.pace_ms

@@ -56,6 +56,8 @@ class Router(Scripted):
 
 
 class Client:
+    destroyed = False
+
     def __init__(self) -> None:
         self.seen: list[str] = []
 

@@ -206,8 +206,7 @@ class _Replay:
         if host is None:
             raise HostError("the host is not running")
         connection = self.connections.get(key) if key is not None else None
-        # why: the recording client learns only from a request that fails that a connection is closed
-        if connection is None or (connection.connection.over and connection.view.error):
+        if connection is None or connection.noticed_close():
             connection = Http1Connection(host.proxy)
             connection.open()
             if key is not None:
@@ -234,7 +233,7 @@ class _Replay:
             out["body"] = show_bytes(view.body)
             trailers = cookies_last(view.trailers) if stream.http2 else view.trailers
             out["trailers"] = [list(t) for t in trailers]
-        if view.informational:
+        if view.informational and not stream.http2:  # the recording HTTP/2 client does not keep them
             out["informational"] = view.informational
         if view.until_close:
             out["until_close"] = True
