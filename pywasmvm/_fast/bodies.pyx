@@ -15,9 +15,10 @@ from .dialect cimport (
     CHECKED, PLAIN, READ_1, READ_16, READ_4, READ_8, READ_BLOCKTYPE, READ_CAST, READ_CATCHES, READ_HEAPTYPE,
     READ_LABELS, READ_MEMARG, READ_NOTHING, READ_S32, READ_S64, READ_U32, READ_VALTYPES, READ_ZERO, Dialect, row_at,
 )
+from .growing cimport grow
 from .machine cimport i64, unlikely
 from .operands cimport (
-    FLAT_LOCALS, ROOM, Block, Body, Imms, Row, Scope, TypeRow, close_type, grow, is_nullable, is_unset, label_at,
+    FLAT_LOCALS, ROOM, Block, Body, Imms, Row, Scope, TypeRow, close_type, is_nullable, is_unset, label_at,
     local_type, pop, pop_any, pop_types, push, push_block, push_types, set_local, set_unreachable,
 )
 from .rules_plain cimport rule_block, rule_plain
@@ -353,7 +354,7 @@ cdef const u8* read_locals(Body* body, const u8* p, bint typed) noexcept nogil:
 
 cdef bint add_group(Body* body, u32 end, u32 count, u32 t) noexcept nogil:
     cdef u32 first = end - count
-    cdef u32 room = body.group_room
+    cdef u64 room = body.group_room
     if not grow(<void**>&body.group_ends, &room, body.n_groups + 1, sizeof(u32)):
         return False
     if not grow(<void**>&body.group_types, &body.group_room, body.n_groups + 1, sizeof(u32)):

@@ -14,7 +14,7 @@ cdef class BodyReader(Flow):
     cdef list owned
     cdef Place* places
     cdef u32 n_places
-    cdef u32 place_room
+    cdef u64 place_room
     cdef bint tied
 
     cdef int stands(self, u8 space, u32 index, u8 home) except -1

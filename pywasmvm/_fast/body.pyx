@@ -9,6 +9,7 @@ from libc.string cimport memset
 
 from .emit cimport FUNC, REF, slots_of
 from .flow cimport Flow
+from .growing cimport ensure
 from .machine cimport i64, u8, u32, u64
 from .modinfo cimport Sig
 from .template cimport Place
@@ -40,14 +41,8 @@ cdef class BodyReader(Flow):
 
     cdef int stands(self, u8 space, u32 index, u8 home) except -1:
         """Note that the last word holds the address of a thing of the instance."""
-        cdef Place* places
         cdef Place* place
-        if self.n_places == self.place_room:
-            self.place_room = 32 if self.place_room == 0 else 2 * self.place_room
-            places = <Place*>realloc(self.places, self.place_room * sizeof(Place))
-            if places == NULL:
-                raise MemoryError
-            self.places = places
+        ensure(<void**>&self.places, &self.place_room, self.n_places + 1, sizeof(Place))
         place = self.places + self.n_places
         place.word, place.index, place.space, place.home = self.n - 1, index, space, home
         self.n_places += 1

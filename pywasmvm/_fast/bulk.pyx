@@ -9,21 +9,12 @@ from libc.string cimport memcpy, memmove
 
 from .gcheap cimport GcType, Obj, check_range, elements, gc_array
 from .machine cimport *
+from .paying cimport is_short, outside, units
 from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NULL_ARRAY_REFERENCE, TRAP_TABLE_OUT_OF_BOUNDS
 
 from . import objects
 
-# The most that one bulk instruction is charged (engine/fuel.py).
-cdef u64 MOST_UNITS = <u64>1 << 32
 cdef Handler stop_collect = <Handler><size_t>objects.handlers()["stop_collect"]
-
-
-cdef inline i64 units(u64 count, Ctx* ctx) noexcept nogil:
-    return <i64>(count if count < MOST_UNITS else MOST_UNITS) * ctx.per_unit
-
-
-cdef inline bint outside(u64 start, u64 count, u64 size) noexcept nogil:
-    return start > size or size - start < count
 
 
 cdef inline void copy(void* to, const void* source, u64 nbytes) noexcept nogil:
@@ -37,7 +28,7 @@ cdef void stop_after(u64 done, Ins* pc, u64* fp, u8* mem, Ctx* ctx, i64 fuel) no
     fp[pc.a] += done
     fp[pc.a + 1] += done
     fp[pc.a + 2] -= done
-    ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(fp[pc.a + 2], ctx), 0.0, 0.0)
+    ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(fp[pc.a + 2], ctx.per_unit), 0.0, 0.0)
 
 
 cdef void memory_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -46,10 +37,8 @@ cdef void memory_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     cdef u64 to = fp[pc.a]
     cdef u64 start = fp[pc.a + 1]
     cdef u64 count = fp[pc.a + 2]
-    cdef i64 cost = units(count, ctx)
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    cdef i64 cost = units(count, ctx.per_unit)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
     if unlikely(outside(start, count, data.size) or outside(to, count, m.nbytes)):
@@ -72,10 +61,8 @@ cdef void table_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     cdef u64 to = fp[pc.a]
     cdef u64 start = fp[pc.a + 1]
     cdef u64 count = fp[pc.a + 2]
-    cdef i64 cost = units(count, ctx)
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    cdef i64 cost = units(count, ctx.per_unit)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
     if unlikely(outside(start, count, elem.size) or outside(to, count, table.size)):
@@ -97,10 +84,8 @@ cdef void table_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     cdef u64 to = fp[pc.a]
     cdef u64 start = fp[pc.a + 1]
     cdef u64 count = fp[pc.a + 2]
-    cdef i64 cost = units(count, ctx)
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    cdef i64 cost = units(count, ctx.per_unit)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
     if unlikely(outside(to, count, table.size) or outside(start, count, source.size)):
@@ -112,7 +97,7 @@ cdef void table_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
         memmove(table.elems + to + rest, source.elems + start + rest, 8 * STEP_WORDS)
         if rest:
             fp[pc.a + 2] = rest
-            ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(rest, ctx), 0.0, 0.0)
+            ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(rest, ctx.per_unit), 0.0, 0.0)
         else:
             stop_after(STEP_WORDS, pc, fp, mem, ctx, fuel)
         return
@@ -125,11 +110,9 @@ cdef void table_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     cdef u64 start = fp[pc.a]
     cdef u64 value = fp[pc.a + 1]
     cdef u64 count = fp[pc.a + 2]
-    cdef i64 cost = units(count, ctx)
+    cdef i64 cost = units(count, ctx.per_unit)
     cdef u64 i
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
     if unlikely(outside(start, count, table.size)):
@@ -140,7 +123,7 @@ cdef void table_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
             table.elems[i] = value
         fp[pc.a] = start + STEP_WORDS
         fp[pc.a + 2] = count - STEP_WORDS
-        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(count - STEP_WORDS, ctx), facc, sacc)
+        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(count - STEP_WORDS, ctx.per_unit), facc, sacc)
         return
     for i in range(start, start + count):
         table.elems[i] = value
@@ -161,12 +144,10 @@ cdef u64 check_copy(u64* p) noexcept nogil:
 cdef void array_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
     cdef u64* p = fp + pc.a
     cdef u64 count = <u32>p[4]
-    cdef i64 cost = units(count, ctx)
+    cdef i64 cost = units(count, ctx.per_unit)
     cdef u64 trap
     cdef u32 shift
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
     trap = check_copy(p)
@@ -192,12 +173,10 @@ cdef void array_init(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     cdef SegC* source = segment(pc, ctx)
     cdef u64* p = fp + pc.a
     cdef u64 count = <u32>p[3]
-    cdef i64 cost = units(count, ctx)
+    cdef i64 cost = units(count, ctx.per_unit)
     cdef u64 trap
     cdef u32 shift
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
     trap = check_range(<Obj*>p[0], <u32>p[1], count)
@@ -235,9 +214,7 @@ cdef inline bint make_array(Ins* pc, u64* fp, u8* mem, Ctx* ctx, i64 fuel, i64 c
     cdef u64 start = <u32>fp[pc.a]
     cdef u64 count = <u32>fp[pc.a + 1]
     cdef Obj* obj
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, 0.0, 0.0)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return False
     if unlikely(outside(start, count if is_elem else count << type.shift, source.size)):
         ctx.on_trap(
@@ -253,13 +230,13 @@ cdef inline bint make_array(Ins* pc, u64* fp, u8* mem, Ctx* ctx, i64 fuel, i64 c
 
 
 cdef void array_new_data(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef i64 cost = units(<u32>fp[pc.a + 1], ctx)
+    cdef i64 cost = units(<u32>fp[pc.a + 1], ctx.per_unit)
     if make_array(pc, fp, mem, ctx, fuel, cost, False):
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel - cost, facc, sacc)
 
 
 cdef void array_new_elem(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
-    cdef i64 cost = units(<u32>fp[pc.a + 1], ctx)
+    cdef i64 cost = units(<u32>fp[pc.a + 1], ctx.per_unit)
     if make_array(pc, fp, mem, ctx, fuel, cost, True):
         pc[1].h(pc + 1, fp, mem, ctx, acc, fuel - cost, facc, sacc)
 

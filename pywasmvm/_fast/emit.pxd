@@ -64,11 +64,11 @@ cdef class Emitter:
     cdef Ins* code
     cdef u32* offsets
     cdef u32 n
-    cdef u32 room
+    cdef u64 room
     cdef u32 here
     cdef Entry* stack
     cdef u32 depth
-    cdef u32 stack_room
+    cdef u64 stack_room
     cdef u32 clean
     cdef u32 sp
     cdef u32 max_sp

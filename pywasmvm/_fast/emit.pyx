@@ -9,9 +9,10 @@ Rule 3: `last` is the word whose result may still move, `kept` one that wrote a 
         accumulator as well; after a label both are forgotten.
 """
 
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
+from .growing cimport ensure
 from .machine cimport Handler, Ins, i32, u8, u32, u64
 
 from ..isa import OPS
@@ -161,18 +162,9 @@ cdef class Emitter:
 
     cdef Ins* emit(self, Handler h) except NULL:
         """Append a word; its fields are zero. Earlier pointers to words are then stale."""
-        cdef Ins* code
-        cdef u32* offsets
-        if self.n == self.room:
-            self.room = 64 if self.room == 0 else 2 * self.room
-            code = <Ins*>realloc(self.code, self.room * sizeof(Ins))
-            if code == NULL:
-                raise MemoryError
-            self.code = code
-            offsets = <u32*>realloc(self.offsets, self.room * sizeof(u32))
-            if offsets == NULL:
-                raise MemoryError
-            self.offsets = offsets
+        cdef u64 room = self.room
+        ensure(<void**>&self.code, &room, self.n + 1, sizeof(Ins))
+        ensure(<void**>&self.offsets, &self.room, self.n + 1, sizeof(u32))
         cdef Ins* word = self.code + self.n
         memset(word, 0, sizeof(Ins))
         word.h = h
@@ -181,13 +173,7 @@ cdef class Emitter:
         return word
 
     cdef int push(self, u8 where, u8 cls, u32 local, u64 bits) except -1:
-        cdef Entry* stack
-        if self.depth == self.stack_room:
-            self.stack_room = 64 if self.stack_room == 0 else 2 * self.stack_room
-            stack = <Entry*>realloc(self.stack, self.stack_room * sizeof(Entry))
-            if stack == NULL:
-                raise MemoryError
-            self.stack = stack
+        ensure(<void**>&self.stack, &self.stack_room, self.depth + 1, sizeof(Entry))
         cdef Entry* e = self.stack + self.depth
         self.depth += 1
         e.where, e.cls, e.pos, e.local, e.bits = where, cls, self.sp, local, bits

@@ -39,10 +39,10 @@ cdef class Flow(Segments):
     cdef Sig* sig
     cdef Label* labels
     cdef u32 n_labels
-    cdef u32 label_room
+    cdef u64 label_room
     cdef Fixup* fixups
     cdef u32 n_fixups
-    cdef u32 fixup_room
+    cdef u64 fixup_room
     cdef u32 link
     cdef bint dead
 

@@ -5,9 +5,10 @@ What a segment costs is the business of segments.pyx.
 Rule 1: dead code emits nothing, but its branches name labels and its segments are cut.
 """
 
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 
 from .emit cimport COMPARE, CONST, Entry, F32, F64, I32, LOCAL, OpInfo, TEMP, V128, op_info, slots_of
+from .growing cimport ensure
 from .machine cimport Handler, Ins, i32, u8, u32, u64
 from .modinfo cimport ModInfo, Sig
 from .segments cimport IN_B, IN_C, IN_IMM, Segments
@@ -57,17 +58,11 @@ cdef class Flow(Segments):
     cdef int aim(self, u32 word, u8 field, u32 depth) except -1:
         """Make a word branch to the label `depth` levels out and pay for what is there."""
         cdef Label* label = self.labels + (self.n_labels - 1 - depth)
-        cdef Fixup* fixups
         label.reached = 1
         if label.kind == LOOP:
             self.patch_target(word, label.target)
             return self.pay(word, field, label.seg)
-        if self.n_fixups == self.fixup_room:
-            self.fixup_room = 64 if self.fixup_room == 0 else 2 * self.fixup_room
-            fixups = <Fixup*>realloc(self.fixups, self.fixup_room * sizeof(Fixup))
-            if fixups == NULL:
-                raise MemoryError
-            self.fixups = fixups
+        ensure(<void**>&self.fixups, &self.fixup_room, self.n_fixups + 1, sizeof(Fixup))
         cdef Fixup* fixup = self.fixups + self.n_fixups
         fixup.word, fixup.field, fixup.next = word, field, label.fixups
         label.fixups = <i32>self.n_fixups
@@ -76,13 +71,7 @@ cdef class Flow(Segments):
 
     cdef int open(self, u8 kind, Sig* sig) except -1:
         """Open a block, loop, try or the body itself. Its parameters are on the stack."""
-        cdef Label* labels
-        if self.n_labels == self.label_room:
-            self.label_room = 32 if self.label_room == 0 else 2 * self.label_room
-            labels = <Label*>realloc(self.labels, self.label_room * sizeof(Label))
-            if labels == NULL:
-                raise MemoryError
-            self.labels = labels
+        ensure(<void**>&self.labels, &self.label_room, self.n_labels + 1, sizeof(Label))
         cdef Label* label = self.labels + self.n_labels
         self.n_labels += 1
         label.kind, label.dead, label.named, label.reached = kind, self.dead, 0, 0

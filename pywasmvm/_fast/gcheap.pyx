@@ -8,9 +8,10 @@ Rule 2: nothing collects on its own. A handler that finds no room stops the mach
 Rule 3: `used` counts what both engines charge for an object (runtime/refs.py), not what malloc took.
 """
 
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, qsort
 from libc.string cimport memset
 
+from .growing cimport count_up_to, ensure, grow
 from .machine cimport Gc, GcType, TableC, u8, u32, u64
 
 cdef enum:
@@ -47,13 +48,7 @@ cdef void gc_free(Gc* gc) noexcept:
 
 cdef int gc_root(Gc* gc, u64* cell, TableC* table) except -1:
     """Remember where a global or a table is, for good."""
-    cdef Root* roots
-    cdef u64 room = 2 * gc.root_room + 16
-    if gc.n_roots == gc.root_room:
-        roots = <Root*>realloc(gc.roots, room * sizeof(Root))
-        if roots == NULL:
-            raise MemoryError
-        gc.roots, gc.root_room = roots, room
+    ensure(<void**>&gc.roots, &gc.root_room, gc.n_roots + 1, sizeof(Root))
     gc.roots[gc.n_roots].cell, gc.roots[gc.n_roots].table = cell, table
     gc.n_roots += 1
     return 0
@@ -62,31 +57,35 @@ cdef int gc_root(Gc* gc, u64* cell, TableC* table) except -1:
 # -- allocation -----------------------------------------------------------------------------------------------
 
 
+cdef inline u64 n_cells(Block* block) noexcept nogil:
+    """Return how many cells a block has; behind the last one some bytes may be left over."""
+    return block.nbytes // block.size
+
+
+cdef inline Obj* cell_at(Block* block, u64 index) noexcept nogil:
+    return <Obj*>(block.cells + index * block.size)
+
+
 cdef void link_cells(Gc* gc, Block* block) noexcept nogil:
     """Put the cells without an object on their free list, the lowest first."""
     cdef u32 cell = block.size // GRAIN
-    cdef u64 i = block.nbytes // block.size
-    cdef u8* at
+    cdef u64 i = n_cells(block)
+    cdef Obj* obj
     while i > 0:
         i -= 1
-        at = block.cells + i * block.size
-        if (<Obj*>at).type == NULL:
-            (<Obj**>at)[1] = gc.free[cell]
-            gc.free[cell] = <Obj*>at
+        obj = cell_at(block, i)
+        if obj.type == NULL:
+            (<Obj**>obj)[1] = gc.free[cell]
+            gc.free[cell] = obj
 
 
 cdef bint add_block(Gc* gc, u32 cell) noexcept nogil:
     cdef u64 nbytes = SMALL_BLOCK if gc.n_blocks < MANY_BLOCKS else LARGE_BLOCK
-    cdef u64 room = 2 * gc.block_room + 16
-    cdef Block* blocks
     # why: cells of one size serve no other; without this a guest could make each size take the limit over again.
     if gc.block_bytes + nbytes > 2 * gc.limit + LEAST_THRESHOLD:
         return False
-    if gc.n_blocks == gc.block_room:
-        blocks = <Block*>realloc(gc.blocks, room * sizeof(Block))
-        if blocks == NULL:
-            return False
-        gc.blocks, gc.block_room = blocks, room
+    if not grow(<void**>&gc.blocks, &gc.block_room, gc.n_blocks + 1, sizeof(Block)):
+        return False
     cdef Block* block = gc.blocks + gc.n_blocks
     block.cells, block.nbytes, block.size = <u8*>calloc(nbytes, 1), nbytes, cell * GRAIN
     if block.cells == NULL:
@@ -108,17 +107,12 @@ cdef bint gc_refill(Gc* gc, u32 cell, u64 charge) noexcept nogil:
 
 cdef Obj* add_large(Gc* gc, GcType* type, u64 nbytes, u64 charge) noexcept nogil:
     """Return an object of its own, its content zero."""
-    cdef Obj** large
-    cdef u64 room = 2 * gc.large_room + 16
     gc.want_cell, gc.want = 0, charge
     if gc.used + charge > gc.threshold:
         return NULL
-    if gc.n_large == gc.large_room:
-        large = <Obj**>realloc(gc.large, room * sizeof(void*))
-        if large == NULL:
-            gc.no_memory = True
-            return NULL
-        gc.large, gc.large_room = large, room
+    if not grow(<void**>&gc.large, &gc.large_room, gc.n_large + 1, sizeof(void*)):
+        gc.no_memory = True
+        return NULL
     cdef Obj* obj = <Obj*>calloc(nbytes, 1)
     if obj == NULL:
         gc.no_memory = True
@@ -170,46 +164,27 @@ cdef int by_address(const void* a, const void* b) noexcept nogil:
 
 cdef Obj* find(Gc* gc, u64 ref) noexcept nogil:
     """Return the object at an address, NULL if there is none. The lists are sorted."""
-    cdef u64 low = 0
-    cdef u64 high = gc.n_blocks
-    cdef u64 middle, inside
+    cdef u64 n = count_up_to(gc.blocks, gc.n_blocks, sizeof(Block), ref)
+    cdef u64 inside
     cdef Block* block
-    while low < high:
-        middle = (low + high) // 2
-        if <u64>gc.blocks[middle].cells <= ref:
-            low = middle + 1
-        else:
-            high = middle
-    if low > 0:
-        block = gc.blocks + (low - 1)
+    if n > 0:
+        block = gc.blocks + (n - 1)
         inside = ref - <u64>block.cells
-        # why the product: behind the last cell some bytes may be left over.
-        if inside < block.nbytes // block.size * block.size:
+        if inside < n_cells(block) * block.size:
             return <Obj*>ref if inside % block.size == 0 and (<Obj*>ref).type != NULL else NULL
-    low, high = 0, gc.n_large
-    while low < high:
-        middle = (low + high) // 2
-        if <u64>gc.large[middle] < ref:
-            low = middle + 1
-        else:
-            high = middle
-    return <Obj*>ref if low < gc.n_large and <u64>gc.large[low] == ref else NULL
+    n = count_up_to(gc.large, gc.n_large, sizeof(void*), ref)
+    return <Obj*>ref if n > 0 and <u64>gc.large[n - 1] == ref else NULL
 
 
 cdef void mark_object(Gc* gc, Obj* obj) noexcept nogil:
-    cdef Obj** marked
-    cdef u64 room = 2 * gc.marked_room + 256
     if obj.state & 1:
         return
     obj.state |= 1
     if obj.type.n_refs == 0 and not (obj.type.traced and obj.length):
         return
-    if gc.n_marked == gc.marked_room:
-        marked = <Obj**>realloc(gc.marked, room * sizeof(void*))
-        if marked == NULL:
-            gc.overflowed = True
-            return
-        gc.marked, gc.marked_room = marked, room
+    if not grow(<void**>&gc.marked, &gc.marked_room, gc.n_marked + 1, sizeof(void*)):
+        gc.overflowed = True
+        return
     gc.marked[gc.n_marked] = obj
     gc.n_marked += 1
 
@@ -271,8 +246,8 @@ cdef void gc_begin(Gc* gc) noexcept nogil:
             gc_mark(gc, table.elems[k])
     for i in range(gc.n_blocks):
         block = gc.blocks + i
-        for k in range(block.nbytes // block.size):
-            obj = <Obj*>(block.cells + k * block.size)
+        for k in range(n_cells(block)):
+            obj = cell_at(block, k)
             if obj.type != NULL and obj.state > 1:
                 mark_object(gc, obj)
     for i in range(gc.n_large):
@@ -287,8 +262,8 @@ cdef void retrace(Gc* gc) noexcept nogil:
     cdef Obj* obj
     for i in range(gc.n_blocks):
         block = gc.blocks + i
-        for k in range(block.nbytes // block.size):
-            obj = <Obj*>(block.cells + k * block.size)
+        for k in range(n_cells(block)):
+            obj = cell_at(block, k)
             if obj.type != NULL and obj.state & 1:
                 trace(gc, obj)
                 drain(gc)
@@ -312,8 +287,8 @@ cdef bint sweep_block(Gc* gc, Block* block) noexcept nogil:
     cdef u64 k
     cdef Obj* obj
     cdef bint lives = False
-    for k in range(block.nbytes // block.size):
-        obj = <Obj*>(block.cells + k * block.size)
+    for k in range(n_cells(block)):
+        obj = cell_at(block, k)
         if obj.type == NULL:
             continue
         if obj.state & 1:

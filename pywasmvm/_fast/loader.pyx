@@ -11,8 +11,9 @@ from libc.string cimport memcpy, memset
 
 from .bodies cimport BodyWalker
 from .dialect cimport Dialect
+from .growing cimport grow
 from .machine cimport i64, u8, u32, u64
-from .operands cimport Body, grow
+from .operands cimport Body
 from .scope cimport ModuleScope
 from .wire cimport read_signed, read_u32, read_val
 
@@ -66,6 +67,13 @@ cdef class Loader:
 
     def indices(self, bytes data, u32 pos, u32 count):
         """Read numbers. Return them and the offset behind them."""
+        return self.entries(data, pos, count, False)
+
+    def codes(self, bytes data, u32 pos, u32 count):
+        """Read entries of the code section. Return where they start and the offset behind them."""
+        return self.entries(data, pos, count, True)
+
+    cdef tuple entries(self, bytes data, u32 pos, u32 count, bint are_codes):
         cdef const u8* start = <const u8*><char*>data
         cdef const u8* end = start + len(data)
         cdef const u8* p = start + pos
@@ -75,24 +83,9 @@ cdef class Loader:
         memset(&words, 0, sizeof(words))
         with nogil:
             while words.count < count:
-                after = read_u32(p, end, &value)
+                value = <u32>(p - start)
+                after = self.code_end(p, end) if are_codes else read_u32(p, end, &value)
                 if after == NULL or not append(&words, value):
-                    break
-                p = after
-        return taken(&words), <u32>(p - start)
-
-    def codes(self, bytes data, u32 pos, u32 count):
-        """Read entries of the code section. Return where they start and the offset behind them."""
-        cdef const u8* start = <const u8*><char*>data
-        cdef const u8* end = start + len(data)
-        cdef const u8* p = start + pos
-        cdef const u8* after
-        cdef Words words
-        memset(&words, 0, sizeof(words))
-        with nogil:
-            while words.count < count:
-                after = self.code_end(p, end)
-                if after == NULL or not append(&words, <u32>(p - start)):
                     break
                 p = after
         return taken(&words), <u32>(p - start)

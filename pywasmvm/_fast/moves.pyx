@@ -7,10 +7,8 @@ Fields: d destination slot, a and b source slots, imm an immediate or the addres
 from libc.string cimport memmove, memset
 
 from .machine cimport *
+from .paying cimport is_short, outside, units
 from ._generated_opcodes cimport TRAP_MEMORY_OUT_OF_BOUNDS, TRAP_NULL_REFERENCE, TRAP_TABLE_OUT_OF_BOUNDS
-
-# The most that one bulk instruction is charged (engine/fuel.py).
-cdef u64 MOST_UNITS = <u64>1 << 32
 
 
 cdef void const_v128(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -94,20 +92,18 @@ cdef void memory_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     cdef MemC* m = <MemC*>pc.imm
     cdef u64 addr = fp[pc.a]
     cdef u64 n = fp[pc.a + 2]
-    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS) * pc.d
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    cdef i64 cost = units(n, pc.d)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
-    if unlikely(addr > m.nbytes or m.nbytes - addr < n):
+    if unlikely(outside(addr, n, m.nbytes)):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     if unlikely(n > STEP):
         memset(m.base + addr, <u8>fp[pc.a + 1], STEP)
         fp[pc.a] = addr + STEP
         fp[pc.a + 2] = n - STEP
-        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + <i64>(n - STEP) * pc.d, facc, sacc)
+        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(n - STEP, pc.d), facc, sacc)
         return
     memset(m.base + addr, <u8>fp[pc.a + 1], n)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)
@@ -120,13 +116,11 @@ cdef void memory_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
     cdef u64 d = fp[pc.a]
     cdef u64 s = fp[pc.a + 1]
     cdef u64 n = fp[pc.a + 2]
-    cdef i64 cost = <i64>(n if n < MOST_UNITS else MOST_UNITS) * pc.d
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    cdef i64 cost = units(n, pc.d)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
-    if unlikely(s > source.nbytes or source.nbytes - s < n or d > to.nbytes or to.nbytes - d < n):
+    if unlikely(outside(s, n, source.nbytes) or outside(d, n, to.nbytes)):
         ctx.on_trap(pc, fp, mem, ctx, TRAP_MEMORY_OUT_OF_BOUNDS, fuel, facc, sacc)
         return
     if unlikely(n > STEP):
@@ -138,7 +132,7 @@ cdef void memory_copy(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, do
         else:
             memmove(to.base + d + (n - STEP), source.base + s + (n - STEP), STEP)
         fp[pc.a + 2] = n - STEP
-        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + <i64>(n - STEP) * pc.d, facc, sacc)
+        ctx.on_empty(pc, fp, mem, ctx, 0, fuel + units(n - STEP, pc.d), facc, sacc)
         return
     memmove(to.base + d, source.base + s, n)
     pc[1].h(pc + 1, fp, mem, ctx, acc, fuel, facc, sacc)

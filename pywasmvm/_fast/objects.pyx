@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 
 from .gcheap cimport *
 from .machine cimport *
+from .paying cimport is_short, units
 from ._generated_opcodes cimport (
     TRAP_CAST_FAILURE,
     TRAP_DESCRIPTOR_CAST_FAILURE,
@@ -112,11 +113,9 @@ cdef void array_new(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, doub
     """Make an array: the length is in slot b; the value in slot a, unless that is the same slot: then zero."""
     cdef GcType* type = <GcType*>pc.imm
     cdef u64 length = <u32>fp[pc.b]
-    cdef i64 cost = <i64>length * ctx.per_unit
+    cdef i64 cost = units(length, ctx.per_unit)
     cdef Obj* obj
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     obj = gc_array(ctx.gc, type, length)
     if unlikely(obj == NULL):
@@ -149,11 +148,9 @@ cdef void array_fill(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     cdef Obj* obj = <Obj*>fp[pc.a]
     cdef u64 start = <u32>fp[pc.a + 1]
     cdef u64 count = <u32>fp[pc.b]
-    cdef i64 cost = <i64>count * ctx.per_unit
+    cdef i64 cost = units(count, ctx.per_unit)
     cdef u64 trap
-    if unlikely(fuel < cost):
-        ctx.cost = cost
-        ctx.on_trap(pc, fp, mem, ctx, SHORT_OF_FUEL, fuel, facc, sacc)
+    if is_short(cost, pc, fp, mem, ctx, fuel):
         return
     fuel -= cost
     trap = check_range(obj, start, count)

@@ -6,9 +6,9 @@ Rule 1: nothing here knows an instruction.
 Rule 2: after a 0 the body is given up, so nothing is put back.
 """
 
-from libc.stdlib cimport realloc
 from libc.string cimport memcmp, memcpy
 
+from .growing cimport grow
 from .machine cimport u8, u32, u64
 from .wire cimport BOTTOM_HEAP, DEFINED, REFS, UNKNOWN_TYPE, BlockType, TypeBytes
 
@@ -113,12 +113,12 @@ cdef struct Body:
     u8 uses_data
     u32* stack
     u32 sp
-    u32 room
+    u64 room
     u32 floor
     u8 unreachable
     Block* blocks
     u32 n_blocks
-    u32 block_room
+    u64 block_room
     u32 stamp
     u32 n_locals
     u32 n_params
@@ -128,13 +128,13 @@ cdef struct Body:
     u32* group_ends
     u32* group_types
     u32 n_groups
-    u32 group_room
+    u64 group_room
     u32 unset_end
     u8* unset
-    u32 unset_room
+    u64 unset_room
     u32* inits
     u32 n_inits
-    u32 init_room
+    u64 init_room
 
 
 # -- subtyping ------------------------------------------------------------------------------------------------
@@ -231,19 +231,6 @@ cdef inline const TypeRow* type_row(const Scope* scope, u32 typeidx, u8 kind) no
 
 
 # -- operands -------------------------------------------------------------------------------------------------
-
-cdef inline bint grow(void** block, u32* room, u32 wanted, size_t size) noexcept nogil:
-    cdef u32 more
-    cdef void* bigger
-    if wanted <= room[0]:
-        return True
-    more = 2 * wanted + 64
-    bigger = realloc(block[0], more * size)
-    if bigger == NULL:
-        return False
-    block[0], room[0] = bigger, more
-    return True
-
 
 cdef inline void push(Body* body, u32 t) noexcept nogil:
     # safe: the main loop makes room for ROOM operands before each instruction.

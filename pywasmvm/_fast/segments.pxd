@@ -16,10 +16,10 @@ cdef struct Cost:
 cdef class Segments(Emitter):
     cdef Cost* costs
     cdef u32 n_costs
-    cdef u32 cost_room
+    cdef u64 cost_room
     cdef u64* segs
     cdef u32 n_segs
-    cdef u32 seg_room
+    cdef u64 seg_room
     cdef u32 seg
     cdef bint metered
     cdef list merges

@@ -7,9 +7,10 @@ Rule 1: costs are known when a segment has ended, so words that pay are noted an
 Rule 2: without metering the same words get handlers that do not pay.
 """
 
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 
 from .emit cimport Emitter
+from .growing cimport ensure
 from .machine cimport Handler, Ins, u8, u32, u64
 
 from .emit import HANDLERS
@@ -34,13 +35,7 @@ cdef class Segments(Emitter):
 
     cdef int new_seg(self) except -1:
         """Start the next fuel segment."""
-        cdef u64* segs
-        if self.n_segs == self.seg_room:
-            self.seg_room = 64 if self.seg_room == 0 else 2 * self.seg_room
-            segs = <u64*>realloc(self.segs, self.seg_room * sizeof(u64))
-            if segs == NULL:
-                raise MemoryError
-            self.segs = segs
+        ensure(<void**>&self.segs, &self.seg_room, self.n_segs + 1, sizeof(u64))
         self.segs[self.n_segs] = 0
         self.seg = self.n_segs
         self.n_segs += 1
@@ -48,13 +43,7 @@ cdef class Segments(Emitter):
 
     cdef int pay(self, u32 word, u8 field, u32 seg) except -1:
         """Note that a word's field is the cost of a segment."""
-        cdef Cost* costs
-        if self.n_costs == self.cost_room:
-            self.cost_room = 64 if self.cost_room == 0 else 2 * self.cost_room
-            costs = <Cost*>realloc(self.costs, self.cost_room * sizeof(Cost))
-            if costs == NULL:
-                raise MemoryError
-            self.costs = costs
+        ensure(<void**>&self.costs, &self.cost_room, self.n_costs + 1, sizeof(Cost))
         cdef Cost* cost = self.costs + self.n_costs
         cost.word, cost.field, cost.seg = word, field, seg
         self.n_costs += 1

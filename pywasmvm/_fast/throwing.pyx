@@ -5,10 +5,10 @@ Rule 1: a try_table costs nothing until something is thrown; then ranges of word
 Rule 2: what no frame of this run of the driver catches stops the machine; the driver makes a Python exception of it.
 """
 
-from libc.stdlib cimport realloc
 from libc.string cimport memcpy, memmove
 
 from .gcheap cimport GcType, Obj, gc_slots, slots
+from .growing cimport count_up_to, ensure
 from .machine cimport *
 from ._generated_opcodes cimport TRAP_NULL_EXCEPTION_REFERENCE
 
@@ -24,27 +24,12 @@ cdef Handler H_RESTORE = (<Ins*><size_t>control.HANDLERS["restoring"]).h
 
 cdef u64 position(Ctx* ctx, Ins* pc) noexcept nogil:
     """Return how many functions have their code at or below a word."""
-    cdef u64 low = 0
-    cdef u64 high = ctx.n_ranges
-    cdef u64 middle
-    while low < high:
-        middle = (low + high) // 2
-        if ctx.ranges[middle].code <= pc:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return count_up_to(ctx.ranges, ctx.n_ranges, sizeof(Range), <u64>pc)
 
 
 cdef int note_code(Ctx* ctx, FuncC* func) except -1:
     """Remember whose code this is."""
-    cdef Range* ranges
-    cdef u64 room = 2 * ctx.range_room + 64
-    if ctx.n_ranges == ctx.range_room:
-        ranges = <Range*>realloc(ctx.ranges, room * sizeof(Range))
-        if ranges == NULL:
-            raise MemoryError
-        ctx.ranges, ctx.range_room = ranges, room
+    ensure(<void**>&ctx.ranges, &ctx.range_room, ctx.n_ranges + 1, sizeof(Range))
     cdef u64 at = position(ctx, func.code)
     memmove(ctx.ranges + at + 1, ctx.ranges + at, (ctx.n_ranges - at) * sizeof(Range))
     ctx.ranges[at].code, ctx.ranges[at].func = func.code, func
