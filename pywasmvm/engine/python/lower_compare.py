@@ -11,8 +11,8 @@ from ...isa import BY_NAME
 from ...isa.model import Op
 from ...syntax.instructions import Instr
 from .facts import learn, told
-from .lower import Lowering, body
-from .lower_numeric import FLAGS_KEPT, OPPOSITE, fold, joined, signed
+from .lower import Lowering
+from .lower_numeric import FLAGS_KEPT, OPPOSITE, joined, signed, value
 from .values import ATOM, COND, MAX_OF, Val, condition, constant, reduced
 
 __all__: list[str] = []
@@ -29,35 +29,28 @@ def compare(sign: str, a: Val, b: Val, invertible: bool = True) -> Val:
     return val
 
 
-@body(*(BY_NAME[f"{t}.{name}_s"] for t in ("i32", "i64") for name in ("lt", "gt", "le", "ge")))
-def compare_signed(f: Lowering, instr: Instr) -> None:
+@value(*(BY_NAME[f"{t}.{name}_s"] for t in ("i32", "i64") for name in ("lt", "gt", "le", "ge")))
+def compare_signed(f: Lowering, instr: Instr, a: Val, b: Val) -> Val:
     """Lower a signed comparison: directly where both numbers read the same signed and unsigned."""
     op: Op = instr[0]
-    b, a = f.pop(), f.pop()
-    folded = fold(op, [a, b])
-    if folded is not None:
-        f.push(folded)
-        return
     found = _SIGNED.fullmatch(op.py or "")
     sign = found[2] if found else "<"
     half = (MAX_OF[a.t] + 1) // 2
     if all(v.flags & COND or (v.lo >= -half and v.hi < half) or v.const is not None for v in (a, b)):
         val = compare(sign, signed(a), signed(b))
         val.facts = learn(op.name, a, b)
-        f.push(val)
-        return
+        return val
     if b.const is not None:
         val = _in_range(sign, reduced(a), b.const & MAX_OF[a.t], half)
         val.facts = learn(op.name, a, b)
-        f.push(val)
-        return
+        return val
     val = compare(sign, _biased(a, half), _biased(b, half))
     if a.flags & b.flags & ATOM and a.text.isidentifier() and b.text.isidentifier():
         # fast: both are below 2**(N-1) nearly always, and then no number needs to be made.
         small_ones = f"if {a.text} < {half} > {b.text} else"
         val.inverse = f"{a.text} {OPPOSITE[sign]} {b.text} {small_ones} {val.inverse}"
         val.text = f"{a.text} {sign} {b.text} {small_ones} {val.text}"
-    f.push(val)
+    return val
 
 
 def _in_range(sign: str, a: Val, number: int, half: int) -> Val:
@@ -92,14 +85,9 @@ def _biased(val: Val, half: int) -> Val:
     return Val(f"({val.pasted} {sign} {half})", val.t, lo, hi, flags, val.reads, val.depth + 1)
 
 
-@body(BY_NAME["i32.eqz"], BY_NAME["i64.eqz"])
-def test_zero(f: Lowering, instr: Instr) -> None:
+@value(BY_NAME["i32.eqz"], BY_NAME["i64.eqz"])
+def test_zero(f: Lowering, instr: Instr, val: Val) -> Val:
     """Lower eqz."""
-    val = f.pop()
-    folded = fold(instr[0], [val])
-    if folded is not None:
-        f.push(folded)
-        return
     flags, reads, depth = joined(val)
     if val.flags & COND:
         text, inverse = val.inverse or f"not {val.pasted}", val.text
@@ -109,4 +97,4 @@ def test_zero(f: Lowering, instr: Instr) -> None:
     result = Val(text, "i32", 0, 1, flags | COND, reads, depth)
     result.inverse = inverse
     result.facts = tuple((localidx, fails, holds) for localidx, holds, fails in told(val))
-    f.push(result)
+    return result

@@ -21,7 +21,7 @@ from .facts import learn
 from .lower import Lowering, body
 from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Range, Val, constant, reduced
 
-__all__ = ["FLAGS_KEPT", "OPPOSITE", "Template", "fold", "joined", "signed", "template_of"]
+__all__ = ["FLAGS_KEPT", "OPPOSITE", "Template", "joined", "signed", "template_of", "value"]
 
 _WORD = re.compile(r"\b([abcdx]|lane|imm)\b")
 _CONSTANT = re.compile(r"\b([MRS]\d+)\b")
@@ -163,18 +163,30 @@ _PLAIN_DIVISION = Template("a / b")
 # -- bodies ----------------------------------------------------------------------------------------
 
 
-def paste(f: Lowering, instr: Instr) -> None:
+def value(*ops: Any) -> Callable[[Callable[..., Val]], Callable[..., Val]]:
+    """Register the decorated function as what gives the one result of these rows, unless it is known.
+
+    It gets the operands after `f` and `instr`; they have left the stack.
+    """
+
+    def register(function: Callable[..., Val]) -> Callable[..., Val]:
+        def lower(f: Lowering, instr: Instr) -> None:
+            op: Op = instr[0]
+            height = len(f.stack) - len(op.params or ())
+            operands = f.stack[height:]
+            del f.stack[height:]
+            known = fold(op, operands)
+            f.push(function(f, instr, *operands) if known is None else known)
+
+        body(*ops)(lower)
+        return function
+
+    return register
+
+
+def paste(f: Lowering, instr: Instr, *operands: Val) -> Val:
     """Lower a row by its expression."""
-    op: Op = instr[0]
-    params = op.params or ()
-    operands = f.stack[len(f.stack) - len(params) :] if params else []
-    if operands:
-        del f.stack[len(f.stack) - len(params) :]
-        folded = fold(op, operands)
-        if folded is not None:
-            f.stack.append(folded)
-            return
-    f.push(pasted(f, op, operands, instr[1:]))
+    return pasted(f, instr[0], list(operands), instr[1:])
 
 
 def pasted(f: Lowering, op: Op, operands: list[Val], imms: tuple[Any, ...] = ()) -> Val:
@@ -225,19 +237,13 @@ def _operand(op: Op, letter: str, val: Val) -> Val:
     return reduced(val)
 
 
-def arithmetic(f: Lowering, instr: Instr) -> None:
+def arithmetic(f: Lowering, instr: Instr, a: Val, b: Val) -> Val:
     """Lower add, sub and mul: the result stays unreduced until something needs it."""
     op: Op = instr[0]
-    b, a = f.pop(), f.pop()
-    folded = fold(op, [a, b])
-    if folded is not None:
-        f.push(folded)
-        return
     most = MAX_OF[a.t]
     sign = template_of(op).text.split()[1]
     if sign == "*":
-        f.push(_combined("*", small(a, most + 2), small(b, most + 2)))
-        return
+        return _combined("*", small(a, most + 2), small(b, most + 2))
     a, b = small(a, WIDE_SUM), small(b, WIDE_SUM)
     # fast: numbers that are added one after the other are added up here.
     (left, more), (right, extra) = _parts(a), _parts(b)
@@ -248,7 +254,7 @@ def arithmetic(f: Lowering, instr: Instr) -> None:
         raise InternalError("two constants have not been folded")
     if right is not None:
         left = _combined(sign, left, right)
-    f.push(_plus(left, (more + most // 2 + 1 & most) - most // 2 - 1))
+    return _plus(left, (more + most // 2 + 1 & most) - most // 2 - 1)
 
 
 def _parts(val: Val) -> tuple[Val | None, int]:
@@ -275,110 +281,78 @@ def _plus(a: Val, number: int) -> Val:
     return val
 
 
-def bitwise(f: Lowering, instr: Instr) -> None:
+def bitwise(f: Lowering, instr: Instr, a: Val, b: Val) -> Val:
     """Lower and, or, xor: right for unreduced operands too; truth values stay truth values."""
     op: Op = instr[0]
-    b, a = f.pop(), f.pop()
-    folded = fold(op, [a, b])
-    if folded is not None:
-        f.push(folded)
-        return
     sign, bounds = _BITWISE[op.name.split(".")[1]]
     flags, reads, depth = joined(a, b)
     if a.flags & b.flags & COND:
-        f.push(Val(f"{a.pasted} {sign} {b.pasted}", a.t, 0, 1, flags | COND, reads, depth))
-        return
+        return Val(f"{a.pasted} {sign} {b.pasted}", a.t, 0, 1, flags | COND, reads, depth)
     a, b = small(a), small(b)
     lo, hi = bounds(a, b)
-    f.push(Val(f"{a.pasted} {sign} {b.pasted}", a.t, lo, hi, flags, reads, depth))
+    return Val(f"{a.pasted} {sign} {b.pasted}", a.t, lo, hi, flags, reads, depth)
 
 
-def shift_left(f: Lowering, instr: Instr) -> None:
+def shift_left(f: Lowering, instr: Instr, a: Val, b: Val) -> Val:
     """Lower shl, unreduced where the distance is known."""
-    b = f.stack[-1]
     if b.const is None:
-        paste(f, instr)
-        return
-    a = f.stack[-2]
-    bits = MAX_OF[a.t].bit_length()
-    n = b.const & (bits - 1)
-    if a.const is not None or a.hi << n > WIDE or a.lo < -WIDE:
-        paste(f, instr)
-        return
-    del f.stack[-2:]
+        return paste(f, instr, a, b)
+    n = b.const & (MAX_OF[a.t].bit_length() - 1)
+    if a.hi << n > WIDE or a.lo < -WIDE:
+        return paste(f, instr, a, b)
     flags, reads, depth = joined(a)
     val = Val(f"{a.pasted} << {n}" if n else a.text, a.t, a.lo << n, a.hi << n, flags, reads, depth)
     val.shifted = (a, n) if n else None
-    f.push(val)
+    return val
 
 
-def shift_right_signed(f: Lowering, instr: Instr) -> None:
+def shift_right_signed(f: Lowering, instr: Instr, a: Val, b: Val) -> Val:
     """Lower shr_s on the signed reading of its operand."""
-    op: Op = instr[0]
-    b, a = f.pop(), f.pop()
-    folded = fold(op, [a, b])
-    if folded is not None:
-        f.push(folded)
-        return
     bits = MAX_OF[a.t].bit_length()
     if b.const is not None and a.shifted is not None and a.shifted[1] == b.const & (bits - 1):
-        f.push(_extended(a.shifted[0], a.t, bits - a.shifted[1]))
-        return
+        return _extended(a.shifted[0], a.t, bits - a.shifted[1])
     a = signed(a)
     if b.const is not None:
         n = b.const & (bits - 1)
         flags, reads, depth = joined(a)
-        f.push(Val(f"{a.pasted} >> {n}", a.t, a.lo >> n, a.hi >> n, flags, reads, depth))
-        return
+        return Val(f"{a.pasted} >> {n}", a.t, a.lo >> n, a.hi >> n, flags, reads, depth)
     b = small(b)
     flags, reads, depth = joined(a, b)
-    f.push(
-        Val(f"{a.pasted} >> ({b.pasted} & {bits - 1})", a.t, min(a.lo, 0), max(a.hi, 0), flags, reads, depth)
+    return Val(
+        f"{a.pasted} >> ({b.pasted} & {bits - 1})", a.t, min(a.lo, 0), max(a.hi, 0), flags, reads, depth
     )
 
 
-def shift_right(f: Lowering, instr: Instr) -> None:
+def shift_right(f: Lowering, instr: Instr, a: Val, b: Val) -> Val:
     """Lower shr_u; a known distance narrows the range."""
-    op: Op = instr[0]
-    b, a = f.pop(), f.pop()
-    folded = fold(op, [a, b])
-    if folded is not None or b.const is None:
-        f.push(folded if folded is not None else pasted(f, op, [a, b]))
-        return
+    if b.const is None:
+        return paste(f, instr, a, b)
     n = b.const & (MAX_OF[a.t].bit_length() - 1)
     a = reduced(a)
     flags, reads, depth = joined(a)
-    f.push(Val(f"{a.pasted} >> {n}", a.t, 0, a.hi >> n, flags, reads, depth))
+    return Val(f"{a.pasted} >> {n}", a.t, 0, a.hi >> n, flags, reads, depth)
 
 
-def rotate(f: Lowering, instr: Instr) -> None:
+def rotate(f: Lowering, instr: Instr, a: Val, b: Val) -> Val:
     """Lower rotl and rotr; by a known distance without a number that is wider than the type."""
-    op: Op = instr[0]
-    if f.stack[-1].const is None or f.stack[-2].const is not None:
-        paste(f, instr)
-        return
-    b, a = f.pop(), f.pop()
+    if b.const is None:
+        return paste(f, instr, a, b)
     bits = MAX_OF[a.t].bit_length()
-    n = (b.const if op.name.endswith("l") else -b.const) & (bits - 1)
+    n = (b.const if instr[0].name.endswith("l") else -b.const) & (bits - 1)
     a = f.named(reduced(a))
     if n:
         flags, reads, depth = joined(a)
         low = (1 << bits - n) - 1
         text = f"({a.text} & {low}) << {n} | {a.text} >> {bits - n}"
         a = Val(text, a.t, 0, MAX_OF[a.t], flags, reads, depth)
-    f.push(a)
+    return a
 
 
-def sign_extend(f: Lowering, instr: Instr) -> None:
+def sign_extend(f: Lowering, instr: Instr, val: Val) -> Val:
     """Lower extend*_s: the result is kept as a signed number."""
     op: Op = instr[0]
-    val = f.pop()
-    folded = fold(op, [val])
-    if folded is not None:
-        f.push(folded)
-        return
     width = int(op.name[:-2].rpartition("extend")[2].lstrip("_i"))
-    f.push(_extended(val, (op.results or ("i32",))[0], width))
+    return _extended(val, (op.results or ("i32",))[0], width)
 
 
 def _extended(val: Val, t: str, width: int) -> Val:
@@ -392,19 +366,15 @@ def _extended(val: Val, t: str, width: int) -> Val:
     return Val(f"({inner} ^ {half}) - {half}", t, -half, half - 1, flags, reads, depth)
 
 
-def retype(f: Lowering, instr: Instr) -> None:
+def retype(f: Lowering, instr: Instr, val: Val) -> Val:
     """Lower i32.wrap_i64 and i64.extend_i32_u: the same number modulo the width."""
     op: Op = instr[0]
-    val = f.pop()
     t = (op.results or ("i32",))[0]
-    if val.const is not None:
-        f.push(constant(val.const & MAX_OF[val.t] & MAX_OF[t], t))
-    elif val.flags & COND:
+    if val.flags & COND:
         val.t = t
-        f.push(val)
-    else:
-        val = reduced(val) if t == "i64" else val
-        f.push(Val(val.text, t, val.lo, val.hi, val.flags, val.reads, val.depth))
+        return val
+    val = reduced(val) if t == "i64" else val
+    return Val(val.text, t, val.lo, val.hi, val.flags, val.reads, val.depth)
 
 
 @body(*(op for op in OPS if op.kind is Kind.WIDEOP))
@@ -424,7 +394,7 @@ def _register() -> None:
     """Register `paste` for every row it can do, then the better bodies over it."""
     for op in OPS:
         if op.kind in _PASTED and (op.py or op.pyf):
-            body(op)(paste)
+            value(op)(paste)
     for t in ("i32", "i64"):
         for names, lowering in (
             ("add sub mul", arithmetic),
@@ -435,9 +405,9 @@ def _register() -> None:
             ("rotl rotr", rotate),
             ("extend8_s extend16_s", sign_extend),
         ):
-            body(*(BY_NAME[f"{t}.{name}"] for name in names.split()))(lowering)
-    body(BY_NAME["i64.extend32_s"], BY_NAME["i64.extend_i32_s"])(sign_extend)
-    body(BY_NAME["i32.wrap_i64"], BY_NAME["i64.extend_i32_u"])(retype)
+            value(*(BY_NAME[f"{t}.{name}"] for name in names.split()))(lowering)
+    value(BY_NAME["i64.extend32_s"], BY_NAME["i64.extend_i32_s"])(sign_extend)
+    value(BY_NAME["i32.wrap_i64"], BY_NAME["i64.extend_i32_u"])(retype)
 
 
 _register()
