@@ -55,22 +55,36 @@ class Values:
         return repr(list(self))
 
 
-class FastStruct(StructRef):
-    """A structure of the compiled engine's heap."""
+class Holder:
+    """A handle: what has a hold on an object."""
 
-    __slots__ = ("held",)
+    __slots__ = ()
+
+    held: Any
 
     def __init__(self, held: Any) -> None:
         self.held = held
+
+
+class Data(Holder):
+    """A handle on a structure or an array."""
+
+    __slots__ = ()
 
     def __del__(self) -> None:
         """Do nothing: the heap keeps its account when it collects."""
 
     @property
-    def deftype(self) -> DefType:  # type: ignore[override]
+    def deftype(self) -> DefType:
         """The closed type."""
         found: DefType = self.held.owner
         return found
+
+
+class FastStruct(Data, StructRef):  # type: ignore[override]
+    """A structure of the compiled engine's heap."""
+
+    __slots__ = ("held",)
 
     @property
     def fields(self) -> Any:  # type: ignore[override]
@@ -87,22 +101,10 @@ class FastStruct(StructRef):
         self.held.descriptor = value
 
 
-class FastArray(ArrayRef):
+class FastArray(Data, ArrayRef):  # type: ignore[override]
     """An array of the compiled engine's heap."""
 
     __slots__ = ("held",)
-
-    def __init__(self, held: Any) -> None:
-        self.held = held
-
-    def __del__(self) -> None:
-        """Do nothing: the heap keeps its account when it collects."""
-
-    @property
-    def deftype(self) -> DefType:  # type: ignore[override]
-        """The closed type."""
-        found: DefType = self.held.owner
-        return found
 
     @property
     def elems(self) -> Any:
@@ -110,13 +112,10 @@ class FastArray(ArrayRef):
         return Values(self.held)
 
 
-class FastException(ExceptionRef):
+class FastException(Holder, ExceptionRef):
     """An exception of the compiled engine's heap."""
 
     __slots__ = ("__weakref__", "held")
-
-    def __init__(self, held: Any) -> None:
-        self.held = held
 
     @property
     def tag(self) -> Any:  # type: ignore[override]

@@ -178,21 +178,7 @@ class MeterRules:
 class Meter(MeterRules):
     """A meter of a store that no backend has given one of its own."""
 
-    __slots__ = (
-        "armed",
-        "calls",
-        "deadline_at",
-        "filled",
-        "fuel",
-        "interrupted",
-        "limited",
-        "pause",
-        "portion",
-        "refill",
-        "reserve",
-        "seconds",
-        "stop_at",
-    )
+    __slots__ = tuple(MeterRules.__annotations__)
 
     def __init__(self) -> None:
         self.fuel = self.filled = UNLIMITED_FUEL

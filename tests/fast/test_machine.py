@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,8 @@ from pywasmvm import (
     Trap,
     ValType,
 )
+from pywasmvm._fast import tank
+from pywasmvm.runtime.meter import Meter, MeterRules
 
 
 def make(text: str, engine: str = "cython", imports: Any = None, **limits: Any) -> tuple[Engine, Store, Any]:
@@ -38,6 +42,16 @@ def make(text: str, engine: str = "cython", imports: Any = None, **limits: Any) 
     store = Store(made)
     instance = Instance(store, Module(made, text), imports(store) if imports else [])
     return made, store, instance.exports(store)
+
+
+def test_the_tank_has_the_fields_of_a_meter() -> None:
+    """They are spelled three times: for the rules, for C, for checkers of types."""
+    rules = MeterRules.__annotations__
+    folder = Path(tank.__file__).parent
+    in_c = re.findall(r"cdef public \w+ (\w+)", (folder / "tank.pxd").read_text("utf-8"))
+    typed = re.findall(r"^    (\w+): (.+)$", (folder / "tank.pyi").read_text("utf-8"), re.MULTILINE)
+    assert list(in_c) == list(rules) == list(Meter.__slots__)
+    assert dict(typed) == rules
 
 
 DEEP = """(module (func $down (export "down") (param i32) (result i32)
