@@ -114,6 +114,11 @@ class Witness:
         self._failures: dict[int, set[tuple[str, bytes]]] = {}
         self.bare = Host([], engine=self.engine).start()
 
+    @property
+    def remembered(self) -> int:
+        """Number of answers kept."""
+        return len(self._known) + sum(map(len, self._failures.values()))
+
     def ask(self, number: int, fault: Fault | None) -> Outcome:
         """Return what comes of a sample under a fault."""
         return sent(self._fresh.restore(), self.subject, number, fault)

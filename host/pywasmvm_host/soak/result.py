@@ -12,18 +12,28 @@ __all__ = ["Measure", "SoakResult"]
 
 MOST_TEXTS = 20
 # What may be taken since the warm-up for caches, and growth per request that is no leak.
-SLACK = {"resident": 4 << 20, "objects": 2_000}
-TOLERATED = {"resident": 1.0, "objects": 0.01}
+SLACK = {"host": 4 << 20, "objects": 2_000}
+TOLERATED = {"host": 1.0, "objects": 0.01}
 
 
 @dataclass(frozen=True)
 class Measure:
-    """The process at one moment: resident bytes, Python objects, linear memory of the guests that serve."""
+    """The process at one moment.
+
+    resident  bytes of the process.
+    guests    bytes of it that are linear memory of the guests that serve: theirs to grow.
+    objects   that Python's collector knows, without what the soak itself remembers.
+    """
 
     requests: int
     resident: int
-    objects: int
     guests: int
+    objects: int
+
+    @property
+    def host(self) -> int:
+        """Resident bytes outside of linear memories."""
+        return self.resident - self.guests
 
 
 @dataclass
@@ -55,14 +65,14 @@ class SoakResult:
             self.texts.append(text)
 
     def growth(self, of: str) -> Growth | None:
-        """Return how "resident", "objects" or "guests" went over the requests."""
+        """Return how "host", "objects" or "guests" went over the requests."""
         return growth_of([getattr(m, of) for m in self.measures], self.every)
 
     @property
     def leaks(self) -> list[str]:
         """Return a line for what surely grows without end; guests may, on their own account."""
         out = []
-        for of, unit in (("resident", "bytes"), ("objects", "objects")):
+        for of, unit in (("host", "bytes"), ("objects", "objects")):
             growth = self.growth(of)
             taken = growth.last - growth.first if growth is not None and growth.grows else 0
             if growth is not None and taken > SLACK[of] and growth.low > TOLERATED[of]:
@@ -85,7 +95,7 @@ class SoakResult:
             "texts": self.texts,
             "leaks": self.leaks,
             "growth": {
-                of: vars(g) if (g := self.growth(of)) else None for of in ("resident", "objects", "guests")
+                of: vars(g) if (g := self.growth(of)) else None for of in ("host", "objects", "guests")
             },
             "measures": [vars(m) for m in self.measures],
         }

@@ -178,4 +178,5 @@ class Soak:
     def _measure(self) -> None:
         guests = sum(vm.memory.nbytes for served in self.served for vm in served.host.vms())
         resident = memory_now()
-        self.result.measures.append(Measure(self.result.requests, resident, len(gc.get_objects()), guests))
+        objects = len(gc.get_objects()) - sum(served.witness.remembered for served in self.served)
+        self.result.measures.append(Measure(self.result.requests, resident, guests, objects))

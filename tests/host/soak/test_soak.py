@@ -134,14 +134,18 @@ def test_a_context_left_behind_is_seen(wasm_engine: str, monkeypatch: pytest.Mon
 
 
 def test_growth_is_a_leak_only_when_it_goes_on() -> None:
-    def leaks(objects: list[int]) -> list[str]:
+    def leaks(objects: list[int], resident: int = 0, guests: int = 0) -> list[str]:
         result = SoakResult(1, "python", every=100)
-        result.measures = [Measure(100 * i, 10**8, n, 0) for i, n in enumerate(objects)]
+        result.measures = [
+            Measure(100 * i, 10**8 + resident * i, guests * i, n) for i, n in enumerate(objects)
+        ]
         return result.leaks
 
     assert leaks([10_000 + 100 * i for i in range(40)]) == ["objects grows by 1.00 objects per request"]
     assert leaks([10_000 + min(100 * i, 500) for i in range(40)]) == []
     assert leaks([10_000] * 40) == []
+    assert leaks([10_000] * 40, resident=1 << 20) == ["host grows by 10,485.76 bytes per request"]
+    assert leaks([10_000] * 40, resident=1 << 20, guests=1 << 20) == []
 
 
 @pytest.mark.parametrize(
