@@ -8,9 +8,11 @@ PluginFailed   a plugin trapped or refused to start; `__cause__` is the Trap, if
 
 from __future__ import annotations
 
-from .backend import Trap, WasmError
+from .backend import Trap, WasmError, engine_errors
 
 __all__ = [
+    "LOAD_ERRORS",
+    "RUN_ERRORS",
     "AbiError",
     "Answered",
     "BadMemory",
@@ -93,3 +95,8 @@ class Answered(Exception):
 
 class RestrictedCall(Trap):
     """A host call that is not allowed at this moment; traps the guest, as Envoy does."""
+
+
+# What a guest that runs may raise, and what loading and instantiating it may raise.
+RUN_ERRORS: tuple[type[Exception], ...] = engine_errors()
+LOAD_ERRORS: tuple[type[Exception], ...] = (WasmError, *RUN_ERRORS)

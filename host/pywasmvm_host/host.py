@@ -182,6 +182,7 @@ class Host:
                 root = canary.root_for(plugin)
                 root.gone = True
                 root.release()
+                canary.release()
             self.pools["main"].root_for(plugin)
 
     def snapshot(self) -> HostSnapshot:
@@ -199,6 +200,8 @@ class Host:
             stream.client_gone()
         for pool in reversed(self.pools.values()):  # the workers first, then the main thread
             pool.stop()
+        for pool in self.pools.values():
+            pool.release()
 
     def __enter__(self) -> Host:
         return self.start()

@@ -15,14 +15,13 @@ from .abi.model import V0_2_1, V_HIGRESS, Callback, HostCall, signature
 from .abi.versions import MARKERS, find_version
 from .abi.wasi import MODULES, WASI_CALLS, WasiCall
 from .errors import AbiError, HostError
+from .guest import Guests
 from .profile import Profile
 from .scan import Export, Import, ModuleFacts, scan
 
-__all__ = ["LOAD_ERRORS", "RUN_ERRORS", "LoadedModule", "find_callbacks", "load_module"]
+__all__ = ["LoadedModule", "find_callbacks", "load_module"]
 
 HIGRESS_ADVICE = 'It is built for Higress: use --profile higress, in Python Host(..., profile="higress")'
-RUN_ERRORS: tuple[type[Exception], ...] = backend.engine_errors()
-LOAD_ERRORS: tuple[type[Exception], ...] = (backend.WasmError, *RUN_ERRORS)
 
 
 class LoadedModule:
@@ -36,6 +35,7 @@ class LoadedModule:
         self.compiled = compiled
         self.version = version
         self.rows = rows
+        self.guests = Guests()
 
 
 def _offered(profile: Profile, version: str) -> dict[tuple[str, str], HostCall | WasiCall]:

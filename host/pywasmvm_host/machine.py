@@ -20,6 +20,7 @@ from .errors import Answered, BadMemory, BadPairs, OverLimit, RestrictedCall
 
 if TYPE_CHECKING:
     from .context import Context
+    from .guest import Guest
     from .vm import Vm
 
 __all__ = ["Call", "LazyBytes", "host_function", "restricted_function", "wasi_function"]
@@ -124,16 +125,17 @@ def _write_outputs(vm: Vm, outputs: list[tuple[str, int, int]], values: tuple[An
     return Status.OK
 
 
-def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
+def host_function(guest: Guest, row: HostCall) -> Callable[..., Any]:
     """Return the function the engine calls for one row."""
     perform = BODIES[row.name]
     first = None
     if row.first is not None:
         names = [p.name for p in row.params]
-        more = 1 if row.group == "buffer" and vm.profile.higress_calls else 0  # the Redis reply
+        more = 1 if row.group == "buffer" and guest.vm.profile.higress_calls else 0  # the Redis reply
         first = (sum(len(p.words) for p in row.params[: names.index(row.first[0])]), row.first[1] + more)
 
     def function(*words: int) -> int | None:
+        vm: Vm = guest.vm
         try:
             vm.enter_host_call(row.name, row.anytime, row.in_allocator)
             if first is not None and words[first[0]] & M32 > first[1]:
@@ -163,26 +165,28 @@ def host_function(vm: Vm, row: HostCall) -> Callable[..., Any]:
     return function
 
 
-def restricted_function(vm: Vm, row: HostCall | WasiCall) -> Callable[..., Any]:
+def restricted_function(guest: Guest, row: HostCall | WasiCall) -> Callable[..., Any]:
     """Return the stub for a call the capability list leaves out."""
     kind, answer = (
         ("proxy-wasm", Status.INTERNAL_FAILURE) if isinstance(row, HostCall) else ("WASI", Errno.NOTCAPABLE)
     )
 
     def function(*words: int) -> int | None:
+        vm: Vm = guest.vm
         vm.world.note("error", f"Attempted call to restricted {kind} capability: {row.name}", vm.thread)
         return int(answer) if row.wasm_results else None
 
     return function
 
 
-def wasi_function(vm: Vm, row: WasiCall) -> Callable[..., Any]:
+def wasi_function(guest: Guest, row: WasiCall) -> Callable[..., Any]:
     """Return the function for one WASI row: its fixed answer, or its body."""
     perform = WASI_BODIES.get(row.name)
     names = [p.name for p in row.params]
     zeroes = [(names.index(name), size) for name, size in row.zeroes]
 
     def function(*words: int) -> int | None:
+        vm: Vm = guest.vm
         vm.enter_host_call(row.name, row.anytime, row.in_allocator)
         args = [w & (M64 if p.kind == "i64" else M32) for p, w in zip(row.params, words, strict=True)]
         if row.log:

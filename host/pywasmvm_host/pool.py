@@ -126,6 +126,11 @@ class VmPool:
         for root in reversed(list(self.roots.values())):
             root.stop()
 
+    def release(self) -> None:
+        """Give back the guests of VMs in which everything has ended."""
+        for vm in self.vms.values():
+            vm.release()
+
 
 def last_words(lines: list[LogLine]) -> str:
     """Return what a plugin complained of last, which tells more than the host can; or the empty text.

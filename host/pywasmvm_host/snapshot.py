@@ -36,7 +36,7 @@ class HostSnapshot:
         vms = host.vms()
         self._shared: list[Any] = [host.engine, host.loader, host.profile, host.limits]
         self._shared += [*host.plugins, *host.services, *(vm.loaded for vm in vms)]
-        self._guests: list[Snapshot] = [vm.snapshot() for vm in vms]
+        self._guests: list[Snapshot] = [vm.guest.snapshot() for vm in vms]
         self._state = _freeze(host, self._shared)
 
     @property

@@ -9,28 +9,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from . import backend
 from .abi.model import Callback, HostCall
-from .abi.wasi import WasiCall
+from .beginning import begin
 from .budget import Budget, within
-from .errors import AbiError, BadMemory, HostError, PluginFailed
+from .errors import RUN_ERRORS, AbiError, BadMemory, PluginFailed
 from .guestmem import GuestMemory
 from .limits import Limits
-from .loading import LOAD_ERRORS, RUN_ERRORS, LoadedModule, find_callbacks
-from .machine import forbid, host_function, restricted_function, wasi_function
+from .loading import LoadedModule, find_callbacks
+from .machine import forbid
 from .plugin import Key
 from .profile import Profile
 from .records import CallRecord, LogLine
-from .scan import Import
 from .shared import VmMetricIds
 from .trapreport import LAST_CALLS, MAX_FRAMES, Seen, backtrace, trap_report
 
 if TYPE_CHECKING:
+    from .abi.wasi import WasiCall
     from .context import Context, RootContext
+    from .guest import Guest
     from .world import World
 
 __all__ = ["FAILED", "Vm"]
@@ -38,7 +37,7 @@ __all__ = ["FAILED", "Vm"]
 LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
 FULL = 1 << 60
 # What a VM has of its guest.
-GUEST = ("store", "memory", "instance", "_exports", "functions")
+GUEST = ("guest", "store", "memory", "functions")
 
 
 class _Failed:
@@ -96,10 +95,10 @@ class Vm:
         self.budget = Budget(limits)
         self.scarce: dict[str, int] = {}  # callback -> the fuel it gets at most (faults.py)
         self.spent = 0
-        self._instant = (-1, 0)  # the moment of the last callback, and how many there were at it
+        self.moment = (-1, 0)  # the moment of the last callback, and how many there were at it
         self._restricted = ""
         self._deferred: list[Callable[[], None]] = []
-        self._recent: deque[Seen] = deque(maxlen=LAST_CALLS)
+        self.recent: deque[Seen] = deque(maxlen=LAST_CALLS)
         self._active: list[CallRecord] = []
         self.next_call = {0: 0, 1: 1, 2: 2, 3: 3}
         self.engine = engine
@@ -109,104 +108,40 @@ class Vm:
     # ---- loading
     def start(self) -> None:
         """Link, instantiate and initialize. Raises HostError when any of it fails."""
-        self._instantiate()
+        self.budget.start("its start section")
+        self._serve(self.loaded.guests.take(self))
         self.callbacks, self.allocator = find_callbacks(self.loaded, self.profile, self.capabilities)
-        self.functions = {name: self._exports[name] for name in self.callbacks}
+        self.functions = {name: self.guest.exports[name] for name in self.callbacks}
         self._initialize()
 
-    def _instantiate(self) -> None:
-        linker = self._make_linker()
-        self.budget.start("its start section")
-        self.store.set_fuel(FULL if self.limits.fuel_start is None else self.limits.fuel_start)
-        for item in self.loaded.facts.imports:
-            if item.kind in ("memory", "table"):
-                self._provide(linker, item)
-        try:
-            instance = linker.instantiate(self.store, self.loaded.compiled)
-        except LOAD_ERRORS as e:
-            raise HostError(
-                f"Failed to create new Wasm instance: {str(e).splitlines()[0]}",
-                reason="Failed to create new Wasm instance",
-                advice="Its start section or segments fail: see the trap, or give it more memory",
-            ) from e
-        self._adopt(instance)
+    def _serve(self, guest: Guest) -> None:
+        """Take a guest as this VM's."""
+        self.guest, self.store = guest, guest.store
+        self.memory = GuestMemory(guest.memory, guest.store, self.budget.copy)
 
-    def _make_linker(self) -> Any:
-        """Make the store, and a linker with the host calls for it."""
-        self._clock = "deadline_start"
-        limits, seconds = self.limits, self.limits.deadline_start
-        if limits.deadline != seconds:
-            limits = replace(limits, deadline=seconds)
-        self.store = backend.Store(self.engine, limits=limits)
-        linker = backend.Linker(self.engine)
-        for (module, name), row in self.loaded.rows.items():
-            ft = _functype(row.wasm_params, row.wasm_results)
-            # fast: the rows say which bits of a word count, so nothing else has to convert it.
-            linker.define_raw_func(module, name, ft, self._function_for(row))
-        return linker
-
-    def _adopt(self, instance: Any) -> None:
-        """Take an instance of the module in the store as this VM's."""
-        facts = self.loaded.facts
-        # why: the reference host goes through the imports, then through the exports, and keeps the last
-        imported = [item for item in facts.imports if item.kind == "memory"]
-        memories = [e.index for e in facts.exports if e.kind == "memory"] or range(len(imported))
-        if not memories:
-            raise AbiError(
-                "the module exports no memory (Envoy 1.40 crashes on it)",
-                reason="Wasm module is missing its memory",
-                advice="Export its memory under the name memory",
-            )
-        memory = instance.mems[memories[-1]]
-        self.memory = GuestMemory(memory, self.store, self.budget.copy)
-        self.instance = instance
-        self._exports = instance.exports(self.store)
-
-    def snapshot(self) -> Any:
-        """Return the state of the guest. Raise HostError if it holds what belongs to others."""
-        try:
-            return backend.Snapshot.take(self.store, self.instance)
-        except backend.WasmError as e:
-            raise HostError(str(e), advice="Start it anew instead") from e
+    def release(self) -> None:
+        """Give the guest back if everything in the VM has ended; one that goes on keeps its own."""
+        busy = self._stack or self._deferred or self.scarce or (self.contexts and not self.failed)
+        if not busy and hasattr(self, "guest"):
+            self.functions, self.rebuild = {}, True
+            guest = self.guest
+            del self.guest, self.store, self.memory
+            self.loaded.guests.give_back(guest)
 
     def restore(self, snapshot: Any) -> None:
         """Go on from a snapshot of a VM that was just like this one, in a store of its own."""
-        self._adopt(self._make_linker().restore(self.store, snapshot))
-        self.functions = {name: self._exports[name] for name in self.callbacks}
+        self._serve(self.loaded.guests.take_in_state(self, snapshot))
+        self.functions = {name: self.guest.exports[name] for name in self.callbacks}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy may take over: all but the guest itself, which `restore` brings."""
         return {name: value for name, value in self.__dict__.items() if name not in GUEST}
 
-    def _function_for(self, row: HostCall | WasiCall) -> Callable[..., Any]:
-        if self.capabilities and row.name not in self.capabilities:
-            return restricted_function(self, row)
-        if isinstance(row, WasiCall):
-            return wasi_function(self, row)
-        return host_function(self, row)
-
-    def _provide(self, linker: Any, item: Import) -> None:
-        import pywasmvm  # noqa: PLC0415
-
-        for imported in self.loaded.compiled.imports:
-            if (imported.module, imported.name) == (item.module, item.name):
-                thing = (
-                    pywasmvm.Memory(self.store, imported.type)
-                    if item.kind == "memory"
-                    else pywasmvm.Table(self.store, imported.type, None)
-                )
-                linker.define(self.store, item.module, item.name, thing)
-
     def _initialize(self) -> None:
         self._restricted = "start" if self.profile.restrict_start else ""
-        if "_initialize" in self.functions:
-            self.call(None, "_initialize")
-            if "main" in self.functions:
-                self.call(None, "main", 0, 0)
-            else:
-                self.call(None, "__main_void")
-        else:
-            self.call(None, "_start")
+        main: tuple[str, tuple[int, ...]] = ("main", (0, 0)) if self.has("main") else ("__main_void", ())
+        calls = [("_initialize", ()), main] if self.has("_initialize") else [("_start", ())]
+        begin(self, [call for call in calls if self.has(call[0])])
         self._restricted = ""
         if self.failed:
             raise PluginFailed(
@@ -262,17 +197,14 @@ class Vm:
         """Give a call from the host its fuel, time and budget."""
         fuel, self._bound = self._allowance(context, starting, name)
         self.store.set_fuel(fuel)
-        clock = "deadline_start" if starting or context is None else "deadline"
-        if clock != self._clock:  # why: setting it costs something
-            self._clock = clock
-            self.store.set_deadline(getattr(self.limits, clock))
+        self.guest.set_clock("deadline_start" if starting or context is None else "deadline")
         self.budget.start(name)
 
     def _too_many(self) -> bool:
         """Count a call from the host; tell whether there were too many without time passing."""
-        now, count = self.world.now_ns, self._instant[1]
-        count = count + 1 if self._instant[0] == now else 1
-        self._instant = (now, count)
+        now, count = self.world.now_ns, self.moment[1]
+        count = count + 1 if self.moment[0] == now else 1
+        self.moment = (now, count)
         return self.limits.callbacks_at_once is not None and count > self.limits.callbacks_at_once
 
     def _record(self, context: Context | None, name: str, args: tuple[int, ...]) -> CallRecord:
@@ -361,11 +293,11 @@ class Vm:
         self.failure_error = error
         limit = f" ({error})" if isinstance(error, backend.CallStackExhausted) else ""
         lines = [f"Function: {name} failed: Uncaught {reason}{limit}", *_backtrace(error)]
-        record.trap = trap_report(self, record, reason + limit, error, self._recent)
+        record.trap = trap_report(self, record, reason + limit, error, self.recent)
         self.failure = record.failed = lines[0] if len(lines) == 1 else "\n".join(lines)
         late = isinstance(error, backend.DeadlineExceeded)
         if late or backend.is_out_of_fuel(error):
-            where, bound = f"in {name}", self._clock if late else self._bound
+            where, bound = f"in {name}", self.guest.clock if late else self._bound
             reached = self.limits.reached(bound, where) if bound else where
             what = "deadline exceeded" if late else "out of fuel"
             self.failure = record.failed = f"Function: {name} failed: {what} ({reached})"
@@ -389,7 +321,7 @@ class Vm:
         self, row: HostCall | WasiCall, words: tuple[int, ...], status: int | None
     ) -> int | None:
         """Keep a host call for a trap's report, tell the world's observers of it, and pass its result on."""
-        self._recent.append((row, words, status))
+        self.recent.append((row, words, status))
         for observe in self.world.host_call_observers:
             observe(self, row, words, status)
         return status
@@ -447,13 +379,6 @@ class Vm:
 def _signed(value: int) -> int:
     value &= 0xFFFFFFFF
     return value - (1 << 32) if value >> 31 else value
-
-
-@cache
-def _functype(params: tuple[str, ...], results: tuple[str, ...]) -> Any:
-    """Return a function type; the few there are serve every VM."""
-    params_and_results = ([getattr(backend.ValType, t)() for t in ts] for ts in (params, results))
-    return backend.FuncType(*params_and_results)
 
 
 def _backtrace(error: BaseException) -> list[str]:

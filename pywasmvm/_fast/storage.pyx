@@ -3,13 +3,19 @@
 
 from libc.stdlib cimport calloc, free, malloc, realloc
 
-from .emit cimport REF
+from .emit cimport FUNC, REF
 from .gcheap cimport gc_root
 from .heap cimport Heap, drop_code
 from .machine cimport *
 from .modinfo cimport ModInfo, Sig, class_of
 
+from array import array
+
 from .emit import HANDLERS
+
+cdef bytes DROPPED = b""
+cdef enum:
+    NO_FUNC = -1
 
 cdef Handler H_FOREIGN = <Handler><size_t>HANDLERS["foreign"]
 cdef Handler H_TO_TRANSLATOR = <Handler><size_t>HANDLERS["to_translator"]
@@ -134,6 +140,27 @@ cdef class Elems:
         for i in range(self.c.size):
             yield self.machine.to_raw(self.c.elems + i, self.cls)
 
+    def indices(self, InstHandle handle):
+        """Return the indices that an instance has for these functions, -1 for null; None if it lacks one of them."""
+        cdef i32[::1] found
+        cdef u64 i
+        if self.cls != FUNC:
+            return None
+        result = array("i", bytes(self.c.size * sizeof(i32)))
+        if self.c.size:
+            found = result
+            for i in range(self.c.size):
+                found[i] = handle.index_of(<FuncC*>self.c.elems[i])
+                if found[i] < NO_FUNC:
+                    return None
+        return result
+
+    def fill(self, InstHandle handle, const i32[::1] indices):
+        """Become the functions that an instance has at these indices, as many as there are elements."""
+        cdef u64 i
+        for i in range(self.c.size):
+            self.c.elems[i] = 0 if indices[i] == NO_FUNC else <u64>handle.c.funcs[indices[i]]
+
 
 cdef class InstHandle:
     """The C side of an Instance, and what the translation of its functions needs."""
@@ -174,6 +201,18 @@ cdef class InstHandle:
             c.inst, c.funcidx = &self.c, imported + i
         return 0
 
+    cdef i32 index_of(self, FuncC* func) noexcept:
+        """Return the index of a function in this instance; less than NO_FUNC if it is of another one."""
+        cdef u32 i
+        if func == NULL:
+            return NO_FUNC
+        if func.inst == &self.c:
+            return func.funcidx
+        for i in range(self.info.n_imported):
+            if self.c.funcs[i] == func:
+                return <i32>i
+        return NO_FUNC - 1
+
     cdef void forget_segments(self) noexcept:
         cdef size_t i
         for i in range(self.n_elems):
@@ -192,14 +231,16 @@ cdef class InstHandle:
     cdef int place_segments(self) except -1:
         """Note where the segments are; they are made after `bind`."""
         cdef const u8[::1] view
-        datas, elems = self.instance.datas, self.instance.elems
+        cdef list datas = self.instance.datas
+        elems = self.instance.elems
         self.c.datas = <SegC*>calloc(len(datas) + 1, sizeof(SegC))
         self.c.elems = <SegC*>calloc(len(elems) + 1, sizeof(SegC))
         if not (self.c.datas and self.c.elems):
             raise MemoryError
         self.n_elems, self.bytes_kept = len(elems), []
         for i, data in enumerate(datas):
-            if len(data):
+            # fast: of a Go module's tens of thousands all are dropped, and have the one empty object in their place
+            if data is not DROPPED and len(data):
                 view = data
                 self.bytes_kept.append(data)
                 self.c.datas[i].base, self.c.datas[i].size = <u8*>&view[0], len(data)

@@ -103,6 +103,14 @@ class FastBackend:
         """Return the storage of a global."""
         return self._storage.Cell(self.machine(store), valtype)
 
+    def indices_of(self, instance: Any, elems: Any) -> Any:
+        """Return the functions in a table as indices of the instance, None if they are not all its own."""
+        return elems.indices(instance.code)
+
+    def fill_elems(self, instance: Any, elems: Any, indices: Any) -> None:
+        """Put the instance's functions of these indices into a table of that size."""
+        elems.fill(instance.code, indices)
+
     def note_segments(self, instance: Any) -> None:
         """Take note that the instance's segments have been replaced."""
         instance.code.note_segments()

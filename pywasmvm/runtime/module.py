@@ -7,7 +7,7 @@ from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..binary import decode_module, decode_names, encode_module
+from ..binary import DataItems, decode_module, decode_names, encode_module
 from ..errors import DecodeError, UsageError
 from ..syntax import module as syntax
 from ..valid import validate_module
@@ -40,7 +40,7 @@ class Module:
     progress  is called with (done, total, what) while a large module is read.
     """
 
-    __slots__ = ("__weakref__", "_image", "checked", "engine", "syntax")
+    __slots__ = ("__weakref__", "_image", "_passive_datas", "checked", "engine", "syntax")
 
     def __init__(self, engine: Engine, wasm: Source, *, progress: Progress | None = None) -> None:
         """Decode and validate `wasm`: the binary format, or the text format as str or bytes.
@@ -57,6 +57,7 @@ class Module:
         """Decode and validate; `is_proven` says whether bodies are known to be valid, None asks the cache."""
         self.engine = engine
         self._image: Any = False
+        self._passive_datas: list[int] | None = None
         self.syntax = _decode(engine, wasm, progress)
         digest = None
         if is_proven is None and engine.cache is not None and len(self.syntax.binary or b"") >= FEWEST_BYTES:
@@ -104,6 +105,15 @@ class Module:
             self._image = make_image(self.syntax)
         found: Image | None = self._image
         return found
+
+    @property
+    def passive_datas(self) -> list[int]:
+        """Return the indices of the data segments that no instantiation drops; worked out on first use."""
+        if self._passive_datas is None:
+            datas = self.syntax.datas
+            others = datas.others if isinstance(datas, DataItems) else range(len(datas))
+            self._passive_datas = [i for i in others if datas[i].mode is not syntax.Mode.ACTIVE]
+        return self._passive_datas
 
     @property
     def name(self) -> str | None:

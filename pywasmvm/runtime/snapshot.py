@@ -15,7 +15,8 @@ Rule 3: fuel, limits, data and WASI belong to stores. A copy has those of the st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -27,6 +28,7 @@ from .instantiate import instantiate_frozen
 from .module import Module
 from .pages import Pages
 from .store import Store, Storelike, check_store
+from .table import Table
 
 if TYPE_CHECKING:
     from .instance import Extern
@@ -37,13 +39,12 @@ __all__ = ["Snapshot"]
 class Snapshot:
     """The state of an instance. Made by `Snapshot.take`; belongs to no store."""
 
-    __slots__ = ("_datas", "_elems", "_globals", "_n_datas", "_objects", "_pages", "_tables", "module")
+    __slots__ = ("_datas", "_elems", "_globals", "_objects", "_pages", "_tables", "module")
 
     module: Module
     _globals: list[Frozen]
-    _tables: list[list[Frozen]]
+    _tables: list[list[Frozen] | array[int]]
     _elems: list[list[Frozen] | None]
-    _n_datas: int
     _datas: dict[int, Any]
     _objects: list[FrozenObject]
     _pages: list[Pages]
@@ -67,13 +68,12 @@ class Snapshot:
             freezer.freeze([item.raw], f"global {n_globals + i}")[0]
             for i, item in enumerate(instance.globals[n_globals:])
         ]
-        made._tables = [freezer.freeze(table.elems, f"table {i}") for i, table in enumerate(instance.tables)]
+        made._tables = [_freeze_table(freezer, instance, i) for i in range(len(instance.tables))]
         made._elems = [
             None if elem is None else freezer.freeze(elem, f"element segment {i}")
             for i, elem in enumerate(instance.elems)
         ]
-        made._n_datas = len(instance.datas)
-        made._datas = {i: data for i, data in enumerate(instance.datas) if len(data)}
+        made._datas = _segments_left(instance)
         made._objects = freezer.objects
         made._pages = [Pages(memory.buf) for memory in instance.mems]
         return made
@@ -118,20 +118,51 @@ class Snapshot:
         for item, frozen in zip(instance.globals[n_globals:], self._globals, strict=True):
             item.raw = thaw(frozen)
         for table, elements in zip(instance.tables, self._tables, strict=True):
-            table.elems[:] = [thaw(frozen) for frozen in elements]
+            _thaw_table(thaw, instance, table, elements)
+        # fast: a Go module has tens of thousands of segments, and all are dropped after its start.
+        if not instance.datas:
+            instance.datas[:] = [b""] * len(instance.module.syntax.datas)
+        left = _segments_left(instance)
+        if left == self._datas and instance.elems == self._elems == [None] * len(self._elems):
+            return
         instance.elems[:] = [
             None if elem is None else [thaw(frozen) for frozen in elem] for elem in self._elems
         ]
-        # fast: a Go module has tens of thousands of segments, and all are dropped after its start.
-        instance.datas[:] = [b""] * self._n_datas
-        for i, data in self._datas.items():
-            instance.datas[i] = data
+        for i in {*left, *self._datas}:
+            instance.datas[i] = self._datas.get(i, b"")
         note = getattr(instance.store.engine.backend, "note_segments", None)
         if note is not None:
             note(instance)
 
     def __repr__(self) -> str:
         return f"<Snapshot of {self.module!r}, {self.nbytes} bytes>"
+
+
+def _segments_left(instance: Instance) -> dict[int, Any]:
+    """Return the data segments that are not dropped. Instantiation has dropped the active ones."""
+    datas = instance.datas
+    return {i: datas[i] for i in instance.module.passive_datas if len(datas[i])}
+
+
+def _freeze_table(freezer: Freezer, instance: Instance, index: int) -> Any:
+    """Return a table's elements in frozen form, or as an array of indices if all are of the instance."""
+    elems = instance.tables[index].elems
+    indices_of = getattr(instance.store.engine.backend, "indices_of", None)
+    indices = None if indices_of is None else indices_of(instance, elems)
+    return freezer.freeze(elems, f"table {index}") if indices is None else indices
+
+
+def _thaw_table(thaw: Callable[[Frozen], Any], instance: Instance, table: Table, frozen: Any) -> None:
+    """Put frozen elements into a table of their number."""
+    if not isinstance(frozen, array):
+        table.elems[:] = [thaw(element) for element in frozen]
+        return
+    fill_elems = getattr(instance.store.engine.backend, "fill_elems", None)
+    if fill_elems is not None:
+        fill_elems(instance, table.elems, frozen)
+        return
+    funcs = instance.funcs
+    table.elems[:] = [None if index < 0 else funcs[index] for index in frozen]
 
 
 def _imported(instance: Instance, kind: ExternKind) -> int:

@@ -1,0 +1,228 @@
+"""The guests of a module: an instance in a store of its own, and those that wait for a VM to serve again.
+
+To link and instantiate takes long beside what most plugins do. So a guest whose VM has ended in order goes
+back to the state of a new one and serves the next VM: functions, translated and all, stay as they are.
+Rule 1: a guest serves one VM at a time, and after it nothing of the VM reaches the guest.
+Rule 2: it is used again only if its state is all that the VM could change: it did not fail, nothing runs in
+        it, no limit of its store was moved, and it owns its memory and tables.
+Rule 3: the first guest of a kind is made without anything for later: many processes need no second one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from . import backend
+from .abi.wasi import WasiCall
+from .errors import LOAD_ERRORS, AbiError, HostError
+from .machine import host_function, restricted_function, wasi_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .abi.model import HostCall
+    from .beginning import Beginning
+    from .scan import Import
+    from .vm import Vm
+
+__all__ = ["Guest", "Guests"]
+
+FULL = 1 << 60
+MOST_IDLE = 4
+MOST_BEGINNINGS = 8
+
+
+class Guest:
+    """An instance of a module, linked to the host calls of the VM it serves.
+
+    kind   what guests that can stand in for one another have in common, None if it never can.
+    clock  the limit that says how long a call from the host may take now.
+    calls  the functions it imports, by their names.
+    at     the snapshot whose state it is in, None once it serves.
+    begun  the snapshot that its VM went on from, where the next one is likely to, too.
+    """
+
+    def __init__(self, vm: Vm) -> None:
+        self.vm: Any = vm
+        self.loaded = vm.loaded
+        self.limits = limits = vm.limits
+        self.kind = _kind_for(vm)
+        self.clock = "deadline_start"
+        of_start = limits
+        if limits.deadline != limits.deadline_start:
+            of_start = replace(limits, deadline=limits.deadline_start)
+        self.store = backend.Store(vm.engine, limits=of_start)
+
+        self.calls: dict[str, Callable[..., Any]] = {}
+        self.at: Any = None
+        self.begun: Any = None
+
+    # ---- making
+    def link(self) -> Any:
+        """Return a linker with the host calls, which go to the VM that the guest serves."""
+        linker = backend.Linker(self.vm.engine)
+        for (module, name), row in self.loaded.rows.items():
+            function = self.calls[row.name] = self._function(row)
+            # fast: the rows say which bits of a word count, so nothing else has to convert it.
+            linker.define_raw_func(module, name, _functype(row.wasm_params, row.wasm_results), function)
+        return linker
+
+    def _function(self, row: HostCall | WasiCall) -> Callable[..., Any]:
+        if self.vm.capabilities and row.name not in self.vm.capabilities:
+            return restricted_function(self, row)
+        return wasi_function(self, row) if isinstance(row, WasiCall) else host_function(self, row)
+
+    def instantiate(self) -> None:
+        """Link and instantiate. Raise HostError if that fails."""
+        linker = self.link()
+        self.store.set_fuel(FULL if self.limits.fuel_start is None else self.limits.fuel_start)
+        for item in self.loaded.facts.imports:
+            if item.kind in ("memory", "table"):
+                self._provide(linker, item)
+        try:
+            instance = linker.instantiate(self.store, self.loaded.compiled)
+        except LOAD_ERRORS as e:
+            raise HostError(
+                f"Failed to create new Wasm instance: {str(e).splitlines()[0]}",
+                reason="Failed to create new Wasm instance",
+                advice="Its start section or segments fail: see the trap, or give it more memory",
+            ) from e
+        self.adopt(instance)
+
+    def _provide(self, linker: Any, item: Import) -> None:
+        import pywasmvm  # noqa: PLC0415
+
+        for imported in self.loaded.compiled.imports:
+            if (imported.module, imported.name) == (item.module, item.name):
+                thing = (
+                    pywasmvm.Memory(self.store, imported.type)
+                    if item.kind == "memory"
+                    else pywasmvm.Table(self.store, imported.type, None)
+                )
+                linker.define(self.store, item.module, item.name, thing)
+
+    def adopt(self, instance: Any) -> None:
+        """Take an instance of the module in the store. Raise AbiError if it exports no memory."""
+        facts = self.loaded.facts
+        # why: the reference host goes through the imports, then through the exports, and keeps the last
+        imported = [item for item in facts.imports if item.kind == "memory"]
+        memories = [e.index for e in facts.exports if e.kind == "memory"] or range(len(imported))
+        if not memories:
+            raise AbiError(
+                "the module exports no memory (Envoy 1.40 crashes on it)",
+                reason="Wasm module is missing its memory",
+                advice="Export its memory under the name memory",
+            )
+        self.instance = instance
+        self.exports = instance.exports(self.store)
+        self.memory = instance.mems[memories[-1]]
+
+    # ---- serving
+    def set_clock(self, name: str) -> None:
+        """Let calls from the host take as long as the limit of that name says."""
+        if name != self.clock:  # why: setting it costs something
+            self.clock = name
+            self.store.set_deadline(getattr(self.limits, name))
+
+    def snapshot(self) -> Any:
+        """Return its state. Raise HostError if it holds what belongs to others."""
+        try:
+            return backend.Snapshot.take(self.store, self.instance)
+        except backend.WasmError as e:
+            raise HostError(str(e), advice="Start it anew instead") from e
+
+    def reset(self, snapshot: Any) -> None:
+        """Go to the state of a snapshot of the same module, unless it is there."""
+        if self.at is not snapshot:
+            snapshot.reset(self.instance)
+            self.at = snapshot
+
+    def start_from(self, snapshot: Any) -> None:
+        """Go to the state of a snapshot, to run from there."""
+        self.reset(snapshot)
+        self.at, self.begun = None, snapshot
+
+    def is_whole(self) -> bool:
+        """Tell whether nothing but its state has changed since it was made, and nothing runs in it."""
+        limits = self.store.limits
+        if limits.deadline != self.limits.deadline:
+            limits = replace(limits, deadline=self.limits.deadline)
+        return not self.store.nested_calls and bool(limits == self.limits)
+
+
+class Guests:
+    """The idle guests of a module by their kind, and what is known of new ones.
+
+    states      the state of a new guest, from the second one of a kind on.
+    beginnings  what new guests have done first, and the state after it (beginning.py).
+    """
+
+    def __init__(self) -> None:
+        self._idle: dict[Any, list[Guest]] = {}
+        self._made: set[Any] = set()
+        self.states: dict[Any, Any] = {}
+        self.beginnings: dict[Any, list[Beginning]] = {}
+
+    def take(self, vm: Vm) -> Guest:
+        """Return a guest for a VM. Raise HostError if none can be made.
+
+        It is new, or in a state to reset (beginning.py does).
+        """
+        guest = self._take_idle(vm)
+        if guest is None:
+            guest = Guest(vm)
+            guest.instantiate()
+            kind = guest.kind
+            if kind in self._made and kind not in self.states:
+                self.states[kind] = guest.snapshot()
+            elif kind is not None:
+                self._made.add(kind)
+            guest.at = self.states.get(kind)
+        return guest
+
+    def take_in_state(self, vm: Vm, snapshot: Any) -> Guest:
+        """Return a guest for a VM, in the state of a snapshot of a guest of the same kind."""
+        guest = self._take_idle(vm)
+        if guest is None:
+            guest = Guest(vm)
+            guest.adopt(guest.link().restore(guest.store, snapshot))
+        else:
+            guest.start_from(snapshot)
+        return guest
+
+    def _take_idle(self, vm: Vm) -> Guest | None:
+        idle = self._idle.get(_kind_for(vm))
+        if not idle:
+            return None
+        guest = idle.pop()
+        guest.vm = vm
+        return guest
+
+    def give_back(self, guest: Guest) -> None:
+        """Keep a guest that its VM needs no more, if it may be used again."""
+        guest.vm = guest.at = None
+        state = self.states.get(guest.kind)
+        if state is None or not guest.is_whole():
+            return
+        idle = self._idle.setdefault(guest.kind, [])
+        if len(idle) < MOST_IDLE:
+            # why now: what the VM has written takes room until then
+            guest.reset(guest.begun or state)
+            idle.append(guest)
+
+
+def _kind_for(vm: Vm) -> Any:
+    """Return what guests that can stand in for one another have in common, None for one that never can."""
+    facts = vm.loaded.facts
+    if facts.has_start or any(item.kind != "func" for item in facts.imports):
+        return None
+    return vm.limits, vm.capabilities, vm.profile
+
+
+@cache
+def _functype(params: tuple[str, ...], results: tuple[str, ...]) -> Any:
+    """Return a function type; the few there are serve every VM."""
+    params_and_results = ([getattr(backend.ValType, t)() for t in ts] for ts in (params, results))
+    return backend.FuncType(*params_and_results)
