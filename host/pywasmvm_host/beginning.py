@@ -120,13 +120,12 @@ class _ToldMemory(GuestMemory):
 
 def begin(vm: Vm, calls: list[tuple[str, tuple[int, ...]]]) -> None:
     """Call the exports that a plugin begins with, or do again what they did in another VM."""
-    guest, guests = vm.guest, vm.loaded.guests
-    state = guests.states.get(guest.kind)
+    guest = vm.guest
+    kind = guest.kind
+    state = None if kind is None else kind.state
     watched = vm.world.host_call_observers or vm.capabilities or vm.scarce
-    known: list[Beginning] = []
-    if state is not None and len(calls) == 1 and not watched:
-        name = calls[0][0]
-        known = guests.beginnings.setdefault(guest.kind, [])
+    if kind is not None and state is not None and len(calls) == 1 and not watched:
+        name, known = calls[0][0], kind.beginnings
         if any(_again(vm, name, beginning) for beginning in known):
             return
         guest.start_from(state)

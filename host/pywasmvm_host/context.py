@@ -8,6 +8,7 @@ traffic.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BufferType, MapType, Status
@@ -46,8 +47,9 @@ class Context:
     def root(self) -> Any:
         return self
 
-    @property
+    @cached_property
     def log_prefix(self) -> str:
+        """What stands before a line it logs."""
         return ""
 
     @property
@@ -170,7 +172,7 @@ class RootContext(Context):
         self.done_pending = False
         self.gone = False
 
-    @property
+    @cached_property
     def log_prefix(self) -> str:
         return " ".join(x for x in (self.plugin.root_id, self.plugin.vm_id) if x) if self.plugin else ""
 

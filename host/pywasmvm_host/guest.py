@@ -37,23 +37,21 @@ MOST_BEGINNINGS = 8
 class Guest:
     """An instance of a module, linked to the host calls of the VM it serves.
 
-    kind   what guests that can stand in for one another have in common, None if it never can.
+    kind   those that can stand in for it, None if none ever can.
     clock  the limit that says how long a call from the host may take now.
     calls  the functions it imports, by their names.
     at     the snapshot whose state it is in, None once it serves.
     begun  the snapshot that its VM went on from, where the next one is likely to, too.
     """
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: Vm, kind: Kind | None) -> None:
         self.vm: Any = vm
         self.loaded = vm.loaded
         self.limits = limits = vm.limits
-        self.kind = _kind_for(vm)
+        self.kind = kind
         self.clock = "deadline_start"
-        of_start = limits
-        if limits.deadline != limits.deadline_start:
-            of_start = replace(limits, deadline=limits.deadline_start)
-        self.store = backend.Store(vm.engine, limits=of_start)
+        self._of_start = replace(limits, deadline=limits.deadline_start)
+        self.store = backend.Store(vm.engine, limits=self._of_start)
 
         self.calls: dict[str, Callable[..., Any]] = {}
         self.at: Any = None
@@ -144,81 +142,84 @@ class Guest:
         self.reset(snapshot)
         self.at, self.begun = None, snapshot
 
-    def is_whole(self) -> bool:
+    def give_back(self) -> None:
+        """Serve nobody; wait for the next VM if that is possible."""
+        kind, self.vm, self.at = self.kind, None, None
+        if kind is not None and kind.state is not None and len(kind.idle) < MOST_IDLE and self._is_whole():
+            # why now: what the VM has written takes room until then
+            self.reset(self.begun or kind.state)
+            kind.idle.append(self)
+
+    def _is_whole(self) -> bool:
         """Tell whether nothing but its state has changed since it was made, and nothing runs in it."""
-        limits = self.store.limits
-        if limits.deadline != self.limits.deadline:
-            limits = replace(limits, deadline=self.limits.deadline)
-        return not self.store.nested_calls and bool(limits == self.limits)
+        expected = self._of_start if self.clock == "deadline_start" else self.limits
+        return not self.store.nested_calls and bool(self.store.limits == expected)
 
 
-class Guests:
-    """The idle guests of a module by their kind, and what is known of new ones.
+class Kind:
+    """Guests of a module that can stand in for one another, and what is known of new ones.
 
-    states      the state of a new guest, from the second one of a kind on.
-    beginnings  what new guests have done first, and the state after it (beginning.py).
+    idle        those that serve nobody.
+    made        whether there has been one.
+    state       the state of a new one, from the second one on.
+    beginnings  what new ones have done first, and the state after it (beginning.py).
     """
 
     def __init__(self) -> None:
-        self._idle: dict[Any, list[Guest]] = {}
-        self._made: set[Any] = set()
-        self.states: dict[Any, Any] = {}
-        self.beginnings: dict[Any, list[Beginning]] = {}
+        self.idle: list[Guest] = []
+        self.made = False
+        self.state: Any = None
+        self.beginnings: list[Beginning] = []
+
+
+class Guests:
+    """The kinds of guests of a module: by the limits, the host calls and the profile of their VMs."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[Any, Kind] = {}
 
     def take(self, vm: Vm) -> Guest:
         """Return a guest for a VM. Raise HostError if none can be made.
 
         It is new, or in a state to reset (beginning.py does).
         """
-        guest = self._take_idle(vm)
+        kind = self._kind(vm)
+        guest = _idle(kind, vm)
         if guest is None:
-            guest = Guest(vm)
+            guest = Guest(vm, kind)
             guest.instantiate()
-            kind = guest.kind
-            if kind in self._made and kind not in self.states:
-                self.states[kind] = guest.snapshot()
-            elif kind is not None:
-                self._made.add(kind)
-            guest.at = self.states.get(kind)
+            if kind is not None:
+                if kind.made and kind.state is None:
+                    kind.state = guest.snapshot()
+                kind.made = True
+                guest.at = kind.state
         return guest
 
     def take_in_state(self, vm: Vm, snapshot: Any) -> Guest:
         """Return a guest for a VM, in the state of a snapshot of a guest of the same kind."""
-        guest = self._take_idle(vm)
+        kind = self._kind(vm)
+        guest = _idle(kind, vm)
         if guest is None:
-            guest = Guest(vm)
+            guest = Guest(vm, kind)
             guest.adopt(guest.link().restore(guest.store, snapshot))
         else:
             guest.start_from(snapshot)
         return guest
 
-    def _take_idle(self, vm: Vm) -> Guest | None:
-        idle = self._idle.get(_kind_for(vm))
-        if not idle:
+    def _kind(self, vm: Vm) -> Kind | None:
+        facts = vm.loaded.facts
+        if facts.has_start or any(item.kind != "func" for item in facts.imports):
             return None
-        guest = idle.pop()
-        guest.vm = vm
-        return guest
-
-    def give_back(self, guest: Guest) -> None:
-        """Keep a guest that its VM needs no more, if it may be used again."""
-        guest.vm = guest.at = None
-        state = self.states.get(guest.kind)
-        if state is None or not guest.is_whole():
-            return
-        idle = self._idle.setdefault(guest.kind, [])
-        if len(idle) < MOST_IDLE:
-            # why now: what the VM has written takes room until then
-            guest.reset(guest.begun or state)
-            idle.append(guest)
+        return self.kinds.setdefault((vm.limits, vm.capabilities, vm.profile), Kind())
 
 
-def _kind_for(vm: Vm) -> Any:
-    """Return what guests that can stand in for one another have in common, None for one that never can."""
-    facts = vm.loaded.facts
-    if facts.has_start or any(item.kind != "func" for item in facts.imports):
+def _idle(kind: Kind | None, vm: Vm) -> Guest | None:
+    """Return an idle guest, for a VM from now on."""
+    if kind is None or not kind.idle:
         return None
-    return vm.limits, vm.capabilities, vm.profile
+    guest = kind.idle.pop()
+    guest.vm = vm
+    return guest
 
 
 @cache

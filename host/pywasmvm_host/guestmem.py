@@ -53,10 +53,10 @@ class GuestMemory:
         buffer[addr:end] = data
 
     def write_u32(self, addr: int, value: int) -> None:
-        self.write(addr, struct.pack("<I", value & 0xFFFFFFFF))
+        self.write(addr, (value & 0xFFFFFFFF).to_bytes(4, "little"))
 
     def write_u64(self, addr: int, value: int) -> None:
-        self.write(addr, struct.pack("<Q", value & 0xFFFFFFFFFFFFFFFF))
+        self.write(addr, (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little"))
 
     def read_u32(self, addr: int) -> int:
         return int(struct.unpack("<I", self.read(addr, 4))[0])

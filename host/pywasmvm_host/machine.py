@@ -7,8 +7,8 @@ body, then the outputs. Outputs are written only for OK, except where the row sa
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import Errno, Status
@@ -64,41 +64,67 @@ class Call:
         return self.vm.profile
 
 
-def _read_params(
-    vm: Vm, params: tuple[Param, ...], words: tuple[int, ...]
-) -> tuple[list[Any], list[tuple[str, int, int]]]:
-    values: list[Any] = []
-    outputs: list[tuple[str, int, int]] = []
-    at = 0
+def _signed32(word: int) -> int:
+    word &= M32
+    return word - (1 << 32) if word >> 31 else word
+
+
+def _signed64(word: int) -> int:
+    word &= M64
+    return word - (1 << 64) if word >> 63 else word
+
+
+# kind of a parameter -> what makes its value of the VM, the words, and the place of its first word
+READERS: dict[str, Callable[[Vm, tuple[int, ...], int], Any]] = {
+    "u32": lambda vm, words, at: words[at] & M32,
+    "ptr": lambda vm, words, at: words[at] & M32,
+    "i32": lambda vm, words, at: _signed32(words[at]),
+    "i64": lambda vm, words, at: _signed64(words[at]),
+    "bool": lambda vm, words, at: words[at] & M32 != 0,
+    "bytes": lambda vm, words, at: vm.memory.read(words[at], words[at + 1]),
+    "lazy": lambda vm, words, at: LazyBytes(vm, words[at] & M32, words[at + 1] & M32),
+    "pairs": lambda vm, words, at: _pairs(vm, vm.memory.read(words[at], words[at + 1])),
+}
+
+
+def _write_word(vm: Vm, words: tuple[int, ...], at: int, value: int) -> Status:
+    vm.memory.write_u32(words[at], value)
+    return Status.OK
+
+
+def _write_long(vm: Vm, words: tuple[int, ...], at: int, value: int) -> Status:
+    vm.memory.write_u64(words[at], value)
+    return Status.OK
+
+
+def _write_bytes(vm: Vm, words: tuple[int, ...], at: int, value: bytes) -> Status:
+    addr = vm.allocate(value) if value else 0
+    if addr is None:
+        return Status.INVALID_MEMORY_ACCESS
+    vm.memory.write_u32(words[at], addr)
+    vm.memory.write_u32(words[at + 1], len(value))
+    return Status.OK
+
+
+# kind of an output -> what writes it
+WRITERS: dict[str, Callable[[Vm, tuple[int, ...], int, Any], Status]] = {
+    "out_u32": _write_word,
+    "out_u64": _write_long,
+    "out_bytes": _write_bytes,
+}
+
+
+@cache
+def _plan(params: tuple[Param, ...]) -> tuple[list[Any], list[Any]]:
+    """Return what reads the inputs and what writes the outputs, each with the place of its first word."""
+    inputs, outputs, at = [], [], 0
     for p in params:
-        word = words[at] & M32
-        kind = p.kind
-        if kind in ("bytes", "pairs"):
-            data = vm.memory.read(word, words[at + 1])
-            values.append(data if kind == "bytes" else _pairs(vm, data))
-            at += 2
-            continue
-        if kind == "lazy":
-            values.append(LazyBytes(vm, word, words[at + 1] & M32))
-            at += 2
-            continue
-        if kind == "out_bytes":
-            outputs.append((kind, word, words[at + 1] & M32))
-            at += 2
-            continue
-        if kind.startswith("out_"):
-            outputs.append((kind, word, 0))
-        elif kind == "i32":
-            values.append(word - (1 << 32) if word >> 31 else word)
-        elif kind == "i64":
-            value = words[at] & M64
-            values.append(value - (1 << 64) if value >> 63 else value)
-        elif kind == "bool":
-            values.append(word != 0)
+        if p.kind in WRITERS:
+            outputs.append((WRITERS[p.kind], at))
         else:
-            values.append(word)
-        at += 1
-    return values, outputs
+            inputs.append((READERS[p.kind], at))
+        at += len(p.words)
+    return inputs, outputs
 
 
 def _pairs(vm: Vm, data: bytes) -> list[tuple[bytes, bytes]]:
@@ -110,24 +136,10 @@ def _pairs(vm: Vm, data: bytes) -> list[tuple[bytes, bytes]]:
     return decode_pairs(data)
 
 
-def _write_outputs(vm: Vm, outputs: list[tuple[str, int, int]], values: tuple[Any, ...]) -> Status:
-    for (kind, slot, size_slot), value in zip(outputs, values, strict=True):
-        if kind == "out_u32":
-            vm.memory.write(slot, struct.pack("<I", value & M32))
-        elif kind == "out_u64":
-            vm.memory.write(slot, struct.pack("<Q", value & M64))
-        else:
-            addr = vm.allocate(value) if value else 0
-            if addr is None:
-                return Status.INVALID_MEMORY_ACCESS
-            vm.memory.write(slot, struct.pack("<I", addr))
-            vm.memory.write(size_slot, struct.pack("<I", len(value)))
-    return Status.OK
-
-
 def host_function(guest: Guest, row: HostCall) -> Callable[..., Any]:
     """Return the function the engine calls for one row."""
     perform = BODIES[row.name]
+    inputs, outputs = _plan(row.params)
     first = None
     if row.first is not None:
         names = [p.name for p in row.params]
@@ -140,15 +152,21 @@ def host_function(guest: Guest, row: HostCall) -> Callable[..., Any]:
             vm.enter_host_call(row.name, row.anytime, row.in_allocator)
             if first is not None and words[first[0]] & M32 > first[1]:
                 return vm.leave_host_call(row, words, int(Status.BAD_ARGUMENT))
-            values, outputs = _read_params(vm, row.params, words)
+            values = [read(vm, words, at) for read, at in inputs]
             if row.slot_first:
-                for _, slot, _ in outputs:
-                    vm.memory.write(slot, bytes(4))
+                for _, at in outputs:
+                    vm.memory.write(words[at], bytes(4))
             answer = perform(Call(vm, row, vm.acting_context(row.on_root)), *values)
-            status, results = (answer[0], answer[1:]) if isinstance(answer, tuple) else (answer, ())
-            if results and (status == Status.OK or row.on_error):
-                written = _write_outputs(vm, outputs, results)
-                status = written if written != Status.OK else status
+            if isinstance(answer, tuple):
+                status, *results = answer
+                if results and (status == Status.OK or row.on_error):
+                    for (write, at), result in zip(outputs, results, strict=True):
+                        written = write(vm, words, at, result)
+                        if written != Status.OK:
+                            status = written
+                            break
+            else:
+                status = answer
         except BadMemory:
             status = Status.INVALID_MEMORY_ACCESS
         except BadPairs:

@@ -8,7 +8,7 @@ held.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import (
@@ -106,7 +106,7 @@ class HttpStreamContext(Context):
     def stream(self) -> Any:
         return self._stream
 
-    @property
+    @cached_property
     def log_prefix(self) -> str:
         p = self.plugin
         return " ".join(x for x in (p.name, p.root_id, p.vm_id) if x) if p else ""

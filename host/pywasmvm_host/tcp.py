@@ -10,7 +10,7 @@ with the next piece (reference: section 11).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BufferType, PeerType, Status, trailers_action
@@ -46,7 +46,7 @@ class TcpStreamContext(Context):
     def stream(self) -> Any:
         return self.connection
 
-    @property
+    @cached_property
     def log_prefix(self) -> str:
         p = self.plugin
         return " ".join(x for x in (p.name, p.root_id, p.vm_id) if x) if p else ""

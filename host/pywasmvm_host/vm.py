@@ -15,7 +15,7 @@ from . import backend
 from .abi.model import Callback, HostCall
 from .beginning import begin
 from .budget import Budget, within
-from .errors import RUN_ERRORS, AbiError, BadMemory, PluginFailed
+from .errors import RUN_ERRORS, BadMemory, PluginFailed
 from .guestmem import GuestMemory
 from .limits import Limits
 from .loading import LoadedModule, find_callbacks
@@ -52,6 +52,10 @@ FAILED = _Failed()
 
 class Vm:
     """One instance of a module with its contexts. See the module docstring."""
+
+    guest: Guest
+    store: Any
+    memory: GuestMemory
 
     def __init__(
         self,
@@ -126,7 +130,7 @@ class Vm:
             self.functions, self.rebuild = {}, True
             guest = self.guest
             del self.guest, self.store, self.memory
-            self.loaded.guests.give_back(guest)
+            guest.give_back()
 
     def restore(self, snapshot: Any) -> None:
         """Go on from a snapshot of a VM that was just like this one, in a store of its own."""
@@ -191,7 +195,7 @@ class Vm:
         if limits.fuel_vm is not None:
             bounds.append((limits.fuel_vm - self.spent, "fuel_vm"))
         bounds.append((self.scarce.get(callback, FULL), ""))
-        return min((max(fuel, 0), name) for fuel, name in bounds if fuel is not None)
+        return min([(max(fuel, 0), name) for fuel, name in bounds if fuel is not None])
 
     def _set_limits(self, context: Context | None, name: str, starting: bool) -> None:
         """Give a call from the host its fuel, time and budget."""
@@ -213,7 +217,7 @@ class Vm:
             name,
             args[0] if args else 0,
             args,
-            context.log_prefix if context else "",
+            context.log_prefix if context is not None else "",
             self.thread,
             self.world.phase,
             nested=bool(self._stack),
@@ -246,12 +250,13 @@ class Vm:
             self._set_limits(context, name, starting)
         before_fuel, before_bytes = self.store.get_fuel(), self.memory.nbytes
         before_copied = self.budget.copied
-        self._trace(f"[host->vm] {name}({', '.join(str(_signed(a)) for a in args)})")
+        given = [_signed(a) for a in args]
+        self._trace(f"[host->vm] {name}({', '.join(map(str, given))})")
         self._stack.append(context)
         self._active.append(record)
         result: Any = None
         try:
-            result = function(self.store, *(_signed(a) for a in args))
+            result = function(self.store, *given)
             if result is not None:
                 result = int(result) & 0xFFFFFFFF
             record.result = result

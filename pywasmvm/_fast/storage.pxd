@@ -1,6 +1,6 @@
 # cython: language_level=3
 from .heap cimport Heap
-from .machine cimport FuncC, InstC, MemC, SegC, TableC, i32, u8, u32, u64
+from .machine cimport FuncC, InstC, MemC, SegC, TableC, u8, u32, u64
 from .modinfo cimport ModInfo
 
 cdef class Plan:
@@ -41,7 +41,6 @@ cdef class InstHandle:
     cdef FuncC* own
     cdef u32 n_own
     cdef int make_funcs(self, list funcs) except -1
-    cdef i32 index_of(self, FuncC* func) noexcept
     cdef void forget_segments(self) noexcept
     cdef int place_segments(self) except -1
     cdef int place_elem(self, Py_ssize_t index, list refs) except -1

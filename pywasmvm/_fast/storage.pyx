@@ -150,7 +150,7 @@ cdef class Elems:
         if self.c.size:
             found = result
             for i in range(self.c.size):
-                found[i] = handle.index_of(<FuncC*>self.c.elems[i])
+                found[i] = index_of(handle, <FuncC*>self.c.elems[i])
                 if found[i] < NO_FUNC:
                     return None
         return result
@@ -160,6 +160,19 @@ cdef class Elems:
         cdef u64 i
         for i in range(self.c.size):
             self.c.elems[i] = 0 if indices[i] == NO_FUNC else <u64>handle.c.funcs[indices[i]]
+
+
+cdef i32 index_of(InstHandle handle, FuncC* func) noexcept:
+    """Return the index of a function in an instance; less than NO_FUNC if it is of another one."""
+    cdef u32 i
+    if func == NULL:
+        return NO_FUNC
+    if func.inst == &handle.c:
+        return func.funcidx
+    for i in range(handle.info.n_imported):
+        if handle.c.funcs[i] == func:
+            return <i32>i
+    return NO_FUNC - 1
 
 
 cdef class InstHandle:
@@ -200,18 +213,6 @@ cdef class InstHandle:
             c.entry = &c.words[1]
             c.inst, c.funcidx = &self.c, imported + i
         return 0
-
-    cdef i32 index_of(self, FuncC* func) noexcept:
-        """Return the index of a function in this instance; less than NO_FUNC if it is of another one."""
-        cdef u32 i
-        if func == NULL:
-            return NO_FUNC
-        if func.inst == &self.c:
-            return func.funcidx
-        for i in range(self.info.n_imported):
-            if self.c.funcs[i] == func:
-                return <i32>i
-        return NO_FUNC - 1
 
     cdef void forget_segments(self) noexcept:
         cdef size_t i

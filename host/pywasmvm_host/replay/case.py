@@ -183,16 +183,22 @@ def action(a: dict[str, Any]) -> dict[str, Any]:
 def normalise(value: Any, patterns: list[Any]) -> Any:
     """Return a result with the replacements [[pattern, text]] made in every text, not in encoded bodies."""
     rules = [(re.compile(a), b) for a, b in patterns]
-    # fast: most texts hold none of them; one search tells
-    some = re.compile("|".join(f"(?:{a})" for a, _ in patterns))
+    known: dict[str, str] = {}
+
+    def shown(text: str) -> str:
+        found = known.get(text)
+        if found is None:
+            found = text
+            # fast: a pattern that begins with plain text is found by it; joined into one they would not be
+            for pattern, by in rules:
+                if pattern.search(found) is not None:
+                    found = pattern.sub(by, found)
+            known[text] = found
+        return found
 
     def walk(x: Any) -> Any:
         if isinstance(x, str):
-            if some.search(x) is None:
-                return x
-            for pattern, by in rules:
-                x = pattern.sub(by, x)
-            return x
+            return shown(x)
         if isinstance(x, list):
             return [walk(i) for i in x]
         if isinstance(x, dict):

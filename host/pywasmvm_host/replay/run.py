@@ -286,7 +286,9 @@ class _Replay:
             **{c.address: c.name for c in self.world.clusters.values()},
         }
         named.update({address: f"client{i}" for i, address in enumerate(proxy.client_addresses)})
-        return [(rf"(?<!\d){a.rsplit(':', 1)[1]}(?!\d)", f"<{name}_port>") for a, name in named.items()]
+        ports = ((address.rsplit(":", 1)[1], name) for address, name in named.items())
+        # why the number first: a pattern that begins with plain text is found fast
+        return [(rf"{port}(?<!\d{port})(?!\d)", f"<{name}_port>") for port, name in ports]
 
     def _access(self, a: Any) -> dict[str, Any]:
         out = {
