@@ -65,8 +65,8 @@ def _show(r: SoakResult) -> None:
     click.echo(f"streams that overlapped another: {r.overlapping:,}")
     if r.measures:
         first, last = r.measures[len(r.measures) // 5], r.measures[-1]
-        click.echo(f"bytes of linear memories: {first.guests:,} after the warm-up, {last.guests:,} at the end")
-        click.echo(f"other resident bytes: {first.host:,} after the warm-up, {last.host:,} at the end")
+        click.echo(f"linear memories: {first.guests:,} after the warm-up, {last.guests:,} at the end")
+        click.echo(f"resident beside: {first.host:,} after the warm-up, {last.host:,} at the end")
         click.echo(f"Python objects: {first.objects:,} after the warm-up, {last.objects:,} at the end")
     for text in r.texts:
         click.echo(f"wrong: {text}")
