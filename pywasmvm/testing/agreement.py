@@ -1,6 +1,6 @@
 """Whether the compiled reader and validator judge modules, damaged at random, exactly as the Python one.
 
-    python -m pywasmvm.testing.agreement --count 1000000 FILE.wasm ...
+    python -m pywasmvm.testing.agreement --count 1000000 bench/kernels/*.wasm $PYWASMVM_GOLDENS/wat/*.wasm
 
 Rule 1: both answers are compared whole: the class of the error and its text with place and offset.
 Rule 2: a mutant is made from its number alone, so that each can be looked at again with --only.
@@ -82,6 +82,11 @@ class Pace:
         """Return how many times what is usual for its size a module took; inf as long as nobody knows."""
         usual = self.fixed + self.rate * nbytes
         return ns / usual if self.rate else inf
+
+    def retime(self, number: int, ns: int) -> None:
+        """Take another time of a module into account."""
+        at = self.numbers.index(number)
+        self.ns[at] = min(self.ns[at], ns)
 
     def slow(self) -> list[tuple[float, int]]:
         """Return (ratio, number) of the modules that took more than ten times the usual, slowest first."""
@@ -267,6 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     numbers = range(options.first, options.first + options.count)
     modules = ((number, mutant(number, seeds)) for number in numbers)
     report = run(modules, bulk, engine.features, engine.limits, tell=_tell)
+    for _, number in report.pace.slow():  # why: when all are known, and the machine may be busy no more
+        data = mutant(number, seeds)
+        times = [_timed(data, engine.features, engine.limits, bulk)[1] for _ in range(AGAIN)]
+        report.pace.retime(number, min(times))
     print(file=sys.stderr)
     if options.json:
         found = {"answers": report.answers, "differences": report.differences, **report.pace.as_json()}

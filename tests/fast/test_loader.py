@@ -176,6 +176,8 @@ def test_a_slow_module_is_seen_and_a_small_one_is_not_slow() -> None:
     assert pace.rate == 20
     found = pace.as_json()
     assert found["slow"] == [101] and found["slowest"][0][1] == 101 and found["fixed_ns"] == 1000
+    pace.retime(101, 3000)
+    assert pace.slow() == []
 
 
 def test_one_verdict_within_tight_limits(seeds: list[bytes]) -> None:
