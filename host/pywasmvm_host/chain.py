@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from .abi.enums import BodyAction, HeadersAction
 from .headers import HeaderMap
-from .localreply import LocalReply, build_reply
+from .localreply import Asked, LocalReply, build_reply
 
 __all__ = ["Direction", "Filter", "FilterManager", "Sink", "required_response_problem"]
 
@@ -299,6 +299,7 @@ class FilterManager:
         self.limits = {"request": buffer_limit, "response": buffer_limit}
         self.request = Direction("request", self, [*filters, router])
         self.response = Direction("response", self, list(reversed(filters)))
+        self.asked = Asked()
         self.response_started = False
         self.ended = False
         self.late = False
@@ -306,6 +307,7 @@ class FilterManager:
 
     # ---- events
     def request_headers(self, headers: HeaderMap, end: bool) -> None:
+        self.asked = Asked.by(headers)
         self.request.headers = headers
         self.request.observed_end = end
         self.request.run_headers(end)
@@ -406,7 +408,7 @@ class FilterManager:
             self._reply_through_chain(reply)
 
     def _reply_through_chain(self, reply: LocalReply) -> None:
-        headers, body = build_reply(reply, self.request.headers)
+        headers, body = build_reply(reply, self.asked)
         outer, self.late = self.late, self.ended
         self.response.headers = headers
         self._observe(not body)
@@ -417,7 +419,7 @@ class FilterManager:
         self.late = outer
 
     def _reply_directly(self, reply: LocalReply) -> None:
-        headers, body = build_reply(reply, self.request.headers)
+        headers, body = build_reply(reply, self.asked)
         self.response.aborted = True
         self.response.headers = headers
         self.response_started = True

@@ -8,7 +8,7 @@ a header value has the effect it has on a real client. For HTTP/2 frames are pas
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .headers import HeaderMap
 
@@ -246,7 +246,8 @@ class Http2Writer:
         self.head_request = head_request
         self.length: int | None = None
         self.turn = turn
-        self.sent_at = -1
+        self._at = -1  # the turn of the frames last sent, and what the client had before it
+        self._before = ClientView()
 
     def headers(self, headers: HeaderMap, end: bool) -> None:
         shown = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
@@ -254,7 +255,7 @@ class Http2Writer:
         length = headers.get(b"content-length")
         if self._refuse(headers):
             return
-        self.sent_at = self.turn()
+        self._note_turn()
         self.view.status = int(text) if text.isdigit() else 0
         self.view.headers = shown
         self.view.complete = end
@@ -263,12 +264,13 @@ class Http2Writer:
     def _refuse(self, headers: HeaderMap) -> bool:
         """Tell whether the client's library ends the stream because of a length that is no number."""
         length = headers.get(b"content-length")
-        if length is None or length.isdigit():
+        if length is None or length.isdigit() or self.head_request:
             return False
         self.view.error = f"protocol error Invalid content-length header: {length!r}"
         return True
 
     def data(self, data: bytes, end: bool) -> None:
+        self._note_turn()
         got = len(self.view.body) + len(data)
         if self.length is not None and (got > self.length or (end and got < self.length)):
             if not self.view.over:
@@ -295,6 +297,11 @@ class Http2Writer:
         """Take back what this turn has sent: a reset in the same read of the client's bytes overtakes it."""
         self._forget_this_turn()
 
+    def _note_turn(self) -> None:
+        if self._at != self.turn():
+            self._at, self._before = self.turn(), replace(self.view)
+
     def _forget_this_turn(self) -> None:
-        if self.sent_at == self.turn():
-            self.view.status, self.view.headers, self.view.body = None, [], b""
+        if self._at == self.turn():
+            self.view.status, self.view.headers = self._before.status, self._before.headers
+            self.view.body = self._before.body

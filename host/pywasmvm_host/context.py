@@ -168,7 +168,7 @@ class RootContext(Context):
         self.logged: Any = None
         self.tick_ms = 0
         self.timer: Timer | None = None
-        self.created = False
+        self.created = self.stillborn = False
         self.done_pending = False
         self.gone = False
 
@@ -209,7 +209,7 @@ class RootContext(Context):
         self.shown_configuration = plugin.configuration_bytes
         vm.call(self, "proxy_on_context_create", self.id, 0, starting=True)
         self.created = True
-        failed_early = vm.failed
+        failed_early = self.stillborn = vm.failed
         vm.failed = (
             False  # why: Envoy ignores a trap in the root's context_create until the first stream comes
         )

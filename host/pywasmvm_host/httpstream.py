@@ -161,6 +161,7 @@ class HttpStream:
         if (headers.get(b"expect") or b"").lower() == b"100-continue":
             headers.remove(b"expect")
             self.view.informational.append(100)
+            self.code = 100
         for name in (*HOP, *INTERNAL_ONLY):
             headers.remove(name)
         te = headers.get(b"te")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .headers import HeaderMap
 
-__all__ = ["LocalReply", "build_reply", "grpc_status_of", "is_grpc", "percent_encode"]
+__all__ = ["Asked", "LocalReply", "build_reply", "grpc_status_of", "is_grpc", "percent_encode"]
 
 # spec: gRPC over HTTP/2, "HTTP to gRPC Status Code Mapping"
 HTTP_TO_GRPC = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
@@ -43,20 +43,31 @@ def percent_encode(text: bytes) -> bytes:
     return b"".join(bytes([c]) if 0x20 <= c <= 0x7E and c != 0x25 else b"%%%02X" % c for c in text)
 
 
-def build_reply(reply: LocalReply, request: HeaderMap | None) -> tuple[HeaderMap, bytes]:
+@dataclass(frozen=True)
+class Asked:
+    """What of a request decides how local replies look: as it arrived, whatever filters make of it."""
+
+    grpc: bool = False
+    head: bool = False
+
+    @classmethod
+    def by(cls, headers: HeaderMap) -> Asked:
+        return cls(is_grpc(headers) and bool(headers.get(b":path")), headers.get(b":method") == b"HEAD")
+
+
+def build_reply(reply: LocalReply, asked: Asked) -> tuple[HeaderMap, bytes]:
     """Return headers and body of a local reply; the body is empty for gRPC and HEAD requests."""
     headers = HeaderMap("response", [(b":status", str(reply.code).encode())])
     for key, value in reply.headers:
         if key.lower() != b":status":
             headers.add(key, value)
-    if is_grpc(request):
+    if asked.grpc:
         headers.set(b":status", b"200")
         headers.set(b"content-type", b"application/grpc")
         status = reply.grpc_status if reply.grpc_status is not None else grpc_status_of(reply.code)
         if not headers.get(b"grpc-status"):
             headers.set(b"grpc-status", str(status).encode())
-        head = request is not None and request.get(b":method") == b"HEAD"
-        if reply.body and not head and not headers.get(b"grpc-message"):
+        if reply.body and not asked.head and not headers.get(b"grpc-message"):
             headers.set(b"grpc-message", percent_encode(reply.body))
         headers.remove(b"content-length")
         return headers, b""
@@ -67,5 +78,4 @@ def build_reply(reply: LocalReply, request: HeaderMap | None) -> tuple[HeaderMap
     else:
         headers.remove(b"content-length")
         headers.remove(b"content-type")
-    head = request is not None and request.get(b":method") == b"HEAD"
-    return headers, b"" if head else reply.body
+    return headers, b"" if asked.head else reply.body

@@ -178,7 +178,9 @@ class PluginHandle:
         if self.vm.rebuild and not self.vm.failed:
             self._reload()  # the old VM goes on for the streams it has
             return
-        recover = self.plugin.failure_policy == FailurePolicy.FAIL_RELOAD or self.vm.profile.recover
+        # why: Envoy never reloads what failed before it was configured
+        reload = self.plugin.failure_policy == FailurePolicy.FAIL_RELOAD and not self.root.stillborn
+        recover = reload or self.vm.profile.recover
         if not self.vm.failed or not recover:
             return
         world, stat = self.pool.world, f"wasm.{self.plugin.name}."

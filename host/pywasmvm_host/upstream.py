@@ -332,11 +332,12 @@ class UpstreamRequest:
         at, sent = 0.0, 0
         for piece in body:
             at += r.pace_ms
-            self._later(at, lambda piece=piece: self._data(piece, False))
             sent += len(piece)
-        if length is not None and sent >= length:
-            self._later(at, lambda: self._end_http1(r))
-        elif r.reset_mid:
+            if length is not None and sent >= length:
+                self._later(at, lambda piece=piece: (self._data(piece, False), self._end_http1(r)))
+                return
+            self._later(at, lambda piece=piece: self._data(piece, False))
+        if r.reset_mid:
             self._later(at + r.pace_ms, lambda: self._reset("protocol error"))
         elif length is None:
             self._later(at + r.pace_ms, lambda: self._end_http1(r))

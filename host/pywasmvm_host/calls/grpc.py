@@ -12,7 +12,7 @@ from typing import Any
 from .. import protobuf
 from ..abi.enums import MapType, Status
 from ..headers import HeaderMap
-from ..localreply import LocalReply, build_reply, grpc_status_of
+from ..localreply import Asked, LocalReply, build_reply, grpc_status_of
 from . import body
 
 CALL, STREAM = 1, 2
@@ -191,7 +191,7 @@ class GrpcExchange:
         if self.over:
             return
         reply = LocalReply(503, text, grpc_status=UNAVAILABLE)
-        headers, _ = build_reply(reply, HeaderMap("request", [(b"content-type", b"application/grpc")]))
+        headers, _ = build_reply(reply, Asked(grpc=True))
         self.details = details
         if self.streaming:
             self._with_map(
