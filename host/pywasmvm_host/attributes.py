@@ -232,8 +232,12 @@ def _of_route(key: str) -> Callable[[Any], Any]:
 
 def _routed_metadata(name: str) -> Callable[[Any], Any]:
     def get(cx: Any) -> Any:
-        if cx.stream.route is None:
+        route = cx.stream.route
+        if route is None or (name == "cluster_metadata" and route.get("cluster") is None):
             return MISSING
+        if name == "route_metadata" and "metadata" in route:  # its own, or none
+            value = route["metadata"] or {}
+            return Message(value, protobuf.metadata(value))
         return _message(cx, name, protobuf.metadata)
 
     return get

@@ -30,6 +30,7 @@ class ConnectionPool:
         self.cluster = cluster
         self.ready = 0
         self.connecting = 0
+        self.reading = False  # while what the servers sent is being dealt with
         self.waiting: list[Waiter] = []
 
     def ask(self, waiter: Waiter) -> None:

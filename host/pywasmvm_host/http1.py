@@ -61,7 +61,7 @@ class Http1Connection:
 
     def _closed(self) -> None:
         if self.stream is not None and not self.stream.over:
-            self.stream.client_gone(self.connection.close_reason)
+            self.stream.client_gone(self.connection.close_details)
         if self.reader is not None:
             self.reader.close()
 

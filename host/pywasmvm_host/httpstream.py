@@ -73,6 +73,7 @@ class HttpStream:
         self.rx = 0
         self.tx = 0
         self.request_complete = False
+        self.draining = False  # whether the connection is to end with this response
         self.cut = False  # once nothing more gets to the client
         self.reading = False  # while bytes of the client are being taken
         self.over = self.destroyed = False
@@ -193,10 +194,9 @@ class HttpStream:
         if not self.over and (self.view.error or not self.http2):
             self.client_gone()
 
-    def client_gone(self, reason: str = "") -> None:
-        """The client closed its connection, or a plugin did for the reason given."""
+    def client_gone(self, details: str = "downstream_remote_disconnect") -> None:
+        """The connection to the client is closed."""
         if not self.over:
-            details = f"downstream_local_disconnect({reason})" if reason else "downstream_remote_disconnect"
             self.set_details(details, "DC")
             self.finish()
 
@@ -255,6 +255,7 @@ class HttpStream:
             self.close_after = True  # an HTTP/1.0 body without a length ends with the connection
         if (not self.request_complete or self.close_after) and not self.http2:
             headers.set(b"connection", b"close")
+            self.draining = True
         elif self.http10:
             headers.set(b"connection", b"keep-alive")
         status = headers.get(b":status") or b"0"
@@ -303,10 +304,10 @@ class HttpStream:
         self.finish()
         if not isinstance(self.writer, Http1Writer):
             return
-        if not self.request_complete and not self.http10:
-            self._close_later()
-        elif self.close_after:
+        if self.close_after and (self.request_complete or self.http10):
             self._close_connection()
+        elif self.draining:
+            self._close_later()
 
     def finish(self) -> None:
         """Log, then take the filters down, once."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .guest import Guest
     from .vm import Vm
 
-__all__ = ["Call", "LazyBytes", "host_function", "restricted_function", "wasi_function"]
+__all__ = ["Allocated", "Call", "LazyBytes", "host_function", "restricted_function", "wasi_function"]
 
 M32 = 0xFFFFFFFF
 M64 = 0xFFFFFFFFFFFFFFFF
@@ -64,6 +64,10 @@ class Call:
         return self.vm.profile
 
 
+class Allocated(bytes):
+    """A result that the guest's allocator is asked room for even when it is empty."""
+
+
 def _signed32(word: int) -> int:
     word &= M32
     return word - (1 << 32) if word >> 31 else word
@@ -98,7 +102,7 @@ def _write_long(vm: Vm, words: tuple[int, ...], at: int, value: int) -> Status:
 
 
 def _write_bytes(vm: Vm, words: tuple[int, ...], at: int, value: bytes) -> Status:
-    addr = vm.allocate(value) if value else 0
+    addr = vm.allocate(value) if value or isinstance(value, Allocated) else 0
     if addr is None:
         return Status.INVALID_MEMORY_ACCESS
     vm.memory.write_u32(words[at], addr)

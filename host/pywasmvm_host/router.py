@@ -64,6 +64,7 @@ class Router:
         self.winner: int | None = None
         self.timeouts = Timeouts(0)
         self.timers: list[Any] = []
+        self.complete_ns: int | None = None
 
     def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
         s, m = self.stream, self.manager
@@ -159,6 +160,8 @@ class Router:
 
     def _arm(self) -> None:
         """Start the clocks: the request is complete."""
+        if self.complete_ns is None:
+            self.complete_ns = self.stream.world.now_ns
         if self.timers:
             return
         t = self.timeouts
@@ -185,11 +188,9 @@ class Router:
     def on_headers_from_upstream(self, headers: HeaderMap, end: bool) -> None:
         self.responded = True
         s = self.stream
-        if s.proxy.envoy_headers:
-            headers.add(
-                b"x-envoy-upstream-service-time",
-                str((s.world.now_ns - s.upstream_started_ns) // 1_000_000).encode(),
-            )
+        if s.proxy.envoy_headers and self.complete_ns is not None:
+            ms = (s.world.now_ns - self.complete_ns) // 1_000_000
+            headers.add(b"x-envoy-upstream-service-time", b"%d" % ms)
         s.details = "via_upstream"
         status = headers.get(b":status") or b"0"
         s.code = int(status) if status.isdigit() else 0

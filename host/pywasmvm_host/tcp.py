@@ -149,7 +149,7 @@ class Connection:
         self.over = False
         self.draining = False  # to be closed soon: what the client still sends is not looked at
         self.unread = False  # the client sent more than was read
-        self.close_reason = ""
+        self.close_details = ""
         self.begun = False
         self.ended = False
         self.start_ns = self.world.now_ns
@@ -229,7 +229,9 @@ class Connection:
         if self.over:
             return
         self.over = True
-        self.close_reason = reason
+        self.close_details = (
+            f"downstream_local_disconnect({reason})" if local else "downstream_remote_disconnect"
+        )
         self.end_ns = self.world.now_ns
         for f in self.filters:
             f.closed(local)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from .connpool import ConnectionPool
@@ -154,6 +155,24 @@ class UpstreamRequest:
 
     # ---- request side
     def send_headers(self, headers: HeaderMap, end: bool) -> None:
+        shown = headers.copy()
+        self._send(lambda: self._take_headers(shown, end))
+
+    def send_data(self, data: bytes, end: bool) -> None:
+        self._send(lambda: self._take_data(data, end))
+
+    def send_trailers(self, trailers: HeaderMap) -> None:
+        shown = trailers.copy()
+        self._send(lambda: self._take_trailers(shown))
+
+    def _send(self, action: Callable[[], None]) -> None:
+        """Send now; but HTTP/2 frames wait while their connection is read, and a reset overtakes them."""
+        if self.cluster.http2 and self.pool.reading:
+            self.world.after_event(lambda: None if self.closed else action())
+        else:
+            action()
+
+    def _take_headers(self, headers: HeaderMap, end: bool) -> None:
         self.head = headers.get(b":method") == b"HEAD"
         method, path = ((headers.get(name) or b"").decode("latin-1") for name in (b":method", b":path"))
         if not self.cluster.http2:  # why: a server splits the first line of a request at its blanks
@@ -220,7 +239,7 @@ class UpstreamRequest:
         self.pool.lose()
         self._reset("connection termination")
 
-    def send_data(self, data: bytes, end: bool) -> None:
+    def _take_data(self, data: bytes, end: bool) -> None:
         if self.record.complete or self.stuck or self.closed or self.refused:
             return
         if self.cluster.http2 and self.expected is not None:
@@ -236,7 +255,7 @@ class UpstreamRequest:
         elif end:
             self._received_all()
 
-    def send_trailers(self, trailers: HeaderMap) -> None:
+    def _take_trailers(self, trailers: HeaderMap) -> None:
         if self.record.complete or self.refused:
             return
         if self.cluster.http2 and not self._acceptable(trailers):
@@ -272,7 +291,12 @@ class UpstreamRequest:
 
     # ---- response side
     def _later(self, delay_ms: float, action: Any) -> None:
-        self.world.after(delay_ms, lambda: None if self.closed else action())
+        self.world.after(delay_ms, lambda: None if self.closed else self._read(action))
+
+    def _read(self, action: Any) -> None:
+        self.pool.reading = True
+        action()
+        self.pool.reading = False
 
     def _answer(self) -> None:
         r = self.response
@@ -334,7 +358,7 @@ class UpstreamRequest:
             at += r.pace_ms
             sent += len(piece)
             if length is not None and sent >= length:
-                self._later(at, lambda piece=piece: (self._data(piece, False), self._end_http1(r)))
+                self._later(at, partial(self._last_http1, piece, r))
                 return
             self._later(at, lambda piece=piece: self._data(piece, False))
         if r.reset_mid:
@@ -345,6 +369,11 @@ class UpstreamRequest:
     def _data(self, data: bytes, end: bool) -> None:
         if not self.closed:
             self.listener.on_data(data, end)
+
+    def _last_http1(self, piece: bytes, r: UpstreamResponse) -> None:
+        """Deliver what completes a content-length, and the end, which the proxy knows with it."""
+        self._data(piece, False)
+        self._end_http1(r)
 
     def _end_http1(self, r: UpstreamResponse) -> None:
         if r.trailers:

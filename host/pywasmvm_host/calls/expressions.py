@@ -14,6 +14,7 @@ from ..abi.enums import Status
 from ..abi.pairs import encode_pairs
 from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
 from ..budget import within
+from ..machine import Allocated
 from . import Optional
 
 celpy = Optional("celpy")
@@ -228,7 +229,7 @@ def expr_evaluate(call: Any, data: bytes) -> Any:
     except celpy.CELEvalError:
         return Status.INTERNAL_FAILURE
     encoded = _encode(result)
-    return Status.SERIALIZATION_FAILURE if encoded is None else (Status.OK, encoded)
+    return Status.SERIALIZATION_FAILURE if encoded is None else (Status.OK, Allocated(encoded))
 
 
 def expr_delete(call: Any, data: bytes) -> Any:

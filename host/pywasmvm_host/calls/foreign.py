@@ -12,6 +12,7 @@ from typing import Any
 from .. import protobuf
 from ..abi.enums import Status
 from ..budget import within
+from ..machine import Allocated
 from . import body
 from .expressions import EXPRESSIONS
 from .higress import HIGRESS_FOREIGN
@@ -31,7 +32,7 @@ def _uncompress(call: Any, data: bytes) -> Any:
         out = engine.decompress(data, MAX_UNCOMPRESSED)
     except zlib.error:
         return Status.SERIALIZATION_FAILURE
-    return (Status.OK, out) if engine.eof else Status.SERIALIZATION_FAILURE
+    return (Status.OK, Allocated(out)) if engine.eof else Status.SERIALIZATION_FAILURE
 
 
 def _clear_route_cache(call: Any, data: bytes) -> Any:

@@ -114,7 +114,7 @@ class GrpcExchange:
         if not self.begun:
             self.queue.append((data, end))
         else:
-            self.world.soon(lambda: self.upstream.send_data(data, end))
+            self.upstream.send_data(data, end)
 
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:
