@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from .upstream import Cluster
 
-__all__ = ["ConnectionPool"]
+__all__ = ["Connection", "ConnectionPool"]
+
+
+class Connection:
+    """A connection to a server. `left` is what was sent after a request's end: the next begins with it."""
+
+    def __init__(self) -> None:
+        self.left = b""
 
 
 class Waiter(Protocol):
     """A request that wants a connection."""
 
-    def on_connection(self) -> None: ...
+    def on_connection(self, connection: Connection) -> None: ...
     def on_refusal(self) -> None: ...
 
 
@@ -28,7 +35,7 @@ class ConnectionPool:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.ready = 0
+        self.ready: list[Connection] = []
         self.connecting = 0
         self.reading = False  # while what the servers sent is being dealt with
         self.waiting: list[Waiter] = []
@@ -49,16 +56,16 @@ class ConnectionPool:
         if waiter in self.waiting:
             self.waiting.remove(waiter)
 
-    def put_back(self) -> None:
+    def put_back(self, connection: Connection) -> None:
         """Take a connection back from a request that is over."""
         if not self.cluster.http2:
-            self.ready += 1
+            self.ready.append(connection)
             self.cluster.world.soon(self._serve)
 
     def lose(self) -> None:
         """Note that the server has closed the connection; over HTTP/2 it is the one for all."""
         if self.cluster.http2:
-            self.ready = 0
+            self.ready.clear()
 
     def _connected(self) -> None:
         self.connecting -= 1
@@ -67,7 +74,7 @@ class ConnectionPool:
             for waiter in refused:
                 waiter.on_refusal()
             return
-        self.ready += 1
+        self.ready.append(Connection())
         self._serve()
 
     def _serve(self) -> None:
@@ -75,6 +82,5 @@ class ConnectionPool:
             self._give(self.waiting.pop(0))
 
     def _give(self, waiter: Waiter) -> None:
-        if not self.cluster.http2:
-            self.ready -= 1
-        waiter.on_connection()
+        # the one used last, as Envoy does
+        waiter.on_connection(self.ready[-1] if self.cluster.http2 else self.ready.pop())

@@ -54,7 +54,7 @@ def request_bytes(request: Any) -> tuple[bytes, list[bytes]]:
     if framing == "chunked":
         headers.append(("transfer-encoding", "chunked"))
     head = (
-        f"{request.method} {request.path} HTTP/1.1\r\n"
+        f"{request.method} {request.path} HTTP/{'1.0' if request.http10 else '1.1'}\r\n"
         + "".join(f"{k}: {v}\r\n" for k, v in headers)
         + "\r\n"
     )

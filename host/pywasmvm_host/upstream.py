@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .connpool import ConnectionPool
+from .connpool import Connection, ConnectionPool
 from .headers import HeaderMap, from_text
 from .world import World
 
@@ -123,6 +123,7 @@ class UpstreamRequest:
     def __init__(self, cluster: Cluster, listener: Any, pool: ConnectionPool) -> None:
         self.cluster = cluster
         self.pool = pool
+        self.connection = Connection()
         self.world = cluster.world
         self.listener = listener
         self.record = Received()
@@ -146,7 +147,8 @@ class UpstreamRequest:
         self._begin = begin
         self.pool.ask(self)
 
-    def on_connection(self) -> None:
+    def on_connection(self, connection: Connection) -> None:
+        self.connection = connection
         if self._begin is not None:
             self._begin()
 
@@ -176,7 +178,8 @@ class UpstreamRequest:
         self.head = headers.get(b":method") == b"HEAD"
         method, path = ((headers.get(name) or b"").decode("latin-1") for name in (b":method", b":path"))
         if not self.cluster.http2:  # why: a server splits the first line of a request at its blanks
-            method, path, _ = f"{method} {path} HTTP/1.1".split(" ", 2)
+            before, self.connection.left = self.connection.left.decode("latin-1"), b""
+            method, path, _ = f"{before}{method} {path} HTTP/1.1".split(" ", 2)
         self.record.method, self.record.path = method, path
         if self.cluster.http2:
             self.record.headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
@@ -249,6 +252,7 @@ class UpstreamRequest:
                 return
         self.record.body += data
         if self.expected is not None and not self.chunked and not self.cluster.http2:
+            self.connection.left += self.record.body[self.expected :]
             self.record.body = self.record.body[: self.expected]
             if len(self.record.body) >= self.expected:
                 self._received_all()
@@ -386,7 +390,7 @@ class UpstreamRequest:
         if not self.closed:
             self.finished = True
             if self.cluster.http2 or self.record.complete:
-                self.pool.put_back()
+                self.pool.put_back(self.connection)
             action()
 
     def _refuse_body(self, last: bool) -> None:
