@@ -12,13 +12,14 @@ from typing import Any
 from .filters import HEADERS, Filter, find_filters, one_filter
 from .series import Job, Progress, Series, measure_jobs
 
-__all__ = ["measure_bodies", "measure_chains", "measure_headers", "measure_requests"]
+__all__ = ["measure_bodies", "measure_chains", "measure_headers", "measure_requests", "start_host"]
 
 BACKENDS = {"pywasmvm fast": "cython", "pywasmvm python": "python"}
 LARGE = 1_000_000  # bytes of a module that the Python engine needs seconds to start
 
 
-def _host(backend: str, plugins: Sequence[Any]) -> Any:
+def start_host(backend: str, plugins: Sequence[Any]) -> Any:
+    """Return a started host of these plugins on one of our engines."""
     from pywasmvm_host import Host
 
     from pywasmvm import Config, Engine
@@ -32,7 +33,7 @@ def _sender(backend: str, plugins: Sequence[Any], request: Any) -> Callable[[], 
     """Return a preparation that starts a host and hands out the sending of one request."""
 
     def prepare() -> Callable[[], object]:
-        host = _host(backend, plugins)
+        host = start_host(backend, plugins)
 
         def send() -> None:
             exchange = host.request(request)

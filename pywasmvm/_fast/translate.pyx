@@ -10,6 +10,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from ._generated_opcodes cimport *
+from .counting cimport add_counters, is_counting
 from .emit cimport (
     BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, VECTOR, Entry, OpInfo, op_info,
 )
@@ -87,14 +88,18 @@ cdef class Translator(ObjectReader):
         return self.finish(func, sig)
 
     cdef int finish(self, FuncC* func, Sig* sig) except -1:
-        cdef Ins* code = <Ins*>malloc(self.n * sizeof(Ins))
+        cdef Ins* code = <Ins*>malloc((2 if is_counting() else 1) * self.n * sizeof(Ins))
         cdef u32* offsets = <u32*>malloc(self.n * sizeof(u32))
         if code == NULL or offsets == NULL:
             free(code)
             free(offsets)
             raise MemoryError
         memcpy(code, self.code, self.n * sizeof(Ins))
-        fuse(code, self.n)
+        if is_counting():
+            add_counters(code, self.n)
+            self.tied = True
+        else:
+            fuse(code, self.n)
         memcpy(offsets, self.offsets, self.n * sizeof(u32))
         for address in self.owned:
             free(<void*><size_t>address)

@@ -1,0 +1,6 @@
+"""Types of the counting of words, for readers and checkers."""
+
+from typing import Any
+
+def start() -> None: ...
+def counted(instance: Any) -> list[list[tuple[str, int]]]: ...
