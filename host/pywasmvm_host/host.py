@@ -179,10 +179,10 @@ class Host:
             if key not in seen:
                 seen.add(key)
                 canary = VmPool(self.world, self.loader, self.limits, "main")
-                root = canary.root_for(plugin)
-                root.gone = True
-                root.release()
-                canary.release()
+                try:
+                    canary.root_for(plugin)
+                finally:
+                    canary.discard()
             self.pools["main"].root_for(plugin)
 
     def snapshot(self) -> HostSnapshot:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pywasmvm_host import Host, HttpRequest, Plugin
+from pywasmvm_host import Host, HttpRequest, Plugin, PluginFailed
 from pywasmvm_host.world import World
 
 from pywasmvm import Engine, wat2wasm
@@ -171,6 +171,23 @@ def test_after_a_trap_the_next_one_is_new(engine: Engine, curious: Plugin) -> No
         told, _ = life(engine, curious, cache, requests=10)
         assert told == life(engine, curious, {}, requests=10)[0]
     assert any(record.failed for record in told[3])
+
+
+def test_a_plugin_that_refuses_leaves_its_guest(engine: Engine) -> None:
+    bad = Plugin(KEYED.wasm, configuration="{")
+    cache: dict[Any, Any] = {}
+    said = []
+    for plugin in (KEYED, bad, bad, KEYED, bad):
+        host = Host([plugin], engine=engine, copies=True)
+        host.loader.cache = cache
+        try:
+            host.start()
+        except PluginFailed as error:
+            said.append((str(error), host.world.logs, host.world.records))
+        host.close()
+    assert len(said) == 3 and said[0] == said[1] == said[2]
+    (kind,) = next(item for item in cache.values() if hasattr(item, "guests")).guests.kinds.values()
+    assert len(kind.idle) == 2, "the validation's copy and the main thread's or the worker's"
 
 
 def test_a_closed_host_has_no_guest(engine: Engine, curious: Plugin) -> None:
