@@ -136,7 +136,6 @@ class Host:
         self.proxy.buffer_limit = self.limits.buffer_bytes
         self.pools = {name: VmPool(self.world, self.loader, self.limits, name) for name in ("main", "worker")}
         self.handles: list[PluginHandle] = []
-        self.canaries: list[VmPool] = []
         self.started = False
         self.world.clusters.setdefault("up", Cluster(self.world, "up"))
 
@@ -192,7 +191,11 @@ class Host:
         return HostSnapshot(self)
 
     def close(self) -> None:
-        """Shut the plugins down: on_done and on_delete of every root context."""
+        """Shut the plugins down: on_done and on_delete of every root context.
+
+        A VM in which all has ended gives its guest back then, for another VM of the module: its memory and
+        its functions can no longer be reached.
+        """
         if not self.started:
             return
         self.started = False

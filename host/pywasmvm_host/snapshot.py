@@ -59,8 +59,6 @@ def _check_rest(host: Host) -> None:
         why = "it is not started"
     elif host.proxy.streams:
         why = "streams are open"
-    elif host.canaries:
-        why = "copies of its plugins are being tried"
     for vm in host.vms():
         if vm.failed:
             why = f"a plugin has failed: {vm.failure.splitlines()[0]}"

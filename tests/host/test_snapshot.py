@@ -86,8 +86,6 @@ def test_copies_do_not_share_what_the_host_remembers(engine: Engine) -> None:
 def test_a_chain_with_one_shared_vm(engine: Engine) -> None:
     plugins = [REWRITE, HELLO, Plugin(HELLO.wasm, name="again")]
     host = Host(plugins, engine=engine, copies=True).start()
-    if host.canaries:
-        host.canaries.clear()
     copy = host.snapshot().restore()
     assert told(copy.request(REQUEST)) == told(host.request(REQUEST))
 
