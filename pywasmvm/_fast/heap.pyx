@@ -16,7 +16,7 @@ from .gcheap cimport *
 from .gctypes cimport TypeHandle, make_tag, make_type
 from .machine cimport *
 from .modinfo cimport class_of
-from .pointers cimport describe
+from .pointers cimport IS_FLOAT, IS_NARROW, IS_THERE, describe
 
 from weakref import WeakValueDictionary
 
@@ -403,7 +403,7 @@ cdef class Heap:
         c.words[0].imm = c.words[1].imm = <u64>c
         c.entry = c.words
         if func.pointer is not None:
-            handle.native = describe(func.pointer.address, handle.params, handle.results)
+            handle.native = describe(func.pointer.address, passing(handle.params), (passing(handle.results) or b"\0")[0])
         if handle.native != NULL:
             c.words[0].h, c.words[0].imm = H_TO_POINTER, <u64>handle.native
         func.entry = handle
@@ -462,6 +462,13 @@ cdef object number_at(u64* p, u8 cls):
     if cls == I64:
         return <i64>p[0]
     return <double>lds(p) if cls == F32 else ldd(p)
+
+
+cdef bytes passing(bytes classes):
+    """Return how C passes numbers of these classes."""
+    return bytes([
+        IS_THERE | IS_FLOAT * (cls in (F32, F64)) | IS_NARROW * (cls in (I32, F32)) for cls in classes
+    ])
 
 
 cdef bint is_numeric(bytes classes):

@@ -11,6 +11,7 @@ cdef extern from *:
     #define PYWASMVM_DIRECT 0
     #endif
     #define PYWASMVM_REGISTERS 8
+    enum { IS_THERE = 1, IS_FLOAT = 2, IS_NARROW = 4 };
     /* A C function. ints and floats: the slots of its arguments of that kind, in their order. */
     typedef struct {
         void *address;
@@ -25,6 +26,11 @@ cdef extern from *:
     """
     bint PYWASMVM_DIRECT
     u32 PYWASMVM_REGISTERS
+    # How a value is passed.
+    enum:
+        IS_THERE
+        IS_FLOAT
+        IS_NARROW
     ctypedef struct CFunc:
         void* address
         u8* ints
@@ -34,4 +40,4 @@ cdef extern from *:
         u8 n_slots
         u8 result
 
-cdef CFunc* describe(size_t address, bytes params, bytes results) except? NULL
+cdef CFunc* describe(size_t address, bytes params, u8 result) except? NULL

@@ -12,7 +12,6 @@ Rule 2: C runs without the GIL, so a turn that has it stops before the call.
 
 from libc.stdlib cimport calloc
 
-from .emit cimport F32, F64, I32
 from .machine cimport *
 
 cdef extern from *:
@@ -22,8 +21,6 @@ cdef extern from *:
     #else
     #define PYWASMVM_NOINLINE
     #endif
-    enum { HAS_RESULT = 1, IS_FLOAT = 2, IS_NARROW = 4 };
-
     #define U uint64_t
     #define D double
     #define I(n) slots[f->ints[n]]
@@ -51,10 +48,6 @@ cdef extern from *:
     }
     """
     void call_c(const CFunc* f, u64* slots) noexcept nogil
-    enum:
-        HAS_RESULT
-        IS_FLOAT
-        IS_NARROW
 
 
 cdef void to_pointer(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, double facc, float sacc) noexcept nogil:
@@ -81,26 +74,23 @@ cdef void to_pointer(Ins* pc, u64* fp, u8* mem, Ctx* ctx, u64 acc, i64 fuel, dou
     to.h(to, fp, mem, ctx, 0, fuel, facc, sacc)
 
 
-cdef CFunc* describe(size_t address, bytes params, bytes results) except? NULL:
-    """Return how to call a C function of these classes; NULL where C is not called directly."""
+cdef CFunc* describe(size_t address, bytes params, u8 result) except? NULL:
+    """Return how to call a C function whose values are passed so; NULL where C is not called directly."""
     cdef CFunc* func
-    cdef u8 i, cls
+    cdef u8 i, param
     if not PYWASMVM_DIRECT or len(params) > PYWASMVM_REGISTERS:
         return NULL
     func = <CFunc*>calloc(1, sizeof(CFunc))
     if func == NULL:
         raise MemoryError
-    func.address, func.n_slots = <void*>address, <u8>(len(params) + 8)
-    for i, cls in enumerate(params):
-        if cls == F32 or cls == F64:
+    func.address, func.n_slots, func.result = <void*>address, <u8>(len(params) + 8), result
+    for i, param in enumerate(params):
+        if param & IS_FLOAT:
             func.floats[func.n_floats] = i
             func.n_floats += 1
         else:
             func.ints[func.n_ints] = i
             func.n_ints += 1
-    if results:
-        cls = results[0]
-        func.result = HAS_RESULT | IS_FLOAT * (cls == F32 or cls == F64) | IS_NARROW * (cls == I32 or cls == F32)
     return func
 
 
