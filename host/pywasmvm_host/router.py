@@ -170,6 +170,10 @@ class Router:
         if t.per_try:
             self.timers.append(self.stream.world.after(t.per_try, self._try_timeout))
 
+    def _stop_timers(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
+
     def _try_timeout(self) -> None:
         if not self.responded:
             self._timeout("upstream_per_try_timeout")
@@ -209,6 +213,7 @@ class Router:
         s, m = self.stream, self.manager
         if m is None or s.over:
             return
+        self._stop_timers()
         flag = RESET_FLAGS.get(reason, "UR")
         word = reason.replace(" ", "_")
         if reason == "remote connection failure":
@@ -224,7 +229,6 @@ class Router:
         )
 
     def on_destroy(self) -> None:
-        for timer in self.timers:
-            timer.cancel()
+        self._stop_timers()
         for upstream in (*self.older, *([self.upstream] if self.upstream else [])):
             upstream.cancel()

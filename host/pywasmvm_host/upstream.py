@@ -15,7 +15,7 @@ from typing import Any
 
 from .connpool import Connection, ConnectionPool
 from .headers import HeaderMap, from_text
-from .world import World
+from .world import MS, World
 
 __all__ = [
     "DEFAULT_RESPONSE",
@@ -131,6 +131,7 @@ class UpstreamRequest:
         self.expected: int | None = None
         self.chunked = False
         self.begun_at = -1
+        self.writes: set[int] = set()  # when the server sends, in nanoseconds of virtual time
         self.refused = False  # the server has given up the connection because of this request
         self.closed = False
         self.answered = False
@@ -243,7 +244,10 @@ class UpstreamRequest:
         self._reset("connection termination")
 
     def _take_data(self, data: bytes, end: bool) -> None:
-        if self.record.complete or self.stuck or self.closed or self.refused:
+        if self.stuck or self.closed or self.refused:
+            return
+        if self.record.complete:
+            self.connection.left += data
             return
         if self.cluster.http2 and self.expected is not None:
             got = len(self.record.body) + len(data)
@@ -286,15 +290,21 @@ class UpstreamRequest:
         if self.closed:
             return
         self.closed = True
+        ahead = sum(at > self.world.now_ns for at in self.writes)
         if self.cluster.http2:
-            if not self.finished or not self.record.complete:
+            # why: a server that has sent all and received all takes no reset of the stream any more
+            through = self.finished or (self.answered and not ahead)
+            if not through or not self.record.complete:
                 self.record.reset_by_peer = code
                 self.record.incomplete = not self.record.complete
-        elif not self.record.complete and self.record.method:
-            self.record.incomplete = True
+        elif self.record.method:
+            # why: one that answers before it reads learns from its second write that the connection is gone
+            early = self.response is not None and self.response.early
+            self.record.incomplete = not self.record.complete or (early and ahead > 1)
 
     # ---- response side
     def _later(self, delay_ms: float, action: Any) -> None:
+        self.writes.add(self.world.now_ns + int(delay_ms * MS))
         self.world.after(delay_ms, lambda: None if self.closed else self._read(action))
 
     def _read(self, action: Any) -> None:
@@ -315,6 +325,8 @@ class UpstreamRequest:
             )
         else:
             self._later(delay_ms, self._send_head)
+            if r.body or r.trailers:  # the rest is planned with the head
+                self.writes.add(self.world.now_ns + int((delay_ms + r.pace_ms) * MS))
 
     def _reset(self, reason: str) -> None:
         self.closed = True
@@ -348,15 +360,21 @@ class UpstreamRequest:
         if nobody or (length == b"0" and not chunked):
             self._finish(lambda: self.listener.on_headers(message, True))
             return
-        self.listener.on_headers(message, False)
-        self._send_http1(r, body, int(length) if length and length.isdigit() else None)
+        self._send_http1(r, message, body, int(length) if length and length.isdigit() else None)
 
-    def _send_http1(self, r: UpstreamResponse, body: list[bytes], length: int | None) -> None:
+    def _send_http1(
+        self, r: UpstreamResponse, message: HeaderMap, body: list[bytes], length: int | None
+    ) -> None:
         if r.pace_ms == 0:
+            self.listener.on_headers(message, False)
             if body:
                 self._data(b"".join(body), False)
             self._end_http1(r)
             return
+        self._plan_http1(r, body, length)
+        self.listener.on_headers(message, False)
+
+    def _plan_http1(self, r: UpstreamResponse, body: list[bytes], length: int | None) -> None:
         at, sent = 0.0, 0
         for piece in body:
             at += r.pace_ms
@@ -403,12 +421,15 @@ class UpstreamRequest:
         if not body and not r.trailers:
             self._finish(lambda: self.listener.on_headers(message, True))
             return
-        self.listener.on_headers(message, False)
-        at = 0.0
         if self.head and body:
             only = len(body) == 1 and not r.trailers
             self._later(r.pace_ms, lambda: self._refuse_body(only))
-            return
+        else:
+            self._plan_http2(r, body)
+        self.listener.on_headers(message, False)
+
+    def _plan_http2(self, r: UpstreamResponse, body: list[bytes]) -> None:
+        at = 0.0
         for i, piece in enumerate(body):
             at += r.pace_ms
             last = i == len(body) - 1 and not r.trailers
