@@ -17,7 +17,7 @@ ENDLESS = 1 << 62
 class Budget:
     """The counters of the running outermost call. `start` sets them back."""
 
-    __slots__ = ("copied", "host_calls", "limits", "log_bytes", "log_lines", "place")
+    __slots__ = ("copied", "expression_steps", "host_calls", "limits", "log_bytes", "log_lines", "place")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -30,6 +30,7 @@ class Budget:
         self.place = place
         self.host_calls = ENDLESS if limits.host_calls is None else limits.host_calls
         self.copied = ENDLESS if limits.copied_bytes is None else limits.copied_bytes
+        self.expression_steps = ENDLESS if limits.expression_steps is None else limits.expression_steps
         self.log_lines = ENDLESS if limits.log_lines is None else limits.log_lines
         self.log_bytes = ENDLESS if limits.log_bytes is None else limits.log_bytes
 
@@ -44,6 +45,12 @@ class Budget:
         self.copied -= nbytes
         if self.copied < 0:
             raise LimitError(self.limits.reached("copied_bytes", f"in {self.place}"))
+
+    def expression(self, steps: int) -> None:
+        """Count steps of an expression about to be taken. Raise LimitError, which ends the guest."""
+        self.expression_steps -= steps
+        if self.expression_steps < 0:
+            raise LimitError(self.limits.reached("expression_steps", f"in {self.place}"))
 
     def log(self, nbytes: int) -> None:
         """Count a line about to be logged. Raise OverLimit, which refuses it."""

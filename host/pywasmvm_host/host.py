@@ -105,7 +105,11 @@ class Host:
     copies     also run the copies Envoy makes while starting (validation and main thread).
     services   plugins without traffic: on the main thread, and unless `singleton` on the worker, too.
     progress   called as progress(done, total, what) while modules load.
+    KEPT       when more lines, calls or entries of a kind are recorded, the next request that finds no other
+               under way makes the host forget them all.
     """
+
+    KEPT = 100_000
 
     def __init__(
         self,
@@ -229,6 +233,7 @@ class Host:
 
     def submit(self, request: HttpRequest) -> HttpStream:
         """Begin a request; the caller moves time (`world.run_for`)."""
+        self._forget_much()
         stream = HttpStream(self.proxy, http2=request.http2, http10=request.http10)
         Client(self.world, stream, request).start()
         return stream
@@ -236,6 +241,7 @@ class Host:
     def request(self, request: HttpRequest, upstream: UpstreamResponse | None = None) -> Exchange:
         """Send one request through the chain and return all it caused."""
         self.start()
+        self._forget_much()
         world = self.world
         if upstream is not None:
             self.add_cluster("up", [upstream])
@@ -283,6 +289,12 @@ class Host:
         self.world.forget()
         self.proxy.access_log.clear()
         self.proxy.client_addresses.clear()
+
+    def _forget_much(self) -> None:
+        """Forget the past if there is much of it; not in the middle of a request, which looks back at it."""
+        kept = (*self.world.recorded(), self.proxy.access_log)
+        if max(map(len, kept)) > self.KEPT and not self.proxy.streams:
+            self.forget()
 
     def vms(self) -> list[Any]:
         """Return every VM that serves."""

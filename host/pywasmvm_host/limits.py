@@ -71,6 +71,10 @@ class Limits(ResourceLimits):
         256 << 20, "bytes", "callback", "LimitError", "copied_bytes", BUDGET,
         "bytes that host calls copy out of the guest's memory or into it",
     )  # fmt: skip
+    expression_steps: int | None = limit_field(
+        50_000, "count", "callback", "LimitError", "expression_steps", BUDGET,
+        "work on CEL expressions: bytes compiled, nodes visited, 64 bytes of text looked at",
+    )  # fmt: skip
     callbacks_at_once: int | None = limit_field(
         100_000, "count", "VM", "LimitError", "callbacks_at_once", VM,
         "callbacks without time passing: calls that cause calls",

@@ -6,6 +6,7 @@ import sys
 
 from pywasmvm import LimitRow, ResourceLimits
 
+from .host import Host
 from .limits import LIMITS
 
 __all__ = ["render"]
@@ -52,6 +53,10 @@ and in a WasmPlugin of Istio or Higress as an annotation:
 Sizes take k, M, G (also MiB ...), times us, ms, s, m, counts k, M, G (thousands). `none` lifts a limit.
 Options on the command line win over the configuration, a plugin's own entry over `"*"`.
 """
+RECORDS = f"""What a host records is no plugin's state: log lines, calls, the access log, what upstreams
+received. When there are more than {Host.KEPT:,} of a kind (`Host.KEPT`), they are forgotten before the next
+request that finds no other under way; `host.forget()` does it at any time.
+"""
 COLUMNS = ("limit", "default", "counted per", "bounds", "reaching it", "enforced in")
 
 
@@ -85,6 +90,7 @@ def render() -> str:
     return "\n".join(
         (
             HEAD,
+            RECORDS,
             "## Of the engine and of the host\n",
             _table(shared),
             "## Of the host, for plugins\n",

@@ -142,9 +142,13 @@ class World:
         self.end_event()
 
     # ---- records
+    def recorded(self) -> tuple[list[Any], ...]:
+        """Return the records of what has been: log lines, calls, the trace."""
+        return self.logs, self.host_log, self.records, self.trace
+
     def forget(self) -> None:
-        """Drop the records of what has been: log lines, calls, the trace, what upstreams received."""
-        for kept in (self.logs, self.host_log, self.records, self.trace):
+        """Drop the records of what has been, and of what upstreams received."""
+        for kept in self.recorded():
             kept.clear()
         for cluster in self.clusters.values():
             cluster.forget()

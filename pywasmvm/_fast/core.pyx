@@ -77,11 +77,12 @@ cdef class Machine(Hosts):
     cdef i64 stop_at
     cdef i64 look_at
     cdef object known_stop
+    cdef dict begun
     cdef object tell_frames
     cdef dict mems
 
     def __cinit__(self):
-        self.mems = {}
+        self.mems, self.begun = {}, {}
         self.stop_at = FOREVER
 
     def __init__(self, store, i31, exn_class, wrap, tell_frames):
@@ -247,6 +248,7 @@ cdef class Machine(Hosts):
             stop_at = meter.stop_at
             self.known_stop = stop_at
             self.stop_at = FOREVER if stop_at is None else now_ns() + <i64>((stop_at - monotonic()) * 1e9)
+            self.look_at = min(self.look_at, self.stop_at)
         # why: an interrupt shows as a debt; the flag beside it is what the driver goes by.
         return <i64>(<u64>fuel + DEBT) if fuel < 0 and self.interrupted else fuel
 
@@ -293,13 +295,15 @@ cdef class Machine(Hosts):
         elif ctx.status == TRANSLATE:
             callee = ctx.func
             self.ctx.top = ctx.fp + callee.n_params
-            self.translate(callee)
+            self.translate(callee, base)
             ctx.pc = callee.entry
+            return 0
         elif ctx.status == COLLECT:
             cost, pc, fp = ctx.cost, ctx.pc, ctx.fp
             self.ctx.top = fp + pc.c
             self.meter.fuel -= cost
             try:
+                self.meter.foresee(self.collecting())
                 self.make_room(ctx.gc.want, self.ctx.top)
             except LimitError as exc:
                 self.note(exc, pc, fp, base)
@@ -393,8 +397,27 @@ cdef class Machine(Hosts):
         self.note(trap, self.ctx.pc, self.ctx.fp, base)
         raise trap
 
-    cdef int translate(self, FuncC* func) except -1:
-        """Translate a function on its first call."""
+    cdef int check_entry(self, FuncC* func, u64* base) except -1:
+        """See to the deadline while the machine stands before a function that is not entered yet."""
+        cdef Ctx* ctx = &self.ctx
+        cdef Ins* pc = ctx.pc
+        cdef u64* fp = ctx.fp
+        cdef u64 acc = ctx.acc
+        cdef u64* top = ctx.top
+        try:
+            self.meter.check()
+        except BaseException as exc:
+            self.note_entry(exc, func, <Ins*>acc, fp, base)
+            raise
+        finally:
+            ctx.top = top
+        ctx.pc, ctx.fp, ctx.acc = pc, fp, acc
+        # why: a run that stood still here has more time now.
+        self.load_fuel()
+        return 0
+
+    cdef int translate(self, FuncC* func, u64* base) except -1:
+        """Translate a function on its first call; a call that has no time for all of it leaves the rest to the next."""
         cdef InstHandle handle = <InstHandle>func.inst.instance
         cdef Translator translator
         if func.code != NULL:
@@ -405,12 +428,23 @@ cdef class Machine(Hosts):
         self.know_types()
         if copy_into(handle.info, func):
             return note_code(&self.ctx, func)
-        translator = Translator.__new__(Translator)
-        translator.info, translator.inst, translator.metered = handle.info, &handle.c, self.metered
-        translator.planner, translator.plans = handle.planner, handle.plans
-        translator.machine, translator.tags = self, handle.planner.tags
-        translator.translate(func)
-        return note_code(&self.ctx, func)
+        translator = self.begun.pop(<size_t>func, None)
+        if translator is None:
+            translator = Translator.__new__(Translator)
+            translator.info, translator.inst, translator.metered = handle.info, &handle.c, self.metered
+            translator.planner, translator.plans = handle.planner, handle.plans
+            translator.machine, translator.tags = self, handle.planner.tags
+            translator.begin(func)
+        while not translator.go_on(self.stop_at):
+            self.begun[<size_t>func] = translator
+            self.check_entry(func, base)
+            # why: while a run stands still other guests run, and may need the function too.
+            translator = self.begun.pop(<size_t>func, None)
+            if translator is None:
+                return 0
+        translator.finish(func)
+        note_code(&self.ctx, func)
+        return self.check_entry(func, base) if now_ns() >= self.stop_at else 0
 
 
 cdef class QuickFunc:

@@ -163,7 +163,7 @@ cdef class Flow(Segments):
         cdef bint is_if = label.kind == THEN or label.kind == OTHERWISE
         if label.kind == LOOP:
             if not label.named:
-                self.merges.append((label.seg, label.before))
+                self.merges[label.seg] = label.before + 1
             self.n_labels -= 1
             self.dead = self.dead or label.dead
             return 0

@@ -8,6 +8,7 @@ from .gcheap cimport Obj, slots
 from .gctypes cimport TypeHandle
 from .heap cimport Heap
 from .machine cimport *
+from .modinfo cimport ModInfo
 from .storage cimport InstHandle
 from .throwing cimport caller_of, owner_of, unwind
 
@@ -53,6 +54,18 @@ cdef class Frames(Heap):
             exc._wasm_frames = frames
         except AttributeError:
             self.passing = 0
+        return 0
+
+    cdef int note_entry(self, exc, FuncC* func, Ins* to, u64* fp, u64* base) except -1:
+        """Write the frames of an exception that comes before a function is entered, which would return to `to`."""
+        cdef u64* caller = fp
+        cdef Ins* call = caller_of(to, &caller)
+        cdef ModInfo info = (<InstHandle>func.inst.instance).info
+        self.passing = 0
+        self.note(exc, call, caller, base)
+        if self.passing:
+            offset = info.syntax.funcs[func.funcidx - <i32>info.n_imported].offset
+            exc._wasm_frames.insert(0, (info.checked, func.funcidx, offset))
         return 0
 
     cdef u64* frame_end(self) noexcept:

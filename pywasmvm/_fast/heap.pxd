@@ -39,6 +39,7 @@ cdef class Heap:
     cdef list roots
     cdef list handles
     cdef i64 types_known
+    cdef double pace
 
     cdef object to_raw(self, u64* slot, u8 cls)
     cdef int from_raw(self, object raw, u8 cls, u64* slot) except -1
@@ -48,6 +49,7 @@ cdef class Heap:
     cdef u64 host_bits(self, object raw) except? 0
     cdef u64 new_exn(self, object tag, tuple values) except 0
     cdef int room_for_host(self) except -1
+    cdef double collecting(self) noexcept
     cdef int collect_from(self, u64* top) except -1
     cdef int make_room(self, u64 charge, u64* top) except -1
     cdef Obj* new_object(self, TypeHandle type, u64 length, bint may_collect) except NULL

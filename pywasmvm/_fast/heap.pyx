@@ -11,6 +11,7 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_AsUnsignedLongLon
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
+from .clock cimport now_ns
 from .emit cimport F32, F64, FUNC, I32, I64, REF, V128, slots_of
 from .gcheap cimport *
 from .gctypes cimport TypeHandle, make_tag, make_type
@@ -25,6 +26,8 @@ from ..syntax.types import DefType
 from .emit import HANDLERS
 from .modinfo import numbered_types, type_count, type_number
 
+# Seconds per byte of the heap that a collection is thought to take at least.
+cdef double LEAST_PACE = 2e-10
 cdef Py_ssize_t LEAST_HOSTED = 1 << 14
 cdef Handler H_TO_POINTER = <Handler><size_t>HANDLERS["to_pointer"]
 cdef Handler H_TO_HOST = <Handler><size_t>HANDLERS["to_host"]
@@ -309,15 +312,24 @@ cdef class Heap:
         """Free unreachable objects now."""
         self.collect_from(self.ctx.top)
 
+    cdef double collecting(self) noexcept:
+        """Return how many seconds a collection may take now, by the last one: nothing interrupts it."""
+        # why: forgotten bit by bit, since one that had to wait for the processor says little.
+        self.pace = max(0.9 * self.pace, LEAST_PACE)
+        return <double>self.ctx.gc.used * self.pace
+
     cdef int collect_from(self, u64* top) except -1:
         """Free what neither the slots below `top` nor globals, tables and handles lead to."""
         cdef Gc* gc = self.ctx.gc
+        cdef i64 began = now_ns()
+        cdef u64 used = gc.used
         cdef u64* stack = self.ctx.stack
         # why without the GIL from end to end: nothing of the host may run and change what is being marked.
         with nogil:
             gc_begin(gc)
             gc_mark_range(gc, stack, top)
             gc_finish(gc)
+        self.pace = <double>(now_ns() - began) * 1e-9 / <double>(used + 1)
         if not gc.stress:
             gc.threshold = min(gc.limit, max(2 * gc.used, <u64>LEAST_THRESHOLD))
         dropped = [i for i in range(gc.n_host) if not gc.host_marks[i] and self.hosted[i] is not None]

@@ -22,10 +22,13 @@ cdef class Segments(Emitter):
     cdef u64 seg_room
     cdef u32 seg
     cdef bint metered
-    cdef list merges
+    cdef u32* merges
+    cdef u32 merge_room
+    cdef u32 unmerged
+    cdef u32 n_paid
 
     cdef int new_seg(self) except -1
     cdef int pay(self, u32 word, u8 field, u32 seg) except -1
     cdef int charge(self) except -1
-    cdef int resolve(self) except -1
+    cdef bint resolve(self, u32 steps) noexcept
     cdef int lift(self) except -1

@@ -24,19 +24,21 @@ cdef Handler H_CHARGE = <Handler><size_t>HANDLERS["charge"]
 
 
 cdef class Segments(Emitter):
-    """The emitter with the costs of what it emits."""
+    """The emitter with the costs of what it emits.
 
-    def __cinit__(self):
-        self.merges = []
+    merges  of a segment that is a loop nobody branches to: one more than the segment that it goes to.
+    """
 
     def __dealloc__(self):
         free(self.costs)
+        free(self.merges)
         free(self.segs)
 
     cdef int new_seg(self) except -1:
         """Start the next fuel segment."""
         ensure(<void**>&self.segs, &self.seg_room, self.n_segs + 1, sizeof(u64))
-        self.segs[self.n_segs] = 0
+        ensure(<void**>&self.merges, &self.merge_room, self.n_segs + 1, sizeof(u32))
+        self.segs[self.n_segs] = self.merges[self.n_segs] = 0
         self.seg = self.n_segs
         self.n_segs += 1
         return 0
@@ -65,17 +67,23 @@ cdef class Segments(Emitter):
                 self.code[i].h = <Handler><size_t>free_handler
         return 0
 
-    cdef int resolve(self) except -1:
-        """Fill in the costs, when all segments are known."""
+    cdef bint resolve(self, u32 steps) noexcept:
+        """Fill in the costs, when all segments are known, in so many steps; False if there is more to do."""
         cdef u32 i
         cdef Cost* cost
         cdef Ins* word
         # why: from the last one opened, since a loop's cost takes in those of the loops inside of it or behind it.
-        for loop, before in sorted(self.merges, reverse=True):
-            self.segs[<u32>before] += self.segs[<u32>loop]
-            self.segs[<u32>loop] = 0
-        for i in range(self.n_costs):
-            cost = self.costs + i
+        while self.unmerged > 0 and steps > 0:
+            self.unmerged -= 1
+            steps -= 1
+            i = self.merges[self.unmerged]
+            if i > 0:
+                self.segs[i - 1] += self.segs[self.unmerged]
+                self.segs[self.unmerged] = 0
+        while self.n_paid < self.n_costs and steps > 0:
+            cost = self.costs + self.n_paid
+            self.n_paid += 1
+            steps -= 1
             word = self.code + cost.word
             if cost.field == IN_C:
                 word.c = <u32>self.segs[cost.seg]
@@ -83,4 +91,4 @@ cdef class Segments(Emitter):
                 word.b = <u32>self.segs[cost.seg]
             else:
                 word.imm = self.segs[cost.seg]
-        return 0
+        return steps > 0

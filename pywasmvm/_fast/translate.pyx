@@ -1,15 +1,17 @@
 # cython: language_level=3
 """Reads a validated body byte by byte and drives the parts below: one pass, on the first call of a function.
 
+A translation can stand still between two steps, when the time of the call is over, and be taken up by a later call.
 What has no handler of its own is left to Python through a plan (`slow`), with its operands in their slots.
 Rule 1: the body is proven, so nothing is checked again.
 Rule 2: immediates are read before anything looks at whether the code is dead.
 """
 
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memset
 
 from ._generated_opcodes cimport *
+from .clock cimport now_ns
 from .counting cimport add_counters, is_counting
 from .emit cimport (
     BINARY, COMPARE, CONST, FUNC, I32, I64, LOAD, STORE, TEMP, UNARY, VECTOR, Entry, OpInfo, op_info,
@@ -43,6 +45,14 @@ cdef Handler H_FIND_FUNC = named("find_func")
 cdef Handler H_FIND_INDIRECT = named("find_indirect")
 cdef Handler H_FIND_REF = named("find_ref")
 cdef Handler H_NON_NULL = named("non_null")
+# What is done between two looks at the clock, each well below a millisecond: instructions read, costs filled in, words
+# fused.
+cdef enum:
+    INSTRS = 64
+    COSTS = 1 << 16
+    WORDS = 1 << 12
+# Functions with more words have no template: what is copied must not take long.
+cdef u32 MOST_KEPT = 1 << 16
 # Room above a frame for what enters and leaves through its top: foreign frames, host results.
 cdef u32 SLACK = 16
 
@@ -53,11 +63,9 @@ cdef class Translator(ObjectReader):
     def __cinit__(self):
         self.tries = []
 
-    cdef int translate(self, FuncC* func) except -1:
-        """Translate a function and give it its code."""
+    cdef int begin(self, FuncC* func) except -1:
+        """Begin to translate a function."""
         cdef Sig* sig = self.info.funcs[func.funcidx]
-        cdef OpInfo* op
-        cdef u32 code, sub
         body = self.info.syntax.funcs[func.funcidx - <i32>self.info.n_imported]
         self.start = <const u8*>self.info.binary
         self.p = self.start + <size_t>body.offset
@@ -70,44 +78,68 @@ cdef class Translator(ObjectReader):
         word.d, word.a, word.b = self.link, sig.param_slots, self.link - sig.param_slots
         self.pay(0, IN_C, 0)
         self.open(BODY, sig)
-        while self.n_labels > 0:
-            self.here = <u32>(self.p - self.start)
-            code = self.p[0]
-            self.p += 1
-            if code >= 0xFB and code <= 0xFE:
-                sub = self.leb()
-                code = (code << 16) | sub
-            op = op_info(code)
-            self.segs[self.seg] += op.fuel
-            self.one(code, op)
-        self.code[0].imm = self.max_sp + SLACK
-        if self.metered:
-            self.resolve()
-        else:
-            self.lift()
-        return self.finish(func, sig)
+        return 0
 
-    cdef int finish(self, FuncC* func, Sig* sig) except -1:
-        cdef Ins* code = <Ins*>malloc((2 if is_counting() else 1) * self.n * sizeof(Ins))
-        cdef u32* offsets = <u32*>malloc(self.n * sizeof(u32))
+    cdef bint go_on(self, i64 stop_at) except -1:
+        """Translate on; False if the clock says `stop_at` before all is done."""
+        while not self.step():
+            if now_ns() >= stop_at:
+                return False
+        return True
+
+    cdef bint step(self) except -1:
+        """Do a little of what is to be done; True when that was all."""
+        cdef u32 count = INSTRS
+        if self.n_labels > 0:
+            while self.n_labels > 0 and count > 0:
+                self.read_one()
+                count -= 1
+            self.unmerged = self.n_segs
+            return False
+        if not self.metered and self.n_fused == 0:
+            self.lift()
+        elif self.metered and not self.resolve(COSTS):
+            return False
+        count = min(<u32>WORDS, self.n - self.n_fused)
+        if not is_counting():
+            fuse(self.code + self.n_fused, count)
+        self.n_fused += count
+        return self.n_fused == self.n
+
+    cdef int read_one(self) except -1:
+        """Read an instruction and emit what becomes of it."""
+        cdef OpInfo* op
+        cdef u32 code, sub
+        self.here = <u32>(self.p - self.start)
+        code = self.p[0]
+        self.p += 1
+        if code >= 0xFB and code <= 0xFE:
+            sub = self.leb()
+            code = (code << 16) | sub
+        op = op_info(code)
+        self.segs[self.seg] += op.fuel
+        return self.one(code, op)
+
+    cdef int finish(self, FuncC* func) except -1:
+        """Give the function its code: all has been done."""
+        self.code[0].imm = self.max_sp + SLACK
+        # fast: what grew large is cut where it lies, not copied.
+        cdef Ins* code = <Ins*>realloc(self.code, (2 if is_counting() else 1) * self.n * sizeof(Ins))
+        self.code = NULL
+        cdef u32* offsets = <u32*>realloc(self.offsets, self.n * sizeof(u32))
+        self.offsets = NULL
         if code == NULL or offsets == NULL:
-            free(code)
-            free(offsets)
             raise MemoryError
-        memcpy(code, self.code, self.n * sizeof(Ins))
         if is_counting():
             add_counters(code, self.n)
             self.tied = True
-        else:
-            fuse(code, self.n)
-        memcpy(offsets, self.offsets, self.n * sizeof(u32))
         for address in self.owned:
             free(<void*><size_t>address)
         func.offsets, func.n_words, func.link = offsets, self.n, self.link
         self.finish_tries(func)
         func.code = func.entry = code
         # why: a module that has one instance all its life shall not hold its code twice.
-        if self.info.n_instances > 1 and not self.tied:
+        if self.info.n_instances > 1 and not self.tied and self.n <= MOST_KEPT:
             keep(self.info, func, self.places, self.n_places)
         return 0
 

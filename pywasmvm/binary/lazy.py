@@ -14,6 +14,8 @@ from .read_instrs import DATA_OPS, ELSE, END, IF, STRUCTURE, read_expr, read_ins
 from .reader import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .tokens import Tokens
 
 __all__ = ["LazyExpr", "is_closed", "read_const_expr", "uses_data"]
@@ -40,11 +42,14 @@ class LazyExpr:
         self.is_proven = False
         self.wrong: tuple[int | None, int] | None = None
 
-    def instrs(self) -> list[Instr]:
-        """Decode the instructions, the final `end` included. Raise DecodeError if they are malformed."""
+    def instrs(self, tick: Callable[[], None] | None = None) -> list[Instr]:
+        """Decode the instructions, the final `end` included. Raise DecodeError if they are malformed.
+
+        `tick` is called every now and then, and may raise to break off.
+        """
         if self.end - self.start <= SHORT:
             return self._exact(None)
-        instrs = _tokens_for(self.features).scan(self.data, self.start, self.end)
+        instrs = _tokens_for(self.features).scan(self.data, self.start, self.end, tick)
         return instrs if instrs is not None else self._exact(None)
 
     def prove(self, nesting: int | None) -> list[Instr]:

@@ -10,7 +10,9 @@ Rule 1: this decides nothing about errors. What is unusual or wrong makes `scan`
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from ..config import Features
@@ -46,6 +48,8 @@ _PATTERNS: dict[Imm, bytes] = {
     Imm.ORDER: rb"\x00",
 }
 _IRREGULAR: Instr = ()
+# Instructions between two calls of `tick`.
+_STEP = 512
 _MEMO_SIZE = 1 << 16
 
 
@@ -86,6 +90,16 @@ def _by_prefix(codes: list[bytes]) -> list[list[bytes]]:
 _TOKEN = _pattern()
 
 
+def _ticking(matches: Iterator[re.Match[bytes]], tick: Callable[[], None]) -> Iterator[re.Match[bytes]]:
+    more = True
+    while more:
+        more = False
+        for match in islice(matches, _STEP):
+            more = True
+            yield match
+        tick()
+
+
 class Tokens:
     """The fast path for one set of features. Shared by all modules of the process."""
 
@@ -93,10 +107,12 @@ class Tokens:
         self._features = features
         self._memo: dict[bytes, Instr] = {}
 
-    def scan(self, data: bytes, start: int, end: int) -> list[Instr] | None:
+    def scan(
+        self, data: bytes, start: int, end: int, tick: Callable[[], None] | None = None
+    ) -> list[Instr] | None:
         """Return the instructions between two offsets, or None if the exact decoder has to look.
 
-        Block structure is not looked at.
+        Block structure is not looked at. `tick` is called every now and then.
         """
         out: list[Instr] = []
         append = out.append
@@ -104,7 +120,8 @@ class Tokens:
         matches = _TOKEN.finditer
         while start < end:
             # fast: the loop a module's every instruction goes through; one match, one lookup, one append.
-            for match in matches(data, start, end):
+            found = matches(data, start, end)
+            for match in found if tick is None else _ticking(found, tick):
                 instr = known(match.group())
                 if instr:
                     append(instr)
@@ -117,6 +134,8 @@ class Tokens:
                     if instr is None or start > end:
                         return None
                     append(instr)
+                    if tick is not None:
+                        tick()
                     break
                 append(instr)
             else:

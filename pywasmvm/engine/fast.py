@@ -92,7 +92,7 @@ class FastBackend:
             store.meter = meter
             tell = partial(note_frames, self)
             found = store.machine = self._core.Machine(store, I31, ExceptionRef, wrap, tell)
-            store.heap = FastHeap(found, store.limits.gc_heap_bytes)
+            store.heap = FastHeap(found, store.limits.gc_heap_bytes, meter.foresee)
         return found
 
     def make_elems(self, store: Any, reftype: ValType, init: Any, count: int) -> Any:

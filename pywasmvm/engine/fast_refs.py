@@ -7,7 +7,7 @@ that object is a circle no collector sees whole; it goes with the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import InternalError
@@ -146,9 +146,9 @@ class FastHeap(GcHeap):
 
     __slots__ = ("machine",)
 
-    def __init__(self, machine: Any, limit: int | None) -> None:
+    def __init__(self, machine: Any, limit: int | None, foresee: Callable[[float], None]) -> None:
         self.machine = machine
-        self.limit = limit
+        self.limit, self.foresee, self.collecting = limit, foresee, 0.0
 
     @property
     def used(self) -> int:  # type: ignore[override]
@@ -171,11 +171,9 @@ class FastHeap(GcHeap):
         made: ExceptionRef = self.machine.new_exception(tag, values)
         return made
 
-    def check_room(self, nbytes: int) -> None:
-        """Raise LimitError if `nbytes` more do not fit."""
-        if self.limit is not None and self.used + nbytes > self.limit:
-            self.machine.collect()
-            super().check_room(nbytes)
+    def _collect(self) -> None:
+        super()._collect()
+        self.machine.collect()
 
     def charge(self, nbytes: int) -> None:
         """Refuse: objects are charged when they are made."""

@@ -142,13 +142,21 @@ class MeterRules:
         if self.stop_at is None or monotonic() < self.stop_at:
             return
         if self.deadline_at is not None and monotonic() >= self.deadline_at:
-            seconds = self.seconds or 0.0
-            stop = DeadlineExceeded(f"deadline exceeded: {seconds:g} s a call", seconds=seconds)
+            stop = self._late()
             if not may_pause:
                 raise stop
             self._stop(stop)
         elif self.pause is not None and may_pause:
             self.pause(None)
+
+    def foresee(self, seconds: float) -> None:
+        """Raise DeadlineExceeded if so much time is not left, before what cannot be interrupted."""
+        if self.deadline_at is not None and monotonic() + seconds >= self.deadline_at:
+            self._stop(self._late())
+
+    def _late(self) -> DeadlineExceeded:
+        seconds = self.seconds or 0.0
+        return DeadlineExceeded(f"deadline exceeded: {seconds:g} s a call", seconds=seconds)
 
     def _stop(self, stop: BaseException) -> None:
         """Raise, or stand still if the guest can; then there is another try."""

@@ -9,6 +9,8 @@ Rule 2: fields and elements hold raw values; packed ones are unsigned ints of th
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LimitError
@@ -18,7 +20,16 @@ if TYPE_CHECKING:
     from .store import Store
     from .tag import Tag
 
-__all__ = ["ArrayRef", "ExceptionRef", "ExternRef", "FuncRef", "GcHeap", "I31", "StructRef"]
+__all__ = [
+    "ArrayRef",
+    "ExceptionRef",
+    "ExternRef",
+    "FuncRef",
+    "GcHeap",
+    "I31",
+    "StructRef",
+    "exception_nbytes",
+]
 
 OBJECT_HEADER_BYTES = 16
 _STORAGE_BYTES: dict[object, int] = {
@@ -128,6 +139,11 @@ class ArrayRef(_GcRef):
         return f"<ArrayRef of {len(self.elems)}>"
 
 
+def exception_nbytes(values: tuple[Any, ...]) -> int:
+    """Return what an exception with these values is charged."""
+    return OBJECT_HEADER_BYTES + 8 * len(values)
+
+
 class ExceptionRef:
     """A thrown exception: its tag and the raw values thrown. One a guest holds is on its heap's account."""
 
@@ -136,7 +152,7 @@ class ExceptionRef:
     def __init__(self, tag: Tag, values: tuple[Any, ...], heap: GcHeap | None = None) -> None:
         self.tag = tag
         self.values = values
-        nbytes = OBJECT_HEADER_BYTES + 8 * len(values)
+        nbytes = exception_nbytes(values)
         if heap is not None:
             heap.charge(nbytes)
         self._account = heap, nbytes
@@ -148,13 +164,19 @@ class ExceptionRef:
 
 
 class GcHeap:
-    """The account of a store's structs and arrays. `used` and `limit` in bytes, limit None is unlimited."""
+    """The account of a store's objects. `used` and `limit` in bytes, limit None is unlimited.
 
-    __slots__ = ("limit", "used")
+    foresee  raises if there is less time than this before the deadline (Meter.foresee); `collecting` is how
+             long Python's collector took the last time, which nothing can interrupt.
+    """
 
-    def __init__(self, limit: int | None) -> None:
+    __slots__ = ("collecting", "foresee", "limit", "used")
+
+    def __init__(self, limit: int | None, foresee: Callable[[float], None] = lambda seconds: None) -> None:
         self.limit = limit
         self.used = 0
+        self.foresee = foresee
+        self.collecting = 0.0
 
     def new_struct(
         self, deftype: DefType, fields: list[Any], descriptor: StructRef | None = None
@@ -172,7 +194,7 @@ class GcHeap:
 
     def new_exception(self, tag: Tag, values: tuple[Any, ...]) -> ExceptionRef:
         """Make a reference to an exception of raw values."""
-        return ExceptionRef(tag, values)
+        return ExceptionRef(tag, values, self)
 
     def array_nbytes(self, deftype: DefType, length: int) -> int:
         """Return what an array of this type and length is charged."""
@@ -183,11 +205,20 @@ class GcHeap:
     def check_room(self, nbytes: int) -> None:
         """Raise LimitError if `nbytes` more do not fit. Call it before building a large list."""
         if self.limit is not None and self.used + nbytes > self.limit:
-            gc.collect()  # why: cycles among guest objects are freed by Python's collector only
+            if nbytes <= self.limit:
+                self._collect()  # why: cycles among guest objects are freed by Python's collector only
             if self.used + nbytes > self.limit:
                 raise LimitError(
                     f"gc_heap_bytes limit reached: {self.limit}, {self.used} bytes used, {nbytes} wanted"
                 )
+
+    def _collect(self) -> None:
+        # why: forgotten bit by bit, since one that had to wait for the processor says little.
+        self.collecting *= 0.9
+        self.foresee(self.collecting)
+        began = perf_counter()
+        gc.collect()
+        self.collecting = perf_counter() - began
 
     def charge(self, nbytes: int) -> None:
         """Add to the account. Raise LimitError if it would pass the limit."""

@@ -46,7 +46,7 @@ class Store:
         self.engine = engine
         self.limits: Limits = limits or engine.limits
         self.meter: MeterRules = Meter()
-        self.heap = GcHeap(self.limits.gc_heap_bytes)
+        self.heap = GcHeap(self.limits.gc_heap_bytes, self.meter.foresee)
         self.wasi: Any = None
         self.closed = False
         self.most_memories: int | None = None

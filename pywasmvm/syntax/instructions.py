@@ -7,6 +7,7 @@ instruction of an expression is its `end`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -58,8 +59,11 @@ class Expr(Protocol):
     instructions, of which a run needs few); the text parser gives an `InstrList`.
     """
 
-    def instrs(self) -> list[Instr]:
-        """Return the instructions, the final `end` included. Raise DecodeError if they are malformed."""
+    def instrs(self, tick: Callable[[], None] | None = None) -> list[Instr]:
+        """Return the instructions, the final `end` included. Raise DecodeError if they are malformed.
+
+        `tick` is called every now and then where that takes long, and may raise to break off.
+        """
 
     def offset_of(self, index: int) -> int | None:
         """Return the byte offset in the binary of the index-th instruction, None if there is no binary."""
@@ -73,7 +77,7 @@ class InstrList:
     def __init__(self, instrs: list[Instr]) -> None:
         self._instrs = instrs
 
-    def instrs(self) -> list[Instr]:
+    def instrs(self, tick: Callable[[], None] | None = None) -> list[Instr]:
         """Return the instructions, the final `end` included."""
         return self._instrs
 

@@ -16,7 +16,7 @@
 ;; An exception that a guest holds counts as heap: 16 bytes and 8 for each value, 40 here (ExceptionRef in
 ;; pywasmvm/runtime/refs.py; in the compiled engine exceptions are objects of pywasmvm/_fast/gcheap.pyx). It
 ;; is charged when it becomes a reference the guest can keep, since one that is only thrown and caught is
-;; gone at once. After 13,107 of them the 512 KiB of this run are full.
+;; gone at once, but for that one there must be room, too. After 13,107 of them the 512 KiB of this run are full.
 ;;
 ;; There is no separate limit for exceptions: `--limit gc_heap_bytes=` covers them, and the message names it.
 (module

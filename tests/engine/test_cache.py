@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,9 @@ def translations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     original = modulecode.ModuleCode.lower
 
-    def lower(self: modulecode.ModuleCode, funcidx: int) -> modulecode.Source:
+    def lower(self: modulecode.ModuleCode, funcidx: int, *how: Any) -> modulecode.Source:
         made.append(funcidx)
-        return original(self, funcidx)
+        return original(self, funcidx, *how)
 
     monkeypatch.setattr(modulecode.ModuleCode, "lower", lower)
     return made

@@ -276,3 +276,24 @@ def test_exceptions_cross_the_host_both_ways(exports: Make) -> None:
     with pytest.raises(WasmException):
         items["it"]["tail"](store, 10)
     assert seen == [(9,), (10,)]
+
+
+CAUGHT = """(module (type $bytes (array (mut i8))) (tag $t (param i64 v128))
+  (global $keep (mut (ref null $bytes)) (ref.null $bytes))
+  (func (export "keep") (param i32) (global.set $keep (array.new_default $bytes (local.get 0))))
+  (func (export "throw") (block $caught
+    (try_table (catch_all $caught) (throw $t (i64.const 1) (v128.const i64x2 2 3))) (unreachable))))"""
+
+
+def test_a_thrown_exception_needs_room_though_nobody_keeps_it(exports: Make) -> None:
+    """16 bytes of head and 8 for each value, as an object that has been made."""
+    store, items = exports(CAUGHT, gc_heap_bytes=1000)
+    items["keep"](store, 1000 - 16 - 32)
+    for _ in range(3):
+        items["throw"](store)
+    items["keep"](store, 0)
+    items["keep"](store, 1000 - 16 - 31)
+    with pytest.raises(LimitError, match="gc_heap_bytes limit reached: 1000, 969 bytes used, 32 wanted"):
+        items["throw"](store)
+    items["keep"](store, 0)
+    items["throw"](store)

@@ -1,7 +1,8 @@
 """Foreign functions on CEL expressions: expr_create, expr_evaluate, expr_delete.
 
 The language itself is the library cel-python (the extra `cel`). Attributes are those of ../attributes.py,
-looked up when the expression asks for them. Statuses and encodings are as measured on Envoy 1.40.
+looked up when the expression asks for them. Statuses and encodings are as measured on Envoy 1.40; what an
+expression may cost stands in celsteps.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
 from ..budget import within
 from ..machine import Allocated
 from . import Optional
+from .celsteps import Steps, counted_runner
 
 celpy = Optional("celpy")
 celtypes = Optional("celpy.celtypes")
@@ -174,6 +176,10 @@ def _unequal(a: Any, b: Any) -> Any:
     return equal if isinstance(equal, celpy.CELEvalError) else celtypes.BoolType(not equal)
 
 
+# What Envoy's CEL does in another way than the library.
+OWN = {"_==_": _equal, "_!=_": _unequal}
+
+
 class _Expressions:
     """The expressions of one root context."""
 
@@ -199,14 +205,14 @@ def expr_create(call: Any, data: bytes) -> Any:
         return Status.UNIMPLEMENTED
     within("name_bytes", call.vm.limits.name_bytes, len(data))
     within("definitions", call.vm.limits.definitions, len(_store(call).programs) + 1)
-    environment = celpy.Environment()
+    environment = celpy.Environment(runner_class=counted_runner())
     try:
-        tree = environment.compile(data.decode("utf-8"))
-        program = environment.program(tree, functions={"_==_": _equal, "_!=_": _unequal})
-    except (celpy.CELParseError, UnicodeDecodeError) as e:
+        tree = Steps(call.vm).parse(environment, data.decode("utf-8"))
+        program = environment.program(tree)
+        names = frozenset(str(t) for t in tree.scan_values(lambda t: t.type == "IDENT"))
+    except (celpy.CELParseError, UnicodeDecodeError, RecursionError) as e:
         call.world.note("info", f"expr_create parse error: {' '.join(str(e).split())}", call.vm.thread)
         return Status.BAD_ARGUMENT
-    names = frozenset(str(t) for t in tree.scan_values(lambda t: t.type == "IDENT"))
     store = _store(call)
     token, store.next = store.next, store.next + 1
     store.programs[token] = (program, names)
@@ -225,10 +231,11 @@ def expr_evaluate(call: Any, data: bytes) -> Any:
     program, names = known
     values = {name: _attribute(call.context, name) for name in names}
     try:
-        result = program.evaluate({k: v for k, v in values.items() if v is not MISSING})
-    except celpy.CELEvalError:
+        known_values = {k: v for k, v in values.items() if v is not MISSING}
+        result = program.evaluate_counted(known_values, Steps(call.vm), OWN)
+        encoded = _encode(result)
+    except (celpy.CELEvalError, RecursionError):  # why: so deep an expression is beyond Envoy, too
         return Status.INTERNAL_FAILURE
-    encoded = _encode(result)
     return Status.SERIALIZATION_FAILURE if encoded is None else (Status.OK, Allocated(encoded))
 
 

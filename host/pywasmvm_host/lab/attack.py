@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from pywasmvm import wat2wasm
@@ -36,6 +37,7 @@ class Attack:
     says     what must stand in the message; by default the limit, as the host names it.
     limits   what it runs under, besides LAB_LIMITS.
     chunks   pieces of the request's body, `body` bytes each.
+    needs    the Python module that it attacks, if that is one of an extra; without it it is left out.
     victim   whether another plugin, with secrets, runs beside it.
     prose    its page, by paragraphs: what it wants, how, what else would suffer, what stops it, what is left.
     """
@@ -52,6 +54,7 @@ class Attack:
     body: int = 1
     victim: bool = False
     prose: tuple[str, ...] = ()
+    needs: str = ""
 
     def __post_init__(self) -> None:
         known = self.limit in LIMITS or self.limit.startswith("none: ")
@@ -108,6 +111,7 @@ def _from_file(path: Path) -> Attack:
             chunks=int(head.get("chunks", 1)),
             body=int(head.get("body", 1)),
             victim=head.get("victim") == "yes",
+            needs=head.get("needs", ""),
             prose=paragraphs("\n".join(prose)),
         )
     except (KeyError, ValueError) as e:
@@ -117,7 +121,8 @@ def _from_file(path: Path) -> Attack:
 def files(folder: Path | None = None) -> list[Attack]:
     """Return the attacks of a folder; by default those that come with the package."""
     place = folder or (PACKAGED if PACKAGED.is_dir() else CHECKOUT)
-    return [_from_file(path) for path in sorted(place.glob("*.wat"))]
+    found = [_from_file(path) for path in sorted(place.glob("*.wat"))]
+    return [attack for attack in found if not attack.needs or find_spec(attack.needs)]
 
 
 def generated() -> list[Attack]:

@@ -98,7 +98,7 @@ def _built(text: str) -> bytes:
     return bytes(wat2wasm(text))
 
 
-def _engine(name: str, limits: Limits) -> Any:
+def new_engine(name: str, limits: Limits) -> Any:
     config = backend.Config()
     config.engine = name
     config.consume_fuel = True
@@ -135,7 +135,7 @@ def victim_bytes() -> bytes:
     return _built(VICTIM)
 
 
-def _plugins(attack: Attack, code: bytes) -> list[Plugin]:
+def plugins_of(attack: Attack, code: bytes) -> list[Plugin]:
     attacker = Plugin(
         code, name="attacker", vm_id="a", failure_policy=FailurePolicy.FAIL_RELOAD, reload_base_ms=1
     )
@@ -145,7 +145,7 @@ def _plugins(attack: Attack, code: bytes) -> list[Plugin]:
 
 def _attack(attack: Attack, code: bytes, engine: str, result: Result) -> None:
     limits = attack.all_limits()
-    host = Host(_plugins(attack, code), limits=limits, engine=_engine(engine, limits))
+    host = Host(plugins_of(attack, code), limits=limits, engine=new_engine(engine, limits))
     started = time.perf_counter()
     try:
         host.start()

@@ -23,6 +23,7 @@ from .edge import Left, level, make_adapter, make_edge, make_frame_guard, make_t
 from .lower import letter
 from .modulecode import FuncCode, ModuleCode
 from .numeric_names import expression_names
+from .pace import Clock
 from .views import FORMATS, window
 
 __all__ = ["InstanceCode", "StoreState", "helper_names"]
@@ -91,6 +92,7 @@ class InstanceCode:
         self.instance = instance
         self.module = module
         self.state = StoreState.of(instance.store)
+        self.clock = Clock(instance.store.meter)
         self.globals: dict[str, Any] = {"__builtins__": builtins, "S": instance.store.meter}
         self.windows: dict[int, list[tuple[str, str, int]]] = {}
 
@@ -108,7 +110,7 @@ class InstanceCode:
     def _stub(self, funcidx: int) -> Callable[..., Any]:
         def stub(depth: Any, *args: Any) -> Any:
             found = self.install(funcidx)
-            self.instance.store.meter.check()
+            self.clock.tick()
             return found(depth, *args)
 
         return stub
@@ -119,7 +121,7 @@ class InstanceCode:
         func = self.instance.funcs[funcidx]
         if found is not None and found is func.entry and not self._is_stub(found):
             return found  # type: ignore[no-any-return]
-        code = self.module.func_code(funcidx)
+        code = self.module.func_code(funcidx, self.clock)
         made: Any = self.function(code.code)
         made = self._guarded(funcidx, code, made)
         body = made
@@ -208,7 +210,8 @@ class InstanceCode:
         """Return what translates a function's second form (charges.py) and puts that in its own place."""
 
         def stub(pos: int, depth: Any, variables: dict[str, Any]) -> Any:
-            made = self.globals[f"x{funcidx}"] = self.function(self.module.resuming_code(funcidx).code)
+            code = self.module.resuming_code(funcidx, self.clock).code
+            made = self.globals[f"x{funcidx}"] = self.function(code)
             return made(pos, depth, variables)
 
         return stub

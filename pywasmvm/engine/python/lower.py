@@ -22,6 +22,7 @@ from ...syntax.instructions import Instr
 from ...syntax.types import NumType, RefType
 from ..fuel import segment_costs
 from .charges import charge, find_needs, pays_per_unit
+from .pace import no_hurry
 from .plan import Node, Plan, make_plan
 from .values import ATOM, DIRTY, MEM, TRAP, Range, Val, name_of, reduced
 from .writer import Writer
@@ -29,6 +30,8 @@ from .writer import Writer
 __all__ = ["BODIES", "Frame", "Lowering", "Source", "body", "letter"]
 
 MOST_TEXT = 300
+# Instructions between two looks at the clock, less one: one may have to go over a stack of thousands.
+_LOOK = 7
 MOST_DEPTH = 12
 
 Body = Callable[["Lowering", Instr], None]
@@ -153,11 +156,13 @@ class Lowering:
         locals_: list[Any],
         funcidx: int = 0,
         bounds: dict[int, Range] | None = None,
+        tick: Callable[[], None] = no_hurry,
     ) -> None:
         """`module` is a ModuleCode; `locals_` are the closed types of the locals, parameters first.
 
-        `bounds` are those that a first translation has found.
+        `bounds` are those that a first translation has found; `tick` looks at the clock (pace.py).
         """
+        self.tick = tick
         self.known_bounds = bounds or {}
         self.module = module
         self.funcidx = funcidx
@@ -346,18 +351,22 @@ class Lowering:
 
         self.instrs = instrs
         self.resumes = resumes
-        self.plan = make_plan(instrs, resumes)
+        self.plan = make_plan(instrs, resumes, self.tick)
         self.exact = resumes or not self.module.metered or self.plan.has_try
         if self.module.metered:
             self.costs = segment_costs(instrs)
+            self.tick()
         if not self.exact:
             self.needs = find_needs(self.plan, self.costs)
+            self.tick()
         open_function(self)
         bodies, w, costs = BODIES, self.w, self.costs
         pos, end = 0, len(instrs)
         while pos < end:
             instr = instrs[pos]
             w.pos = pos
+            if pos & _LOOK == 0:
+                self.tick()
             if not self.live:
                 pos = skip_dead(self, pos)
                 continue

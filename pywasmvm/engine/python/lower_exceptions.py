@@ -123,7 +123,7 @@ def throw(f: Lowering, instr: Instr) -> None:
     f.before_branch()
     texts = [f.raw(val) for val in f.stack[len(f.stack) - count :]] if count else []
     save_fuel(f)
-    f.w.put(f"raise WasmException(X{instr[1]}, ({''.join(text + ', ' for text in texts)}))")
+    f.w.put(f"throw(HEAP, X{instr[1]}, ({''.join(text + ', ' for text in texts)}))")
     f.live = False
 
 

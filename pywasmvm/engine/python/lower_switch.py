@@ -7,6 +7,7 @@ from ...syntax.instructions import Instr
 from .charges import arrive_unless
 from .jumps import branch, jump
 from .lower import Frame, Lowering, body
+from .pace import in_steps
 
 __all__: list[str] = []
 
@@ -27,7 +28,7 @@ def br_table(f: Lowering, instr: Instr) -> None:
         _flat_switch(f, name, targets)
         return
     runs: list[tuple[int, int]] = []
-    for number, depth in enumerate((*labels, default)):
+    for number, depth in enumerate(in_steps((*labels, default), f.tick)):
         if not runs or runs[-1][1] != depth:
             runs.append((number, depth))
     _switch(f, name, runs)
@@ -43,7 +44,7 @@ def _in_region_of(first: Frame, target: Frame) -> bool:
 
 def _flat_switch(f: Lowering, name: str, targets: list[Frame]) -> None:
     places, charges = [], []
-    for target in targets:
+    for target in in_steps(targets, f.tick):
         forward = target.node.kind != "loop"
         target.reached = target.reached or forward
         places.append((target.node.end if forward else target.node.start) + 1)
@@ -71,6 +72,7 @@ def jump_to_region(f: Lowering, target: Frame) -> None:
 
 def _switch(f: Lowering, name: str, runs: list[tuple[int, int]]) -> None:
     """Write a binary decision over runs of (first number, depth)."""
+    f.tick()
     if len(runs) == 1:
         saved = list(f.stack)
         branch(f, runs[0][1])

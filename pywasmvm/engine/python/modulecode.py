@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from array import array
+from collections.abc import Callable
 from itertools import count
 from types import CodeType
 from typing import Any
@@ -25,6 +26,7 @@ from .lower_gc import __name__ as _gc  # noqa: F401
 from .lower_numeric import __name__ as _numeric  # noqa: F401
 from .lower_switch import __name__ as _switch  # noqa: F401
 from .lower_variables import __name__ as _variables  # noqa: F401
+from .pace import Clock, no_hurry
 
 __all__ = ["FuncCode", "ModuleCode", "find_module"]
 
@@ -73,6 +75,7 @@ class ModuleCode:
         self.filename = f"<wasm module {next(_serial)}>"
         self.funcs: dict[int, FuncCode] = {}
         self.resuming: dict[int, FuncCode] = {}
+        self._lowered: dict[tuple[int, bool], Source] = {}
         self._windows: set[tuple[int, int]] = set()
         self._blocktypes: dict[Any, tuple[Letters, Letters]] = {}
         self._functypes: dict[int, tuple[Letters, Letters]] = {}
@@ -150,43 +153,44 @@ class ModuleCode:
         """Return the syntax of a defined function."""
         return self.module.funcs[funcidx - self.imported]
 
-    def lower(self, funcidx: int, resumes: bool = False) -> Source:
+    def lower(self, funcidx: int, resumes: bool = False, tick: Callable[[], None] = no_hurry) -> Source:
         """Translate a defined function to source. `resumes`: its second form (charges.py)."""
         func = self.definition(funcidx)
         params, results = self.func_letters(funcidx)
-        instrs, locals_ = func.body.instrs(), self.checked.local_types(func)
-        lowering = Lowering(self, params, results, locals_, funcidx)
+        instrs, locals_ = func.body.instrs(tick), self.checked.local_types(func)
+        lowering = Lowering(self, params, results, locals_, funcidx, tick=tick)
         source = lowering.lower(instrs, resumes)
         if resumes or not lowering.plan.has_loop or len(instrs) > MOST_TWICE:
             return source
         # fast: loops are worth a second look, with what the first one has found out.
-        return Lowering(self, params, results, locals_, funcidx, lowering.bounds).lower(instrs)
+        return Lowering(self, params, results, locals_, funcidx, lowering.bounds, tick).lower(instrs)
 
-    def func_code(self, funcidx: int) -> FuncCode:
-        """Return the compiled translation of a defined function."""
+    def func_code(self, funcidx: int, clock: Clock) -> FuncCode:
+        """Return the compiled translation of a defined function, or raise DeadlineExceeded."""
         found = self.funcs.get(funcidx)
         if found is None:
             cached = self.cache.get(funcidx, self.filename) if self.cache is not None else None
-            found = self._translate(funcidx) if cached is None else FuncCode(*cached)
+            found = self._translate(funcidx, False, clock) if cached is None else FuncCode(*cached)
+            if cached is None and self.cache is not None:
+                self.cache.put(funcidx, found.code, found.lines, found.debts, found.has_tail_calls)
             self.funcs[funcidx] = found
         return found
 
-    def _translate(self, funcidx: int) -> FuncCode:
-        source = self.lower(funcidx)
-        made = self._compiled(source)
-        if self.cache is not None:
-            self.cache.put(funcidx, made.code, made.lines, made.debts, made.has_tail_calls)
-        return made
-
-    def _compiled(self, source: Source) -> FuncCode:
-        code = compiled(source.text, self.filename)
+    def _translate(self, funcidx: int, resumes: bool, clock: Clock) -> FuncCode:
+        """Lower and compile a function. What was lowered is kept if there is no time to compile it."""
+        key = funcidx, resumes
+        source = self._lowered.get(key)
+        if source is None:
+            source = self._lowered[key] = self.lower(funcidx, resumes, clock.tick)
+        code = clock.compile(compiled, source.text, self.filename)
+        self._lowered.pop(key, None)
         return FuncCode(code, source.lines, source.debts, source.has_tail_calls)
 
-    def resuming_code(self, funcidx: int) -> FuncCode:
-        """Return the compiled second form of a defined function."""
+    def resuming_code(self, funcidx: int, clock: Clock) -> FuncCode:
+        """Return the compiled second form of a defined function, or raise DeadlineExceeded."""
         found = self.resuming.get(funcidx)
         if found is None:
-            found = self.resuming[funcidx] = self._compiled(self.lower(funcidx, True))
+            found = self.resuming[funcidx] = self._translate(funcidx, True, clock)
         return found
 
     def expression_code(self, expr: Expr, result: str) -> CodeType:

@@ -12,12 +12,13 @@ Rule 2: a br_table with many labels makes flat what lies between it and its regi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...isa import BY_NAME
 from ...isa.model import Op
 from ...syntax.instructions import Instr
 from ..fuel import label_depths
+from .pace import in_steps, no_hurry
 
 __all__ = ["Node", "Plan", "make_plan"]
 
@@ -142,11 +143,11 @@ def _mark_switch(opened: list[Node], deepest: int) -> None:
     opened[first].root = True
 
 
-def _scan(instrs: Sequence[Instr]) -> tuple[Node, list[Node]]:
+def _scan(instrs: Sequence[Instr], tick: Callable[[], None]) -> tuple[Node, list[Node]]:
     function = Node(-1, "func", None)
     function.targeted = True
     opened, nodes = [function], [function]
-    for pos, instr in enumerate(instrs):
+    for pos, instr in enumerate(in_steps(instrs, tick)):
         op = instr[0]
         if op is _TRY:
             _note_branch(instr, opened)
@@ -215,12 +216,14 @@ def _settle(nodes: list[Node]) -> bool:
     return has_flat_try
 
 
-def make_plan(instrs: Sequence[Instr], flat: bool = False) -> Plan:
+def make_plan(instrs: Sequence[Instr], flat: bool = False, tick: Callable[[], None] = no_hurry) -> Plan:
     """Return the plan of a validated body, its final `end` included. `flat`: make everything flat."""
-    function, nodes = _scan(instrs)
+    function, nodes = _scan(instrs, tick)
     if flat:
         for node in nodes:
             node.flat, node.root = True, False
+    tick()
     _measure(nodes)
+    tick()
     has_flat_try = _settle(nodes)
     return Plan(instrs, function, {node.start: node for node in nodes}, has_flat_try)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ...errors import Trap, WasmException
 from ...isa.model import TrapKind
-from ...runtime.refs import I31, ArrayRef, ExceptionRef, StructRef
+from ...runtime.refs import I31, ArrayRef, ExceptionRef, StructRef, exception_nbytes
 from ...syntax.types import ArrayType, DefType, NumType, PackedType
 
 MEMORY_OUT_OF_BOUNDS = TrapKind.MEMORY_OUT_OF_BOUNDS
@@ -123,6 +123,12 @@ def check_callee(func: Any, deftype: DefType) -> None:
     supers, depth = func.deftype.supers, len(deftype.supers)
     if len(supers) < depth or supers[depth - 1] is not deftype:
         raise Trap(TrapKind.INDIRECT_CALL_TYPE_MISMATCH)
+
+
+def throw(heap: Any, tag: Any, values: tuple[Any, ...]) -> NoReturn:
+    """Throw an exception of a tag, for which there must be room, as if it were an object from the start."""
+    heap.check_room(exception_nbytes(values))
+    raise WasmException(tag, values)
 
 
 def rethrow(exn: ExceptionRef | None) -> NoReturn:
@@ -364,11 +370,13 @@ def _from_data(meter: Any, deftype: DefType, data: Any, start: int, count: int) 
     return values
 
 
-def _from_elem(elem: list[Any] | None, start: int, count: int) -> list[Any]:
+def _from_elem(meter: Any, elem: list[Any] | None, start: int, count: int) -> list[Any]:
     elem = elem or []
     if start + count > len(elem):
         raise Trap(TABLE_OUT_OF_BOUNDS)
-    return elem[start : start + count]
+    values: list[Any] = []
+    _move(meter, values, elem, 0, start, count, _ELEMENTS)
+    return values
 
 
 def array_new_data(meter: Any, heap: Any, deftype: DefType, data: Any, start: int, count: int) -> Any:
@@ -377,10 +385,10 @@ def array_new_data(meter: Any, heap: Any, deftype: DefType, data: Any, start: in
 
 
 def array_new_elem(
-    _meter: Any, heap: Any, deftype: DefType, elem: list[Any] | None, start: int, count: int
+    meter: Any, heap: Any, deftype: DefType, elem: list[Any] | None, start: int, count: int
 ) -> Any:
     """Make an array from an element segment."""
-    return heap.new_array(deftype, _from_elem(elem, start, count))
+    return heap.new_array(deftype, _from_elem(meter, elem, start, count))
 
 
 def array_fill(meter: Any, array: ArrayRef | None, index: int, value: Any, count: int) -> None:
@@ -402,11 +410,11 @@ def array_init_data(
 ) -> None:
     """Copy from a data segment."""
     target = _check_array(array, to, count)
-    target.elems[to : to + count] = _from_data(meter, deftype, data, start, count)
+    _move(meter, target.elems, _from_data(meter, deftype, data, start, count), to, 0, count, _ELEMENTS)
 
 
 def array_init_elem(
-    _meter: Any,
+    meter: Any,
     deftype: DefType,
     array: ArrayRef | None,
     to: int,
@@ -416,4 +424,4 @@ def array_init_elem(
 ) -> None:
     """Copy from an element segment."""
     target = _check_array(array, to, count)
-    target.elems[to : to + count] = _from_elem(elem, start, count)
+    _move(meter, target.elems, _from_elem(meter, elem, start, count), to, 0, count, _ELEMENTS)

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from pywasmvm_host import ConfigError, Host, Limits, Plugin
+from pywasmvm_host import ConfigError, Host, HttpRequest, Limits, Plugin
 from pywasmvm_host.config import load_plugins
 from pywasmvm_host.limits import LIMITS, read_limits
 from pywasmvm_host.limits_docs import render
@@ -185,3 +185,29 @@ def test_options_of_the_command_line(
     done = run_cli("run", str(filter_file), "--limit", "fuell=1")
     assert done.returncode == 2
     assert "did you mean fuel" in done.stderr
+
+
+LOGGING = """(module (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (local i32)
+    (loop (drop (call $log (i32.const 2) (i32.const 0) (i32.const 9)))
+      (br_if 0 (i32.lt_u (local.tee 3 (i32.add (local.get 3) (i32.const 1))) (i32.const 7))))
+    (i32.const 0)))"""
+
+
+def test_what_a_host_records_is_bounded(make_engine: Callable[..., Any], monkeypatch: Any) -> None:
+    monkeypatch.setattr(Host, "KEPT", 50)
+    plugin = Plugin(bytes(pywasmvm.wat2wasm(LOGGING)), name="p")
+    host = Host([plugin], engine=make_engine(consume_fuel=True)).start()
+    most = 0
+    for _ in range(40):
+        assert len(host.request(HttpRequest()).logs) == 7
+        most = max(most, *map(len, host.world.recorded()), len(host.proxy.access_log))
+    assert 50 < most < 50 + 100
+    slow = host.submit(HttpRequest("POST", "/", body_chunks=[b"a", b"b"], pace_ms=60_000))
+    for _ in range(20):
+        host.request(HttpRequest())
+    assert len(host.world.logs) >= 20 * 7, "not while another request is under way"
+    host.world.run_for(200_000)
+    assert slow.over
