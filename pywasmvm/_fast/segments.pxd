@@ -23,7 +23,7 @@ cdef class Segments(Emitter):
     cdef u32 seg
     cdef bint metered
     cdef u32* merges
-    cdef u32 merge_room
+    cdef u64 merge_room
     cdef u32 unmerged
     cdef u32 n_paid
 
