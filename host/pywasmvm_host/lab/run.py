@@ -99,6 +99,7 @@ def _built(text: str) -> bytes:
 
 
 def new_engine(name: str, limits: Limits) -> Any:
+    """Return an engine of that kind that counts fuel, under these limits."""
     config = backend.Config()
     config.engine = name
     config.consume_fuel = True
@@ -136,6 +137,7 @@ def victim_bytes() -> bytes:
 
 
 def plugins_of(attack: Attack, code: bytes) -> list[Plugin]:
+    """Return the attacker, and the victim beside it if there is one."""
     attacker = Plugin(
         code, name="attacker", vm_id="a", failure_policy=FailurePolicy.FAIL_RELOAD, reload_base_ms=1
     )
