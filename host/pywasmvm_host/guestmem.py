@@ -8,12 +8,17 @@ which the host call machinery turns into a status; it never traps the guest.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .errors import BadMemory
 
 __all__ = ["GuestMemory"]
+
+# Bytes from which on a copy takes its time, and seconds a byte with what is mostly done with it.
+LARGE, PACE = 1 << 14, 1e-9
+# Pairs of an array that are read between two looks at the deadline.
+VECTORS = 256
 
 
 class GuestMemory:
@@ -30,6 +35,9 @@ class GuestMemory:
 
     def read(self, addr: int, size: int) -> bytes:
         """Read a range for the guest; a range of no bytes is valid as long as it begins inside memory."""
+        if size > LARGE:
+            # why: a copy cannot be interrupted; what would take longer than what is left is not begun.
+            self.store.meter.foresee(size * PACE)
         data = self.peek(addr, size)
         self.count(len(data))
         return data
@@ -61,7 +69,11 @@ class GuestMemory:
     def read_u32(self, addr: int) -> int:
         return int(struct.unpack("<I", self.read(addr, 4))[0])
 
-    def iovecs(self, addr: int, count: int) -> list[tuple[int, int]]:
-        """Read an array of (pointer, length)."""
-        words = struct.unpack(f"<{2 * count}I", self.read(addr, 8 * count))
-        return list(zip(words[::2], words[1::2], strict=True))
+    def iovecs(self, addr: int, count: int) -> Iterator[tuple[int, int]]:
+        """Read an array of (pointer, length), with looks at the deadline on the way."""
+        for start in range(0, max(count, 1), VECTORS):
+            n = min(VECTORS, count - start)
+            words = struct.unpack(f"<{2 * n}I", self.read(addr + 8 * start, 8 * n))
+            for at in range(0, len(words), 2):
+                yield words[at], words[at + 1]
+            self.store.meter.check(False)
