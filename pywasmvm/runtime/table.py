@@ -65,10 +65,7 @@ class Table:
         self.tabletype = self.declared = tabletype
         # A backend of compiled code brings storage of its own, which works like a list that never shrinks.
         make = getattr(store.engine.backend, "make_elems", None)
-        # why: where there is a deadline, a table of millions of elements is made with looks at the clock.
-        count = minimum if store.meter.stop_at is None else min(minimum, _PIECE)
-        self.elems: Any = make(store, tabletype.reftype, init, count) if make else [init] * count
-        self._extend(minimum - count, init)
+        self.elems: Any = make(store, tabletype.reftype, init, minimum) if make else [init] * minimum
         store.table_count += 1
         store.tables.add(self)
 
