@@ -7,15 +7,20 @@ plugins stand in front of HTTP; otherwise requests are given as events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .client import ClientView, Http1Writer
 from .headers import HeaderMap
+from .httphead import MAX_HEAD, Refusal, read_head
 from .httpstream import HttpStream
 from .proxy import Proxy
 from .tcp import Connection
 
-__all__ = ["Http1Connection"]
+__all__ = ["Http1Connection", "request_bytes"]
+
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+HEX = re.compile(rb"[0-9a-fA-F]+$")
 
 
 RESET_AFTER = 2  # bytes sent to a closed socket cause a reset, which the sender sees when it sends again
@@ -60,6 +65,9 @@ class Http1Connection:
             self.reader.receive(data)
 
     def _closed(self) -> None:
+        waiting = self.raw or self.connection.buffer
+        if waiting and (self.stream is None or self.stream.over):
+            self._new_stream()  # why: Envoy begins a stream with the first byte of a head
         if self.stream is not None and not self.stream.over:
             self.stream.client_gone(self.connection.close_details)
         if self.reader is not None:
@@ -87,41 +95,58 @@ class Http1Connection:
     def _step(self, body: bytearray) -> bool:
         if self.mode == "head":
             return self._head()
-        if self.mode == "length":
+        if self.mode in ("length", "chunk"):
             take = self.raw[: self.need]
             body += take
             self.raw = self.raw[len(take) :]
             self.need -= len(take)
-            return self.need == 0 and self._end(body, [])
+            if self.mode == "length":
+                return self.need == 0 and self._end(body, [])
+            self.mode = "chunk" if self.need else "after chunk"
+            return self.need == 0
+        if self.mode == "after chunk":
+            if len(self.raw) < 2:
+                return False
+            self.mode, self.raw = "chunked", self.raw[2:]
+            return True
         return self._chunk(body)
 
     def _head(self) -> bool:
-        head, mark, rest = self.raw.partition(b"\r\n\r\n")
-        if not mark or (self.stream is not None and not self.stream.over):
+        self.raw = self.raw.lstrip(b"\r\n")
+        end = HEAD_END.search(self.raw)
+        if self.stream is not None and not self.stream.over:
             return False
-        self.raw = rest
-        lines = head.split(b"\r\n")
-        parts = lines[0].split(b" ")
-        fields = [line.partition(b":") for line in lines[1:]]
-        pairs = [(k.strip(), v.strip()) for k, _, v in fields]
-        host = [(b":authority", v) for k, v in pairs if k.lower() == b"host"][:1]
-        rest_pairs = [(k, v) for k, v in pairs if k.lower() not in (b"host", b"transfer-encoding")]
-        chunked = any(k.lower() == b"transfer-encoding" for k, _ in pairs)
-        headers = HeaderMap("request", [*host, (b":path", parts[1]), (b":method", parts[0]), *rest_pairs])
-        length = headers.get(b"content-length")
-        self.need = int(length) if length and length.isdigit() else 0
-        self.mode = "chunked" if chunked else "length" if self.need else "head"
-        self._begin(headers, not chunked and not self.need)
+        if end is None and len(self.raw) <= MAX_HEAD:
+            return False
+        data, self.raw = (self.raw[: end.start()], self.raw[end.end() :]) if end else (self.raw, b"")
+        try:
+            head = read_head(data)
+        except Refusal as e:
+            self._refuse(e)
+            return False
+        self.need = head.length
+        self.mode = "chunked" if head.chunked else "length" if self.need else "head"
+        stream = self._new_stream(head.http10)
+        connect = head.method == b"CONNECT"
+        stream.begin(HeaderMap("request", head.pairs()), not head.chunked and not self.need and not connect)
         return True
 
-    def _begin(self, headers: HeaderMap, end: bool) -> None:
-        stream = HttpStream(self.proxy, connection=self.connection)
-        self.stream = stream
+    def _new_stream(self, http10: bool = False) -> HttpStream:
+        stream = self.stream = HttpStream(self.proxy, http10=http10, connection=self.connection)
         if self.on_stream is not None:
             self.on_stream(stream)
         stream.view = self.view
         stream.on_over = lambda: self.proxy.world.soon(self.connection.read_again)
-        stream.begin(headers, end)
+        return stream
+
+    def _refuse(self, why: Refusal) -> None:
+        """Answer what the codec cannot read, and take no more."""
+        self.raw = b""
+        if self.stream is None or self.stream.over:
+            self._new_stream()
+        if self.stream is not None:
+            self.stream.request_complete = False
+            self.stream.refuse(why.code, why.body, why.details, "DPE")
 
     def _end(self, body: bytearray, trailers: list[tuple[bytes, bytes]]) -> bool:
         self._flush(body)
@@ -138,12 +163,13 @@ class Http1Connection:
         line, mark, rest = self.raw.partition(b"\r\n")
         if not mark:
             return False
-        size = int(line.split(b";")[0], 16)
-        if size:
-            if len(rest) < size + 2:
-                return False
-            body += rest[:size]
-            self.raw = rest[size + 2 :]
+        digits = line.split(b";")[0]
+        if not HEX.match(digits):
+            self._refuse(Refusal())
+            return False
+        self.need = int(digits, 16)
+        if self.need:
+            self.mode, self.raw = "chunk", rest
             return True
         block, mark, after = (b"\r\n" + rest).partition(b"\r\n\r\n")
         if not mark:

@@ -38,16 +38,27 @@ INTERNAL_ONLY = (
 
 DELAYED_CLOSE_MS = 1000
 BAD_REQUEST = 400
-ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?#].*)?$", re.IGNORECASE | re.DOTALL)
+ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)([/?#].*)?$", re.IGNORECASE | re.DOTALL)
 
 
 def split_absolute_form(headers: HeaderMap) -> None:
-    """Turn a request target that is a whole URL into authority and path, as the HTTP/1 codec does."""
+    """Turn a request target that is a whole URL into authority, scheme and path, as the HTTP/1 codec does."""
     found = ABSOLUTE.match(headers.get(b":path") or b"")
     if found is not None:
-        path = found[2] or b"/"
-        headers.set(b":authority", found[1])
+        path = found[3] or b"/"
+        headers.set(b":authority", found[2])
         headers.set(b":path", path if path.startswith(b"/") else b"/" + path)
+        headers.items.insert(1, [b":scheme", found[1].lower()])
+
+
+def words(headers: HeaderMap, name: bytes) -> set[bytes]:
+    """Return the words of a header that is a list."""
+    return {word.strip().lower() for word in (headers.get(name) or b"").split(b",")} - {b""}
+
+
+def wants_upgrade(headers: HeaderMap) -> bool:
+    """Tell whether an HTTP/1 client asks for another protocol; what Envoy calls h2c it lets pass."""
+    return b"upgrade" in words(headers, b"connection") and bool(words(headers, b"upgrade") - {b"h2c"})
 
 
 class HttpStream:
@@ -108,9 +119,10 @@ class HttpStream:
         self.original_headers = headers.copy()
         if not self.http2:
             split_absolute_form(headers)
+        upgrade = wants_upgrade(headers)
         self._mutate_request(headers)
         self.request_headers = headers
-        if self._refused(headers):
+        if self._refused(headers, upgrade):
             return
         head = headers.get(b":method") == b"HEAD"
         self.writer = (
@@ -127,17 +139,23 @@ class HttpStream:
         self.manager.request_headers(headers, end)
         self.reading = False
 
-    def _refused(self, headers: HeaderMap) -> bool:
+    def _refused(self, headers: HeaderMap, upgrade: bool) -> bool:
         """Answer what the connection manager refuses before any filter."""
         path = headers.get(b":path") or b""
         self.request_complete = True
-        if b"#" in path:
+        if b":authority" not in headers:
+            self.close_after = self.route_known = True
+            self.refuse(400, b"", "missing_host_header")
+        elif b"#" in path:
             self.close_after = True
             self.route_known = True
             self.refuse(400, b"", "path_normalization_failed")
         elif path and not path.startswith(b"/"):
             self.route_known = True
             self.refuse(404, b"", "absolute_path_rejected")
+        elif upgrade:
+            self.close_after = True
+            self.refuse(403, b"", "upgrade_failed")
         else:
             return False
         return True
@@ -150,23 +168,29 @@ class HttpStream:
         self.router.manager = self.manager = manager
 
     def refuse(self, code: int, body: bytes, details: str, flag: str = "") -> None:
-        """Answer a request that never gets to the filters."""
+        """Answer a request that never gets to the filters, or whose body turns out to be wrong."""
         self.writer = self.writer or Http1Writer(self.view, False)
-        self.filters = self.proxy.make_filters(self)
-        self.manager = FilterManager(self, self.filters, self.router, buffer_limit=self.proxy.buffer_limit)
+        if self.manager.request.headers is None:
+            self.filters = self.proxy.make_filters(self)
+            self.manager = FilterManager(
+                self, self.filters, self.router, buffer_limit=self.proxy.buffer_limit
+            )
         self.manager.send_local_reply(LocalReply(code, body, details=details, flag=flag))
 
     def _mutate_request(self, headers: HeaderMap) -> None:
-        connection = (headers.get(b"connection") or b"").lower()
-        self.close_after = connection == b"close" or (self.http10 and connection != b"keep-alive")
+        tokens = words(headers, b"connection")
+        self.close_after = b"close" in tokens or (self.http10 and b"keep-alive" not in tokens)
+        for name in tokens - {b"te", b"upgrade"}:
+            headers.remove(name)  # what concerns this connection only
         if (headers.get(b"expect") or b"").lower() == b"100-continue":
             headers.remove(b"expect")
             self.view.informational.append(100)
             self.code = 100
         for name in (*HOP, *INTERNAL_ONLY):
             headers.remove(name)
-        te = headers.get(b"te")
-        if te is not None and te != b"trailers":
+        if b"trailers" in words(headers, b"te"):
+            headers.set(b"te", b"trailers")
+        else:
             headers.remove(b"te")
         if b":scheme" not in headers:
             forwarded = headers.get(b"x-forwarded-proto") or b""

@@ -195,6 +195,7 @@ def restricted_function(guest: Guest, row: HostCall | WasiCall) -> Callable[...,
 
     def function(*words: int) -> int | None:
         vm: Vm = guest.vm
+        vm.enter_host_call(row.name, row.anytime, row.in_allocator)
         vm.world.note("error", f"Attempted call to restricted {kind} capability: {row.name}", vm.thread)
         return int(answer) if row.wasm_results else None
 

@@ -128,7 +128,7 @@ WASI_CALLS: tuple[WasiCall, ...] = (
         _SUP,
         zeroes=(("used", 4),),
     ),
-    WasiCall("sock_accept", "fd:u32 flags:u32 accepted:ptr", _NET, _SUP, zeroes=(("accepted", 4),)),
+    WasiCall("sock_accept", "fd:u32 flags:u32 accepted:ptr", _NET, _SUP, zeroes=(("accepted", 8),)),
     WasiCall(
         "sock_recv",
         "fd:u32 iovs:ptr iovs_len:u32 flags:u32 nread:ptr roflags:ptr",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ..abi.enums import Errno, LogLevel
+from ..errors import BadMemory
 from . import wasi_body
 
 LEVEL_OF_FD = {1: LogLevel.INFO, 2: LogLevel.ERROR}
@@ -71,7 +73,8 @@ def clock_res_get(vm: Any, clock: int, out: int) -> int:
 def random_get(vm: Any, buf: int, size: int) -> int:
     if size > MAX_RANDOM:
         return Errno.INVAL
-    vm.memory.write(buf, vm.world.random_bytes(size))
+    if size:
+        vm.memory.write(buf, vm.world.random_bytes(size))
     return Errno.SUCCESS
 
 
@@ -88,10 +91,11 @@ def proc_exit(vm: Any, code: int) -> int:
 def fd_fdstat_get(vm: Any, fd: int, out: int) -> int:
     if fd not in LEVEL_OF_FD:
         return Errno.BADF
-    vm.memory.write(out, bytes(8) + RIGHT_FD_WRITE.to_bytes(8, "little") + bytes(8))
+    with suppress(BadMemory):  # measured: the answer is the same
+        vm.memory.write(out, bytes(8) + RIGHT_FD_WRITE.to_bytes(8, "little") + bytes(8))
     return Errno.SUCCESS
 
 
 @wasi_body
 def fd_renumber(vm: Any, source: int, target: int) -> int:
-    return Errno.NOTSUP if source in LEVEL_OF_FD else Errno.BADF
+    return Errno.NOTSUP if {source, target} <= LEVEL_OF_FD.keys() else Errno.BADF

@@ -35,7 +35,6 @@ from .case import (
     to_bytes,
     upstream_response,
 )
-from .rawhttp import start_raw
 
 __all__ = ["case_plugins", "run_case"]
 
@@ -191,7 +190,7 @@ class _Replay:
         if host is None:
             raise HostError("the host is not running")
         if "raw" in q:
-            return start_raw(host, [to_bytes(b) for b in q["raw"]])
+            return self._begin_raw(host, q)
         request = http_request(q)
         if (host.proxy.tcp_factories or "conn" in q) and not request.http2:
             return self._begin_bytes(q, request)
@@ -219,6 +218,15 @@ class _Replay:
             for size in reads(len(piece), host.proxy.buffer_limit):
                 self.world.after(request.pace_ms * (i + 1), partial(sent.send, piece[at : at + size]))
                 at += size
+        return sent
+
+    def _begin_raw(self, host: Host, q: dict[str, Any]) -> ByteRequest:
+        """Send the bytes of a request as they are."""
+        connection = Http1Connection(host.proxy)
+        connection.open()
+        sent = ByteRequest(connection, q.get("method") == "HEAD", self.world)
+        for i, piece in enumerate(q["raw"]):
+            self.world.after(25 * i, partial(sent.send, to_bytes(piece)))
         return sent
 
     def _response(self, stream: HttpStream, q: dict[str, Any]) -> dict[str, Any]:

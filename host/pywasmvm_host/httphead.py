@@ -1,0 +1,116 @@
+"""The head of an HTTP/1 request as Envoy's codec reads it, and what it refuses.
+
+Measured on Envoy 1.40 (default parser) with one request for each rule here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .client import REASONS
+from .routing import TOKEN
+
+__all__ = ["MAX_HEAD", "Head", "Refusal", "read_head"]
+
+MAX_HEAD = 60 * 1024
+MAX_HEADERS = 100
+METHODS = frozenset(
+    "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH "
+    "NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE "
+    "UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
+)
+FIRST_LINE = re.compile(rb"([A-Z]+) ([!-~]+)(?: HTTP/(\d\.\d))?$")
+TARGET = re.compile(rb"/|https?://", re.IGNORECASE)
+AUTHORITY = re.compile(rb"[^\x00-\x20/?#\x7f]*$")
+Pair = tuple[bytes, bytes]
+
+
+class Refusal(Exception):
+    """A request the codec answers itself."""
+
+    def __init__(self, details: str = "codec_error", code: int = 400, *, prefix: str = "http1.") -> None:
+        super().__init__(details)
+        self.code = code
+        self.body = REASONS[code].encode()
+        self.details = prefix + details
+
+
+@dataclass
+class Head:
+    """A request's head: `length` of its body, or `chunked`."""
+
+    method: bytes
+    target: bytes
+    http10: bool = False
+    host: bytes | None = None
+    fields: list[Pair] = field(default_factory=list)
+    length: int = 0
+    chunked: bool = False
+
+    def pairs(self) -> list[Pair]:
+        """Return the headers with which the stream begins."""
+        if self.method == b"CONNECT":
+            return [(b":authority", self.target), (b":method", self.method), *self.fields]
+        host = [] if self.host is None else [(b":authority", self.host)]
+        return [*host, (b":path", self.target), (b":method", self.method), *self.fields]
+
+
+def read_head(data: bytes) -> Head:
+    """Read what stands before the empty line. Raises Refusal."""
+    if len(data) > MAX_HEAD:
+        raise Refusal("headers_too_large", 431)
+    first, *lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    head = _first_line(first)
+    fields = _fields(lines)
+    if len(fields) > MAX_HEADERS:
+        raise Refusal("too_many_headers", 431)
+    hosts = [v for k, v in fields if k.lower() == b"host"]
+    head.host = b",".join(hosts) if hosts else None
+    if head.host is not None and not AUTHORITY.match(head.host):
+        raise Refusal("invalid_authority", prefix="http.")
+    _framing(head, fields)
+    head.fields = [(k, v) for k, v in fields if k.lower() not in (b"host", b"transfer-encoding")]
+    return head
+
+
+def _first_line(line: bytes) -> Head:
+    found = FIRST_LINE.match(line)
+    if found is None or found[1].decode() not in METHODS:
+        raise Refusal
+    method, target, version = found[1], found[2], found[3]
+    star = target == b"*"
+    if star and method != b"OPTIONS":
+        raise Refusal("invalid_url")
+    if not star and method != b"CONNECT" and not TARGET.match(target):
+        raise Refusal
+    return Head(method, target, http10=version != b"1.1")
+
+
+def _fields(lines: list[bytes]) -> list[Pair]:
+    fields: list[Pair] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and fields:  # a line that goes on
+            fields[-1] = (fields[-1][0], fields[-1][1] + line)
+            continue
+        name, colon, value = line.partition(b":")
+        if not colon or not name or not set(name) <= TOKEN:
+            raise Refusal
+        fields.append((name, value.strip(b" \t").replace(b"\r", b"")))
+    for _, value in fields:
+        if any(c < 0x20 and c != 0x09 or c == 0x7F for c in value):
+            raise Refusal("invalid_characters")
+    return fields
+
+
+def _framing(head: Head, fields: list[Pair]) -> None:
+    lengths = [v for k, v in fields if k.lower() == b"content-length"]
+    codings = [v.lower() for k, v in fields if k.lower() == b"transfer-encoding"]
+    if len(lengths) > 1 or not all(v.isdigit() for v in lengths):
+        raise Refusal
+    if codings and codings != [b"chunked"]:
+        raise Refusal("invalid_transfer_encoding", 501)
+    if codings and lengths:
+        raise Refusal("content_length_and_chunked_not_allowed")
+    head.length = int(lengths[0]) if lengths else 0
+    head.chunked = bool(codings)
