@@ -86,7 +86,8 @@ REASONS = {
     TrapKind.ARRAY_OUT_OF_BOUNDS: "array element access out of bounds",
     TrapKind.CAST_FAILURE: "illegal cast",
 }
-# It tells apart by the instruction what the standard gives one name: its first byte -> the words.
+# It tells apart by the instruction what the standard gives one name: first bytes of the instructions.
+# why: the Python engine knows the place of a trap by its translation's line only, and keeps the first words.
 REMAINDERS = {TrapKind.DIVIDE_BY_ZERO: (0x6F, 0x70, 0x81, 0x82)}  # i32.rem_s, i32.rem_u, i64.rem_s, ...
 TRUNCATIONS = {TrapKind.INTEGER_OVERFLOW: (0xA8, 0xA9, 0xAA, 0xAB, 0xAE, 0xAF, 0xB0, 0xB1)}
 

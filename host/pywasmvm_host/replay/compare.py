@@ -12,7 +12,8 @@ from ..abi.pairs import decode_pairs
 
 __all__ = ["PARTS", "compare"]
 
-PARTS = ("startup", "requests", "log", "stats", "callbacks", "access_log")
+PARTS = ("startup", "requests", "log", "stats", "callbacks", "access_log", "host_log")
+TRAP = re.compile(r"Function: (\S+) failed: (Uncaught .*)")
 
 
 def _worker(lines: list[dict[str, Any]]) -> list[list[Any]]:
@@ -70,7 +71,17 @@ def view(golden: dict[str, Any], part: str, case: dict[str, Any]) -> Any:
         if "unstable" in (case.get("header_order"), case.get("addresses")):
             calls = [c for c in calls if "memory_allocate" not in c and "malloc" not in c]
         return calls
+    if part == "host_log":
+        return [found for line in value or [] if (found := _trap(line)) is not None]
     return value or []
+
+
+def _trap(line: dict[str, Any]) -> list[str] | None:
+    """Return phase, callback and reason of a line that reports a trap where requests are served."""
+    found = TRAP.match(line["msg"])
+    if found is None or line["thread"] != "worker":
+        return None
+    return [line["phase"], found[1], found[2].partition(" (")[0]]  # ours adds which limit was reached
 
 
 def _sorted_headers(value: Any, case: dict[str, Any]) -> Any:
@@ -94,6 +105,8 @@ def compare(case: dict[str, Any], actual: dict[str, Any], parts: tuple[str, ...]
         if part in case.get("nondeterministic", []) or (
             part == "callbacks" and case.get("record_callbacks") is False
         ):
+            continue
+        if part == "host_log" and part not in golden:
             continue
         want, got = view(golden, part, case), view(actual, part, case)
         if part == "callbacks" and len(golden.get("callbacks", [])) >= 400:

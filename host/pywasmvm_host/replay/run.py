@@ -40,6 +40,7 @@ __all__ = ["case_plugins", "run_case"]
 
 
 # why: what the recordings' servers took on one machine; it decides which of two things at one time is first
+MOST_ACCESS_LINES = 40  # a recording holds no more
 LOOPBACK: dict[str, Any] = {"connect_ms": 0.5, "answer_ms": 1.0}
 
 
@@ -279,7 +280,8 @@ class _Replay:
         golden["host_log"] = [
             {"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log
         ]
-        golden["access_log"] = [self._access(a) for a in host.proxy.access_log] if host else []
+        log = host.proxy.access_log[:MOST_ACCESS_LINES] if host else []
+        golden["access_log"] = [self._access(a) for a in log]
         golden.setdefault("stats", {})
         golden["callbacks"] = self._callbacks() if host else []
         shown: dict[str, Any] = normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])

@@ -1,0 +1,1 @@
+(module (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))(memory (export "memory") 2)(func (export "proxy_abi_version_0_2_1"))(func (export "proxy_on_log") (param i32 i32)))

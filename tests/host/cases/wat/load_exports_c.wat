@@ -1,0 +1,1 @@
+(module (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))(memory (export "memory") 2)(func (export "proxy_abi_version_0_2_1"))(func (export "malloc") (param i32) (result i32) (i32.const 65536))(func (export "proxy_on_log") (param i32 i32))(func (export "_initialize")) (func (export "main") (param i32)))
