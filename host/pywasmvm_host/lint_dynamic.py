@@ -13,6 +13,8 @@ from .routing import TOKEN
 __all__ = [
     "allocator_trap",
     "body_length",
+    "close_after_end",
+    "close_and_answer",
     "close_stream",
     "continue_twice",
     "dropped_data",
@@ -37,6 +39,7 @@ __all__ = [
 
 ROOT_CALLBACKS = re.compile(r"proxy_on_(http_call_response|grpc_\w+|tick|queue_ready|foreign_function)")
 STREAM_CALLBACKS = re.compile(r"proxy_on_(request|response)_")
+OUTSIDE = ("proxy_on_context_create", "proxy_on_log", "proxy_on_done", "proxy_on_delete")
 ADD = ("proxy_add_header_map_value", "proxy_replace_header_map_value")
 STATUS_NAMES = {
     2: "BAD_ARGUMENT",
@@ -313,6 +316,23 @@ def close_stream(s: RunSubject) -> Iterator[Place]:
         (r, c) for r, c in _calls(s, "proxy_close_stream") if c.status == 0 and not r.exchange.sent.http2
     )
     return _once((_place(r, c.callback), "proxy_close_stream on an HTTP/1.1 stream") for r, c in calls)
+
+
+def close_after_end(s: RunSubject) -> Iterator[Place]:
+    """Report: proxy_close_stream outside of a stream's life."""
+    calls = ((r, c) for r, c in _calls(s, "proxy_close_stream") if c.callback in OUTSIDE and c.status == 0)
+    return _once((_place(r, c.callback), "proxy_close_stream there") for r, c in calls)
+
+
+def close_and_answer(s: RunSubject) -> Iterator[Place]:
+    """Report: a response callback that closes the stream and answers it."""
+    both = {"proxy_close_stream", "proxy_send_local_response"}
+    records = ((r, record) for r in s.rounds for record in r.exchange.records)
+    return _once(
+        (_place(r, record.callback), "it closes the stream and sends a local response")
+        for r, record in records
+        if record.callback.startswith("proxy_on_response_") and both <= set(record.host_calls)
+    )
 
 
 def ignored_status(s: RunSubject) -> Iterator[Place]:

@@ -115,8 +115,9 @@ _CONFIG = (
 _RUN = (
     ("PW300", "error", "the plugin does not start", f"{REFUSED}, also with FAIL_OPEN",
      "give it the configuration it needs (--config), or mend what it names", run.never_starts),
-    ("PW301", "error", "local response in proxy_on_log",
-     "Envoy calls proxy_on_log again, without end, until its stack is used up: the worker crashes",
+    ("PW301", "error", "local response after the end of the stream",
+     "in proxy_on_log, proxy_on_done and proxy_on_delete Envoy logs and ends the stream again, without end, "
+     "until its stack is used up: segmentation fault",
      "answer in a headers or body callback", run.hazard_of("send_local_response after the stream's end")),
     ("PW302", "error", "response continued before there is one", "segmentation fault of Envoy",
      "continue the request (stream type 0) in request callbacks", run.early_continue),
@@ -181,6 +182,11 @@ _RUN = (
      run.hazard_of("trailers of proxy_http_call")),
     ("PW325", "info", "not built in this host", "works in Envoy or Higress; here it answers UNIMPLEMENTED",
      "test that part elsewhere", run.unbuilt),
+    ("PW326", "error", "proxy_close_stream outside of a stream's life",
+     "segmentation fault of Envoy, in proxy_on_context_create, _log, _done and _delete",
+     "close it in a headers or body callback", run.close_after_end),
+    ("PW327", "error", "stream closed and answered in one response callback",
+     "segmentation fault of Envoy, in most orders and callbacks", "do one of the two", run.close_and_answer),
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(

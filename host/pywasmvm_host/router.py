@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .abi.enums import BodyAction, HeadersAction
 from .headers import HeaderMap
 from .localreply import LocalReply
-from .routing import Timeouts, prepare_request, request_problem
+from .routing import Timeouts, apply_route, change_headers, prepare_request, request_problem
 from .upstream import UpstreamRequest
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ def redirect_location(redirect: dict[str, Any], headers: HeaderMap) -> bytes:
     """Return where a redirect route sends the client."""
     scheme = b"https" if redirect.get("https") else headers.get(b":scheme") or b"http"
     host = redirect["host"].encode() if redirect.get("host") else headers.get(b":authority") or b""
-    path = redirect["path"].encode() if redirect.get("path") else headers.get(b":path") or b"/"
-    return scheme + b"://" + host + path
+    old, mark, query = (headers.get(b":path") or b"/").partition(b"?")
+    path = redirect["path"].encode() if redirect.get("path") else old
+    keep = mark and not redirect.get("strip_query") and b"?" not in path
+    return scheme + b"://" + host + path + (b"?" + query if keep else b"")
 
 
 class Router:
@@ -96,6 +98,7 @@ class Router:
             return HeadersAction.STOP_ITERATION
         if self.upstream is not None:
             self.older.append(self.upstream)
+        apply_route(headers, route, tell=s.proxy.envoy_headers)
         whole = route.get("timeout_ms", s.proxy.route_timeout_ms)
         self.timeouts = prepare_request(headers, whole, tell=s.proxy.envoy_headers)
         self.upstream = cluster.open(_Answer(self, len(self.older)))
@@ -192,6 +195,7 @@ class Router:
     def on_headers_from_upstream(self, headers: HeaderMap, end: bool) -> None:
         self.responded = True
         s = self.stream
+        change_headers(headers, s.route or {}, "response")
         if s.proxy.envoy_headers and self.complete_ns is not None:
             ms = (s.world.now_ns - self.complete_ns) // 1_000_000
             headers.add(b"x-envoy-upstream-service-time", b"%d" % ms)

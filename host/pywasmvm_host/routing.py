@@ -6,10 +6,11 @@ Sources: the reference, section 15, and recordings of Envoy 1.40 with every one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .headers import HeaderMap
 
-__all__ = ["TOKEN", "Timeouts", "prepare_request", "request_problem"]
+__all__ = ["TOKEN", "Timeouts", "apply_route", "change_headers", "prepare_request", "request_problem"]
 
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 SCHEMES = (b"http", b"https")
@@ -58,6 +59,28 @@ def prepare_request(headers: HeaderMap, timeout_ms: float, *, tell: bool) -> Tim
     if tell and expected:
         headers.set(EXPECTED, b"%d" % expected)
     return Timeouts(whole, per_try, code)
+
+
+def apply_route(headers: HeaderMap, route: dict[str, Any], *, tell: bool) -> None:
+    """Change a request as its route says; `tell` the upstream the path it had."""
+    change_headers(headers, route, "request")
+    if route.get("host_rewrite"):
+        headers.set(b":authority", route["host_rewrite"].encode())
+    path = headers.get(b":path")
+    matched = route.get("path") or route.get("prefix") or ""
+    if route.get("prefix_rewrite") and path is not None and path.startswith(matched.encode()):
+        headers.set(b":path", route["prefix_rewrite"].encode() + path[len(matched) :])
+        if tell:
+            headers.set(b"x-envoy-original-path", path)
+
+
+def change_headers(headers: HeaderMap, route: dict[str, Any], direction: str) -> None:
+    """Add and remove the headers a route names for requests or responses."""
+    changes = route.get(f"{direction}_headers", {})
+    for name, value in changes.get("add", ()):
+        headers.add(name.encode(), value.encode())
+    for name in changes.get("remove", ()):
+        headers.remove(name.encode())
 
 
 def _number(headers: HeaderMap, name: bytes, default: float) -> float:

@@ -160,6 +160,8 @@ class HttpStreamContext(Context):
     def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
         if direction == "request":
             self.create()
+            if self.destroyed:  # the plugin closed the stream as it began
+                return HeadersAction.STOP_ALL_WATERMARK
         elif self._deaf():
             return HeadersAction.CONTINUE
         kind = HEADERS[direction]
@@ -335,7 +337,7 @@ class HttpStreamContext(Context):
         if self.phase == "logged" or self.destroyed or manager is None:
             self.vm.hazard(
                 "send_local_response after the stream's end: "
-                "Envoy 1.40 calls proxy_on_log again and again; here it does nothing"
+                "Envoy 1.40 logs and ends it again and again, and crashes; here it does nothing"
             )
             return
         reply = LocalReply(code, body, headers, grpc if 0 <= grpc <= 16 else None, clean_details(details))

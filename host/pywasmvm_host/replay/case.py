@@ -136,7 +136,7 @@ def http_request(q: dict[str, Any]) -> HttpRequest:
 
 def route(r: dict[str, Any]) -> dict[str, Any]:
     """Read one route of an Envoy configuration."""
-    out: dict[str, Any] = {"name": r.get("name")}
+    out: dict[str, Any] = {"name": r.get("name") or ""}
     match = r.get("match", {})
     for key in ("prefix", "path"):
         if key in match:
@@ -166,15 +166,24 @@ def route(r: dict[str, Any]) -> dict[str, Any]:
             "path": redirect.get("path_redirect"),
             "host": redirect.get("host_redirect"),
             "https": redirect.get("https_redirect"),
+            "strip_query": redirect.get("strip_query"),
             "code": codes.get(redirect.get("response_code", ""), 301),
         }
     out["metadata"] = r.get("metadata")
+    for direction in ("request", "response"):
+        added = [h["header"] for h in r.get(f"{direction}_headers_to_add", [])]
+        out[f"{direction}_headers"] = {
+            "add": [(h["key"], h.get("value", "")) for h in added],
+            "remove": r.get(f"{direction}_headers_to_remove", []),
+        }
     return out
 
 
 def action(a: dict[str, Any]) -> dict[str, Any]:
     """Read what a route does."""
     out: dict[str, Any] = {k: a[k] for k in ("cluster", "cluster_header") if k in a}
+    out["prefix_rewrite"] = a.get("prefix_rewrite")
+    out["host_rewrite"] = a.get("host_rewrite_literal")
     if "timeout" in a:
         out["timeout_ms"] = float(a["timeout"].rstrip("s")) * 1000
     return out

@@ -308,7 +308,7 @@ class _Replay:
             "flags": a.flags,
             "method": a.method,
             "path": a.path,
-            "route": a.route,
+            "route": a.route or None,
             "rx": a.rx,
             "tx": a.tx,
         }

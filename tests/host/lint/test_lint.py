@@ -144,6 +144,13 @@ RUNS: dict[str, tuple[str, ...]] = {
     "PW324": (imported("proxy_http_call", 10), text(16, "up"), text(32, TRAILER), text(128, CALL), *headers(
         f"(drop (call $f (i32.const 16) (i32.const 2) (i32.const 128) (i32.const {len(CALL)}) (i32.const 0)"
         f" (i32.const 0) (i32.const 32) (i32.const {len(TRAILER)}) (i32.const 1000) (i32.const 8))) i32.const 0")),
+    "PW326": (imported("proxy_close_stream", 1), *GOOD,
+              '(func (export "proxy_on_done") (param i32) (result i32) (drop (call $f (i32.const 0))) i32.const 1)'),
+    "PW327": (imported("proxy_close_stream", 1),
+              '(import "env" "proxy_send_local_response" (func $g (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))',
+              *headers("(drop (call $f (i32.const 1))) (drop (call $g (i32.const 403) (i32.const 0) (i32.const 0)"
+                       " (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1))) i32.const 1",
+                       "response")),
 }  # fmt: skip
 # Rules whose cases are not a module with default options; each has a test of its own below.
 ELSEWHERE = {
