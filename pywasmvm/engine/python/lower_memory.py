@@ -22,6 +22,8 @@ __all__: list[str] = []
 _UNSIGNED = {1: "M", 2: "H", 4: "W", 8: "Q"}
 _SIGNED = {1: "C", 2: "J", 4: "V"}
 _ACCESS = TRAP | MEM
+# why: a name of its own; t and u are set within expressions, and an address may be one that is still to come.
+_WRITTEN = "v"
 
 
 class _Place:
@@ -156,8 +158,8 @@ def store_f64(f: Lowering, instr: Instr) -> None:
     text = value.text
     if value.flags & DIRTY:
         if not text.isidentifier():
-            f.w.put(f"u = {text}")
-            text = "u"
+            f.w.put(f"{_WRITTEN} = {text}")
+            text = _WRITTEN
         f.w.put(f"if {text} != {text}: {text} = NAN")
     f.w.put(f"{place.text('N')} = {text}")
 
@@ -170,8 +172,8 @@ def store_f32(f: Lowering, instr: Instr) -> None:
     if not text.isidentifier():
         # fast: the view rounds by itself.
         bare = text[len("fround") :] if text.startswith("fround(") and _closes_at_end(text) else text
-        f.w.put(f"u = {bare}")
-        text = "u"
+        f.w.put(f"{_WRITTEN} = {bare}")
+        text = _WRITTEN
     place = _named_place(f, place, "t")
     if value.flags & DIRTY:
         f.w.put(f"if {text} != {text}: {text} = NAN")
