@@ -295,6 +295,7 @@ class FilterManager:
 
     def __init__(self, sink: Sink, filters: list[Any], router: Any, *, buffer_limit: int = 1 << 20) -> None:
         self.sink = sink
+        self.router = router
         self.filters = filters
         self.limits = {"request": buffer_limit, "response": buffer_limit}
         self.request = Direction("request", self, [*filters, router])
@@ -383,6 +384,7 @@ class FilterManager:
             self.sink.set_details(reply.details, reply.flag)
         if self.ended and not late:
             return
+        self.router.on_local_reply()
         self.sink.local_reply(reply.code)
         if self.request.calling:
             self.request.aborted = True

@@ -76,6 +76,8 @@ class Upstream:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             first, headers = await _read_head(reader)
+            if first.count(" ") < 2:
+                return  # what is left of a request that a plugin has broken
             method, path, _ = first.split(" ", 2)
             record = Received(method, path, headers)
             response = self.take(record)

@@ -88,6 +88,9 @@ class _Upstream:
         self.effects.append(SendTrailers("upstream", to_text(trailers)))
         return False
 
+    def on_local_reply(self) -> None:
+        """The embedder sees the reply among the effects."""
+
     def on_destroy(self) -> None:
         """Nothing is held."""
 

@@ -67,7 +67,7 @@ class HeaderMap:
             for item in self.items:
                 if item[0] == key:
                     # Envoy joins only when both sides have something to join.
-                    item[1] = item[1] + b"," + value if item[1] else value
+                    item[1] = b",".join(part for part in (item[1], value) if part)
                     return
         self._insert(key, value)
 

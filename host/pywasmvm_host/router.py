@@ -232,7 +232,11 @@ class Router:
             )
         )
 
-    def on_destroy(self) -> None:
+    def on_local_reply(self) -> None:
+        """Give the upstream up: somebody else has answered, whether the client has the answer yet or not."""
         self._stop_timers()
         for upstream in (*self.older, *([self.upstream] if self.upstream else [])):
             upstream.cancel()
+
+    def on_destroy(self) -> None:
+        self.on_local_reply()

@@ -54,6 +54,9 @@ class Router(Scripted):
         del data[:]
         return DROP
 
+    def on_local_reply(self) -> None:
+        """It asks nobody."""
+
 
 class Client:
     destroyed = False
