@@ -308,10 +308,16 @@ class HttpStream:
         self.finish()
         if self.writer is not None and not self.http2:
             self.cut = True
-            if self.close_after and self.request_complete:
+            if self._closes_at_once():
                 self._close_connection()
             else:
                 self._close_later()
+
+    def _closes_at_once(self) -> bool:
+        """Tell whether the connection ends with this stream, with no wait for a client that still sends."""
+        headers = self.manager.response.headers
+        endless = self.http10 and (headers is None or b"content-length" not in headers)
+        return self.close_after and (self.request_complete or endless)
 
     def _close_later(self) -> None:
         """Let an HTTP/1 client that may still be sending finish, for Envoy's delayed_close_timeout."""
@@ -328,7 +334,7 @@ class HttpStream:
         self.finish()
         if not isinstance(self.writer, Http1Writer):
             return
-        if self.close_after and (self.request_complete or self.http10):
+        if self._closes_at_once():
             self._close_connection()
         elif self.draining:
             self._close_later()
