@@ -10,10 +10,12 @@ Rule 1: a process that dies, also by an exception nobody meant, or takes too lon
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import multiprocessing
 import shlex
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -28,6 +30,7 @@ from .fuzz_targets import TARGETS, Target
 __all__ = ["Finding", "Report", "fuzz"]
 
 _PATIENCE = 60.0  # seconds for one input, on a busy machine
+_PART = 0.8  # of the patience, after which a process writes where it is
 _TELL = 10.0  # seconds between two lines of progress
 _ENOUGH = 50  # findings; what goes on failing is one mistake
 
@@ -72,18 +75,18 @@ def fuzz(
     """Check inputs until the time is over, there are findings enough, or Ctrl-C is pressed."""
     make = TARGETS[name](seed, given)
     report, started, told = Report(name, seed), time.monotonic(), time.monotonic()
-    worker = _Worker(name, seed, given, first)
+    worker = _Worker(name, seed, given, first, patience)
     try:
         while time.monotonic() - started < seconds and len(report.findings) < _ENOUGH:
             number = first + report.inputs
-            ended, wrong = worker.answer(patience)
+            ended, wrong = worker.answer()
             report.inputs += 1
             report.ended[ended] += 1
             if wrong:
                 report.findings.append(_save(make, name, number, wrong, keep))
                 tell(f"{number}: {wrong}\n  again: {report.findings[-1].again}")
             if worker.gone:
-                worker = _Worker(name, seed, given, number + 1)
+                worker = _Worker(name, seed, given, number + 1, patience)
             report.seconds = time.monotonic() - started
             if time.monotonic() - told > _TELL:
                 told = time.monotonic()
@@ -107,25 +110,29 @@ def _save(make: Target, name: str, number: int, what: str, keep: Path) -> Findin
 class _Worker:
     """A process that checks one input after the other and sends what came of each."""
 
-    def __init__(self, name: str, seed: int, given: Sequence[bytes], first: int) -> None:
+    def __init__(self, name: str, seed: int, given: Sequence[bytes], first: int, patience: float) -> None:
         context: Any = multiprocessing.get_context("spawn")  # why: wasmtime's threads do not survive a fork
         self._pipe, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_work, args=(theirs, name, seed, given, first), daemon=True)
+        self._stacks = tempfile.NamedTemporaryFile("r", prefix="pywasmvm-fuzz-", errors="replace")
+        self._patience = patience
+        args = (theirs, name, seed, given, first, self._stacks.name, _PART * patience)
+        self._process = context.Process(target=_work, args=args, daemon=True)
         self._process.start()
         theirs.close()
         self.gone = False
+        self._where = ""  # what it wrote of its threads' stacks, known once it is stopped
 
-    def answer(self, patience: float) -> tuple[str, str]:
+    def answer(self) -> tuple[str, str]:
         """Return how the next input ended and what is wrong with it, see Target.check."""
         try:
-            if self._pipe.poll(patience):
+            if self._pipe.poll(self._patience):
                 answer: tuple[str, str] = self._pipe.recv()
                 return answer
         except EOFError:
             self.stop()
-            return "died", f"the process died with status {self._process.exitcode}"
+            return "died", f"the process died with status {self._process.exitcode}{self._where}"
         self.stop()
-        return "no end", f"no end after {patience:g} s"
+        return "no end", f"no end after {self._patience:g} s{self._where}"
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -134,13 +141,23 @@ class _Worker:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+        if not self._stacks.closed:
+            stacks = self._stacks.read().strip()
+            self._stacks.close()
+            self._where = f"\n{stacks}" if stacks else ""
 
 
-def _work(pipe: Connection, name: str, seed: int, given: Sequence[bytes], first: int) -> None:
+def _work(
+    pipe: Connection, name: str, seed: int, given: Sequence[bytes], first: int, stacks: str, soon: float
+) -> None:
+    """Check inputs; write the stacks of all threads when one takes long, or when the process dies."""
     target, number = TARGETS[name](seed, given), first
-    while True:
-        pipe.send(target.check(number, target.input(number)))
-        number += 1
+    with open(stacks, "w") as file:  # noqa: PTH123 - why: kept open for the worst moment
+        faulthandler.enable(file)
+        while True:
+            faulthandler.dump_traceback_later(soon, file=file)
+            pipe.send(target.check(number, target.input(number)))
+            number += 1
 
 
 def _parser() -> argparse.ArgumentParser:
