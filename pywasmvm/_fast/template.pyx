@@ -42,7 +42,8 @@ cdef int keep(ModInfo info, FuncC* func, const Place* places, u32 count) except 
     kept.offsets = <u32*>(kept.places + count)
     kept.n_words, kept.n_places, kept.link = n, count, func.link
     memcpy(kept.code, func.code, n * sizeof(Ins))
-    memcpy(kept.places, places, count * sizeof(Place))
+    if count:  # why: memcpy's arguments must not be null, even for no bytes
+        memcpy(kept.places, places, count * sizeof(Place))
     memcpy(kept.offsets, func.offsets, n * sizeof(u32))
     info.templates[func.funcidx] = kept
     return 0
