@@ -49,6 +49,9 @@ class NumType(Enum):
     F64 = 0x7C
     V128 = 0x7B
 
+    # fast: Enum's own is Python, and 50,000 locals are looked up by it.
+    __hash__ = object.__hash__
+
     def __str__(self) -> str:
         return self.name.lower()
 

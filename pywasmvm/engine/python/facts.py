@@ -7,6 +7,7 @@ Rule 1: a fact never decides what is computed, only which masks and tests can be
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...isa import BY_NAME
@@ -90,7 +91,7 @@ def _learn_signed(relation: str, a: Val, b: Val, half: int) -> tuple[Fact, ...]:
     return ((localidx, holds, fails),)
 
 
-def assume(f: Lowering, facts: tuple[Fact, ...], holds: bool) -> None:
+def assume(f: Lowering, facts: Iterable[Fact], holds: bool) -> None:
     """Take for granted, from here on, what a condition tells."""
     for localidx, true, false in facts:
         lo, hi = true if holds else false

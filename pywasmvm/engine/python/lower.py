@@ -22,7 +22,7 @@ from ...syntax.instructions import Instr
 from ...syntax.types import NumType, RefType
 from ..fuel import segment_costs
 from .charges import charge, find_needs, pays_per_unit
-from .pace import no_hurry
+from .pace import in_steps, no_hurry
 from .plan import Node, Plan, make_plan
 from .values import ATOM, DIRTY, MEM, TRAP, Range, Val, name_of, reduced
 from .writer import Writer
@@ -169,7 +169,7 @@ class Lowering:
         self.params = params
         self.results = results
         self.local_types = locals_
-        self.local_letters = [letter(t) for t in locals_]
+        self.local_letters = [letter(t) for t in in_steps(locals_, tick)]
         self.w = Writer()
         self.stack: list[Val] = []
         self.frames: list[Frame] = []

@@ -14,6 +14,7 @@ from .facts import assume, at_head, enter_loop, rejoin, remember, told
 from .jumps import branch, close_loop, deliver, emit_return, jump_flat, open_loop
 from .lower import Frame, Lowering, body
 from .lower_variables import local_values
+from .pace import in_steps
 from .values import condition, name_of, negation
 
 __all__ = ["close_function", "conditional_branch", "open_function", "skip_dead"]
@@ -44,7 +45,7 @@ def _declare_locals(f: Lowering) -> None:
     """Write the zeros of the locals that are no parameters."""
     local_values(f)
     by_zero: dict[str, list[str]] = {}
-    for i in range(len(f.params), len(f.local_letters)):
+    for i in in_steps(range(len(f.params), len(f.local_letters)), f.tick):
         by_zero.setdefault(ZERO_OF[f.local_letters[i]], []).append(f"l{i}")
     for zero, names in by_zero.items():
         for i in range(0, len(names), NAMES_PER_LINE):
@@ -53,7 +54,8 @@ def _declare_locals(f: Lowering) -> None:
 
 def _integers(f: Lowering) -> Iterator[int]:
     """Return the locals that start as an integer 0."""
-    return (i for i in range(len(f.params), len(f.local_letters)) if f.local_letters[i] in ("i32", "i64"))
+    places = in_steps(range(len(f.params), len(f.local_letters)), f.tick)
+    return (i for i in places if f.local_letters[i] in ("i32", "i64"))
 
 
 def _open_region(f: Lowering, frame: Frame, pos: int) -> None:
@@ -79,7 +81,7 @@ def open_function(f: Lowering) -> None:
     f.w.put("D = D.n")
     _declare_locals(f)
     if not f.plan.function.flat:
-        assume(f, tuple((i, (0, 0), (0, 0)) for i in _integers(f)), True)
+        assume(f, ((i, (0, 0), (0, 0)) for i in _integers(f)), True)
     f.reload = f.module.metered
     f.due = not f.exact
     if f.plan.function.flat:

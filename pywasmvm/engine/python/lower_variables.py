@@ -7,6 +7,7 @@ from ...isa.model import Nan
 from ...syntax.instructions import Instr
 from . import numeric
 from .lower import Lowering, body
+from .pace import in_steps
 from .values import ATOM, COND, DIRTY, MAX_OF, MEM, TRAP, Val, condition, constant, name_of, number, reduced
 
 __all__ = ["find_dirty_locals"]
@@ -146,9 +147,8 @@ def select(f: Lowering, instr: Instr) -> None:
 def local_values(f: Lowering) -> None:
     """Make the values that `local.get` pushes."""
     f.dirty_locals = find_dirty_locals(f)
-    f.base_vals = [
-        name_of(f"l{i}", t, DIRTY if i in f.dirty_locals else 0) for i, t in enumerate(f.local_letters)
-    ]
+    letters = in_steps(f.local_letters, f.tick)
+    f.base_vals = [name_of(f"l{i}", t, DIRTY if i in f.dirty_locals else 0) for i, t in enumerate(letters)]
     first = len(f.params)
     for i, (lo, hi) in f.known_bounds.items():
         if i >= first:

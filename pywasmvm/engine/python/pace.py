@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 __all__ = ["STEP", "Clock", "in_steps", "no_hurry"]
 
 T = TypeVar("T")
-# Instructions between two looks: of a pass that only reads them, and of the one that writes.
-STEP = 512
+# Instructions or locals between two looks; in a deep nest an instruction may take a tenth of a millisecond.
+STEP = 32
 # Seconds of Python's compiler per character of ours, the most that was seen; it forgets slowly.
 _LEAST_PACE = 3e-7
 _FORGET = 0.98
