@@ -83,19 +83,24 @@ def nodiff(
         pieces = _compare_families(count, seed, configs, engines, jobs, quiet)
     reports: dict[str, Report] = {}
     differences: list[Difference] = []
-    for name, report in pieces:
-        reports.setdefault(name, type(report)()).add(report)
-        differences += report.differences
-        for difference in report.differences if not quiet else ():
-            click.echo(str(difference), err=True)
-            if keep is not None:
-                _save(difference, keep, shrink)
-        if seconds is not None and time.perf_counter() - started > seconds:
-            break
-    if quiet:
-        return EXIT_TRAP if differences else EXIT_OK
+    interrupted = False
+    try:
+        for name, report in pieces:
+            reports.setdefault(name, type(report)()).add(report)
+            differences += report.differences
+            for difference in report.differences if not quiet else ():
+                click.echo(str(difference), err=True)
+                if keep is not None:
+                    _save(difference, keep, shrink)
+            if seconds is not None and time.perf_counter() - started > seconds:
+                break
+    except KeyboardInterrupt:
+        interrupted = True  # what has been compared is told nevertheless
     took = time.perf_counter() - started
-    click.echo(_as_json(reports, differences, took) if json_wanted else _table(reports, took))
+    if not quiet:
+        click.echo(_as_json(reports, differences, took) if json_wanted else _table(reports, took))
+    if interrupted:
+        raise KeyboardInterrupt
     return EXIT_TRAP if differences else EXIT_OK
 
 

@@ -44,14 +44,17 @@ def soak(**options: Any) -> None:
     for line in missing:
         note(f"left out: {line}")
     run = Soak(subjects, seed=options["seed"], engine=options["engine"], fault_rate=options["faults"])
-    with counting("soaking", options["count"]) as counted:
-        result = run.run(
-            options["count"], measures=options["measures"], seconds=options["seconds"], progress=counted
-        )
-    if options["as_text"]:
-        click.echo(json.dumps(result.as_json(), indent=1))
-    else:
-        _show(result)
+    try:
+        with counting("soaking", options["count"]) as counted:
+            run.run(
+                options["count"], measures=options["measures"], seconds=options["seconds"], progress=counted
+            )
+    finally:  # also after Ctrl-C: what has been sent is told
+        result = run.result
+        if options["as_text"]:
+            click.echo(json.dumps(result.as_json(), indent=1))
+        else:
+            _show(result)
     if result.problems or result.leaks:
         raise click.exceptions.Exit(1)
 

@@ -93,15 +93,17 @@ class Soak:
         result = self.result
         result.every = max(1, count // measures)
         started = time.monotonic()
-        while result.requests < count and time.monotonic() - started < seconds:
-            self._one(self.random.choice(self.served))
-            if result.requests // result.every > len(result.measures):
-                self._measure()
-            if progress is not None and result.requests % 100 == 0:
-                progress(result.requests)
-        for served in self.served:
-            self._tidy(served, "at the end")
-        result.seconds = time.monotonic() - started
+        try:
+            while result.requests < count and time.monotonic() - started < seconds:
+                self._one(self.random.choice(self.served))
+                if result.requests // result.every > len(result.measures):
+                    self._measure()
+                if progress is not None and result.requests % 100 == 0:
+                    progress(result.requests)
+            for served in self.served:
+                self._tidy(served, "at the end")
+        finally:
+            result.seconds = time.monotonic() - started
         return result
 
     # ---- one request
