@@ -21,10 +21,10 @@ from typing import Any
 
 from .. import backend
 from ..errors import HostError
-from ..host import Host, HttpRequest
+from ..host import Host, HttpRequest, make_engine
 from ..vm import Vm
 from .attack import Attack, collection
-from .run import SETTLE_MS, new_engine, plugins_of
+from .run import SETTLE_MS, plugins_of
 
 __all__ = ["BAR", "Overshoot", "overshoot"]
 
@@ -78,7 +78,7 @@ def _once(attack: Attack, engine: str, seconds: float) -> Overshoot:
         attack.all_limits(), deadline=seconds, deadline_start=seconds,
         fuel=None, fuel_start=None, fuel_stream=None, fuel_vm=None,
     )  # fmt: skip
-    host = Host(plugins_of(attack, attack.wasm()), limits=limits, engine=new_engine(engine, limits))
+    host = Host(plugins_of(attack, attack.wasm()), limits=limits, engine=make_engine(limits, engine))
     gc.collect()
     gc.disable()  # why: a collection of what the embedder holds is not the guest's time
     try:

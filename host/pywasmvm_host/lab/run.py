@@ -14,10 +14,8 @@ from typing import Any
 
 from pywasmvm import wat2wasm
 
-from .. import backend
 from ..errors import HostError
-from ..host import Host, HttpRequest
-from ..limits import Limits
+from ..host import Host, HttpRequest, make_engine
 from ..plugin import FailurePolicy, Plugin
 from .attack import Attack
 
@@ -98,15 +96,6 @@ def _built(text: str) -> bytes:
     return bytes(wat2wasm(text))
 
 
-def new_engine(name: str, limits: Limits) -> Any:
-    """Return an engine of that kind that counts fuel, under these limits."""
-    config = backend.Config()
-    config.engine = name
-    config.consume_fuel = True
-    config.limits = limits
-    return backend.Engine(config)
-
-
 def run_attack(attack: Attack, engine: str) -> Result:
     """Run one attack on one engine."""
     code = attack.wasm()
@@ -147,7 +136,7 @@ def plugins_of(attack: Attack, code: bytes) -> list[Plugin]:
 
 def _attack(attack: Attack, code: bytes, engine: str, result: Result) -> None:
     limits = attack.all_limits()
-    host = Host(plugins_of(attack, code), limits=limits, engine=new_engine(engine, limits))
+    host = Host(plugins_of(attack, code), limits=limits, engine=make_engine(limits, engine))
     started = time.perf_counter()
     try:
         host.start()
