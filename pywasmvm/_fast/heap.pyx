@@ -11,7 +11,6 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_AsUnsignedLongLon
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
-from .clock cimport now_ns
 from .emit cimport F32, F64, FUNC, I32, I64, REF, V128, slots_of
 from .gcheap cimport *
 from .gctypes cimport TypeHandle, make_tag, make_type
@@ -19,6 +18,7 @@ from .machine cimport *
 from .modinfo cimport class_of
 from .pointers cimport IS_FLOAT, IS_NARROW, IS_THERE, describe
 
+from time import thread_time
 from weakref import WeakValueDictionary
 
 from ..errors import LimitError, UsageError
@@ -314,14 +314,15 @@ cdef class Heap:
 
     cdef double collecting(self) noexcept:
         """Return how many seconds a collection may take now, by the last one: nothing interrupts it."""
-        # why: forgotten bit by bit, since one that had to wait for the processor says little.
+        # why: forgotten bit by bit, since one over cold memory says little.
         self.pace = max(0.9 * self.pace, LEAST_PACE)
         return <double>self.ctx.gc.used * self.pace
 
     cdef int collect_from(self, u64* top) except -1:
         """Free what neither the slots below `top` nor globals, tables and handles lead to."""
         cdef Gc* gc = self.ctx.gc
-        cdef i64 began = now_ns()
+        # why: the thread's time, since a collection that waited for the processor says nothing of the next.
+        cdef double began = thread_time()
         cdef u64 used = gc.used
         cdef u64* stack = self.ctx.stack
         # why without the GIL from end to end: nothing of the host may run and change what is being marked.
@@ -329,7 +330,7 @@ cdef class Heap:
             gc_begin(gc)
             gc_mark_range(gc, stack, top)
             gc_finish(gc)
-        self.pace = <double>(now_ns() - began) * 1e-9 / <double>(used + 1)
+        self.pace = (<double>thread_time() - began) / <double>(used + 1)
         if not gc.stress:
             gc.threshold = min(gc.limit, max(2 * gc.used, <u64>LEAST_THRESHOLD))
         dropped = [i for i in range(gc.n_host) if not gc.host_marks[i] and self.hosted[i] is not None]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LimitError
@@ -213,12 +213,13 @@ class GcHeap:
                 )
 
     def _collect(self) -> None:
-        # why: forgotten bit by bit, since one that had to wait for the processor says little.
+        # why: forgotten bit by bit, since one over cold memory says little; and the thread's time, since one
+        # that waited for the processor says nothing of the next.
         self.collecting *= 0.9
         self.foresee(self.collecting)
-        began = perf_counter()
+        began = thread_time()
         gc.collect()
-        self.collecting = perf_counter() - began
+        self.collecting = thread_time() - began
 
     def charge(self, nbytes: int) -> None:
         """Add to the account. Raise LimitError if it would pass the limit."""

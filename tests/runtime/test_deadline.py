@@ -85,7 +85,8 @@ def test_the_overshoot_is_below_five_milliseconds(make_engine: Make, name: str) 
         began, worked = time.perf_counter(), time.thread_time()
         with pytest.raises(DeadlineExceeded, match="deadline exceeded: 0.03 s a call") as caught:
             guest(store)
-        assert time.perf_counter() - began >= SECONDS
+        # why not SECONDS: what cannot be interrupted and would not be over in time is not begun.
+        assert time.perf_counter() - began >= SECONDS / 2
         overshoots.append(time.thread_time() - worked - SECONDS)
         assert caught.value.seconds == SECONDS
         assert caught.value.where.startswith("function ")
