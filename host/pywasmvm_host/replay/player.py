@@ -17,7 +17,7 @@ from ..limits import Limits
 from .case import Finder
 from .run import run_case
 
-__all__ = ["Player", "find_module", "player_on"]
+__all__ = ["PACKAGE", "Player", "find_module", "player_on"]
 
 PACKAGE = "gpustack_higress_plugins"
 
