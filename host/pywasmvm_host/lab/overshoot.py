@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ BAR = 0.005
 TRIES = 40
 # Seconds of waiting for a processor with which a try counts as undisturbed.
 UNDISTURBED = 0.0005
+NO_CALL = "none"
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
@@ -47,7 +50,7 @@ class Overshoot:
     wall: float = float("-inf")
     cpu: float = 0.0
     waited: float = 0.0
-    call: str = "none"
+    call: str = NO_CALL
 
     @property
     def undisturbed(self) -> bool:
@@ -137,21 +140,43 @@ def _timed_calls() -> Iterator[list[tuple[float, float, float, str]]]:
         Vm.call, backend.Linker.instantiate = whole_call, whole_instantiate  # type: ignore[method-assign]
 
 
-def main() -> None:
-    """Print a table of all attacks, or of those named."""
-    parser = argparse.ArgumentParser(prog="python -m pywasmvm_host.lab.overshoot", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="ATTACK")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pywasmvm_host.lab.overshoot",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="ATTACK", help="only these; see pywasmvm lab --list")
     parser.add_argument("--seconds", type=float, default=BAR, help="the deadline (default 0.005)")
-    parser.add_argument("--tries", type=int, default=TRIES)
+    parser.add_argument("--tries", type=int, default=TRIES, help=f"at most, for each (default {TRIES})")
+    parser.add_argument("--json", action="store_true", help="print JSON at the end instead of the table")
+    return parser
+
+
+def main() -> int:
+    """Print a table of all attacks, or of those named; return 1 if a call was late by the bar or more."""
+    parser = _parser()
     options = parser.parse_args()
-    for attack in collection():
-        if options.names and attack.name not in options.names:
-            continue
+    known = {attack.name: attack for attack in collection()}
+    if wrong := [name for name in options.names if name not in known]:
+        parser.error(f"no attack {wrong[0]!r}: pywasmvm lab --list names all")
+    if options.seconds <= 0 or options.tries < 1:
+        parser.error("--seconds and --tries are positive")
+    rows: list[dict[str, Any]] = []
+    worst = Overshoot()
+    for name in options.names or known:
         for engine in ("cython", "python"):
-            late = overshoot(attack, engine, options.seconds, options.tries)
+            late = overshoot(known[name], engine, options.seconds, options.tries)
+            worst = max(worst, late)
+            # why: an attack that is refused makes no call, and JSON has no infinity.
+            rows.append({"attack": name, "engine": engine, **(asdict(late) if late.call != NO_CALL else {})})
             times = f"{late.wall * 1000:8.2f} ms wall {late.cpu * 1000:8.2f} ms CPU"
-            print(f"{attack.name:32} {engine:7} {times}  {late.call}", flush=True)
+            if not options.json:
+                print(f"{name:32} {engine:7} {times}  {late.call}", flush=True)
+    if options.json:
+        print(json.dumps({"deadline": options.seconds, "bar": BAR, "latest_calls": rows}))
+    return int(worst.wall >= BAR)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

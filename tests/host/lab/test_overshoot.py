@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pywasmvm_host.lab import Attack, collection
-from pywasmvm_host.lab.overshoot import BAR, overshoot
+from pywasmvm_host.lab.overshoot import BAR, main, overshoot
 
 from pywasmvm import DeadlineExceeded, Instance, Module, Store
 
@@ -60,3 +61,18 @@ def test_a_translation_goes_on_where_it_was_left(make_engine: Callable[..., Any]
             assert error.where.startswith("function 0"), error.where
             assert late < 10_000
     assert late > 3
+
+
+def test_the_command_prints_the_table_or_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for options in ([], ["--json"]):
+        monkeypatch.setattr("sys.argv", ["overshoot", "loop_plain", "--seconds", "0.003", *options])
+        main()
+        out = capsys.readouterr().out
+        engines = [row["engine"] for row in json.loads(out)["latest_calls"]] if options else out.split()[1::9]
+        assert engines == ["cython", "python"]
+    monkeypatch.setattr("sys.argv", ["overshoot", "no_such_attack"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "no attack 'no_such_attack'" in capsys.readouterr().err
