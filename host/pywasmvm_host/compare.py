@@ -23,7 +23,7 @@ from .client import ClientView
 from .compare_envoy import Envoy, configuration, find_envoy, free_port
 from .compare_wire import Upstream, send_request
 from .errors import ConfigError, HostError
-from .replay.case import http_request, normalise, show_bytes, upstream_response
+from .replay.case import http_request, normalise, port_rule, show_bytes, upstream_response
 from .replay.compare import PARTS, view
 from .replay.run import COMMON, fold, run_case, show_received
 
@@ -148,11 +148,11 @@ async def _record(case: dict[str, Any], find: Find, binary: Path, folder: Path) 
     out["access_log"] = (
         [json.loads(line) for line in access.read_text().splitlines()] if access.exists() else []
     )
-    named = {port: name for name, port in ports.items()} | {
-        p: f"client{i}" for i, p in enumerate(dict.fromkeys(clients))
+    named = {str(port): name for name, port in ports.items()} | {
+        str(p): f"client{i}" for i, p in enumerate(dict.fromkeys(clients))
     }
-    rules = [(rf"(?<!\d){port}(?!\d)", f"<{name}_port>") for port, name in named.items()]
-    shown: dict[str, Any] = normalise(out, [*rules, *COMMON, *map(tuple, case.get("normalise", []))])
+    rules = [port_rule(named), *COMMON, *map(tuple, case.get("normalise", []))]
+    shown: dict[str, Any] = normalise(out, rules)
     return shown
 
 

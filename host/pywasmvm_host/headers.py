@@ -8,7 +8,7 @@ Rule 4: `host` means `:authority` in a request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 __all__ = ["INLINE", "HeaderMap", "from_text", "to_text"]
 
@@ -97,6 +97,10 @@ class HeaderMap:
     def remove(self, key: bytes) -> None:
         key = self._name(key)
         self.items = [item for item in self.items if item[0] != key]
+
+    def remove_all(self, names: Collection[bytes]) -> None:
+        """Remove every entry of the names, which are as they are stored."""
+        self.items = [item for item in self.items if item[0] not in names]
 
     def get(self, key: bytes) -> bytes | None:
         """Return the first value of a name."""

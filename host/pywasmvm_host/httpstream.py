@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpStream"]
 
-HOP = (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
-INTERNAL_ONLY = (
+HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+NEVER_TAKEN = HOP | {
     b"x-envoy-force-trace", b"x-envoy-hedge-on-per-try-timeout", b"x-envoy-internal", b"x-envoy-ip-tags",
     b"x-envoy-max-retries", b"x-envoy-original-url", b"x-envoy-retriable-header-names",
     b"x-envoy-retriable-status-codes", b"x-envoy-retry-grpc-on", b"x-envoy-retry-on",
     b"x-envoy-upstream-alt-stat-name", b"x-envoy-upstream-rq-per-try-timeout-ms",
     b"x-envoy-upstream-rq-timeout-alt-response", b"x-envoy-upstream-rq-timeout-ms",
     b"x-envoy-upstream-stream-duration-ms", b"x-envoy-expected-rq-timeout-ms", b"x-forwarded-client-cert",
-)  # fmt: skip
+}  # fmt: skip
 
 
 DELAYED_CLOSE_MS = 1000
@@ -186,8 +186,7 @@ class HttpStream:
             headers.remove(b"expect")
             self.view.informational.append(100)
             self.code = 100
-        for name in (*HOP, *INTERNAL_ONLY):
-            headers.remove(name)
+        headers.remove_all(NEVER_TAKEN)
         if b"trailers" in words(headers, b"te"):
             headers.set(b"te", b"trailers")
         else:
@@ -269,8 +268,7 @@ class HttpStream:
             self.close_after = True
 
     def response_headers(self, headers: HeaderMap, end: bool) -> None:
-        for name in HOP:
-            headers.remove(name)
+        headers.remove_all(HOP)
         if b"date" not in headers:
             headers.add(b"date", self.proxy.date())
         if self.proxy.envoy_headers:

@@ -27,6 +27,7 @@ __all__ = ["Allocated", "Call", "LazyBytes", "host_function", "restricted_functi
 
 M32 = 0xFFFFFFFF
 M64 = 0xFFFFFFFFFFFFFFFF
+OK = Status.OK  # fast: looking a member of an enum up takes longer than comparing with it
 
 
 class LazyBytes:
@@ -93,12 +94,12 @@ READERS: dict[str, Callable[[Vm, tuple[int, ...], int], Any]] = {
 
 def _write_word(vm: Vm, words: tuple[int, ...], at: int, value: int) -> Status:
     vm.memory.write_u32(words[at], value)
-    return Status.OK
+    return OK
 
 
 def _write_long(vm: Vm, words: tuple[int, ...], at: int, value: int) -> Status:
     vm.memory.write_u64(words[at], value)
-    return Status.OK
+    return OK
 
 
 def _write_bytes(vm: Vm, words: tuple[int, ...], at: int, value: bytes) -> Status:
@@ -107,7 +108,7 @@ def _write_bytes(vm: Vm, words: tuple[int, ...], at: int, value: bytes) -> Statu
         return Status.INVALID_MEMORY_ACCESS
     vm.memory.write_u32(words[at], addr)
     vm.memory.write_u32(words[at + 1], len(value))
-    return Status.OK
+    return OK
 
 
 # kind of an output -> what writes it
@@ -153,7 +154,7 @@ def host_function(guest: Guest, row: HostCall) -> Callable[..., Any]:
     def function(*words: int) -> int | None:
         vm: Vm = guest.vm
         try:
-            vm.enter_host_call(row.name, row.anytime, row.in_allocator)
+            vm.enter_host_call(row)
             if first is not None and words[first[0]] & M32 > first[1]:
                 return vm.leave_host_call(row, words, int(Status.BAD_ARGUMENT))
             values = [read(vm, words, at) for read, at in inputs]
@@ -163,10 +164,10 @@ def host_function(guest: Guest, row: HostCall) -> Callable[..., Any]:
             answer = perform(Call(vm, row, vm.acting_context(row.on_root)), *values)
             if isinstance(answer, tuple):
                 status, *results = answer
-                if results and (status == Status.OK or row.on_error):
+                if results and (status == OK or row.on_error):
                     for (write, at), result in zip(outputs, results, strict=True):
                         written = write(vm, words, at, result)
-                        if written != Status.OK:
+                        if written != OK:
                             status = written
                             break
             else:
@@ -195,7 +196,7 @@ def restricted_function(guest: Guest, row: HostCall | WasiCall) -> Callable[...,
 
     def function(*words: int) -> int | None:
         vm: Vm = guest.vm
-        vm.enter_host_call(row.name, row.anytime, row.in_allocator)
+        vm.enter_host_call(row)
         vm.world.note("error", f"Attempted call to restricted {kind} capability: {row.name}", vm.thread)
         return int(answer) if row.wasm_results else None
 
@@ -210,7 +211,7 @@ def wasi_function(guest: Guest, row: WasiCall) -> Callable[..., Any]:
 
     def function(*words: int) -> int | None:
         vm: Vm = guest.vm
-        vm.enter_host_call(row.name, row.anytime, row.in_allocator)
+        vm.enter_host_call(row)
         args = [w & (M64 if p.kind == "i64" else M32) for p, w in zip(row.params, words, strict=True)]
         if row.log:
             vm.world.note("error", f"{row.name} is not supported", vm.thread)

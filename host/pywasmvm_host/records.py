@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .trapreport import TrapReport
 
 __all__ = ["CallRecord", "HostLine", "LogLine"]
 
 
-@dataclass(frozen=True)
-class LogLine:
+class LogLine(NamedTuple):
     """A line a plugin wrote. `plugin` is Envoy's prefix: name, root_id and vm_id, empty parts left out."""
 
     level: str
@@ -24,8 +24,7 @@ class LogLine:
         return self.message.decode("utf-8", "replace")
 
 
-@dataclass(frozen=True)
-class HostLine:
+class HostLine(NamedTuple):
     """A line of the host about a plugin."""
 
     level: str

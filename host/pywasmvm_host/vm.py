@@ -185,23 +185,26 @@ class Vm:
     def has(self, name: str) -> bool:
         return name in self.functions
 
-    def _allowance(self, context: Context | None, starting: bool, callback: str) -> tuple[int, str]:
+    def _allowance(self, context: Context | None, of_start: bool, callback: str) -> tuple[int, str]:
         """Return the fuel for a call from the host, and the name of the limit that it comes from."""
         limits = self.limits
-        of_start = starting or context is None
-        bounds = [(limits.fuel_start, "fuel_start") if of_start else (limits.fuel, "fuel")]
-        if context is not None and limits.fuel_stream is not None and context is not context.root:
-            bounds.append((limits.fuel_stream - context.spent, "fuel_stream"))
+        fuel, name = (limits.fuel_start, "fuel_start") if of_start else (limits.fuel, "fuel")
+        bound = (FULL, "") if fuel is None or fuel >= FULL else (max(fuel, 0), name)
+        if limits.fuel_stream is not None and context is not None and context is not context.root:
+            bound = min(bound, (max(limits.fuel_stream - context.spent, 0), "fuel_stream"))
         if limits.fuel_vm is not None:
-            bounds.append((limits.fuel_vm - self.spent, "fuel_vm"))
-        bounds.append((self.scarce.get(callback, FULL), ""))
-        return min([(max(fuel, 0), name) for fuel, name in bounds if fuel is not None])
+            bound = min(bound, (max(limits.fuel_vm - self.spent, 0), "fuel_vm"))
+        if callback in self.scarce:
+            bound = min(bound, (max(self.scarce[callback], 0), ""))
+        return bound
 
     def _set_limits(self, context: Context | None, name: str, starting: bool) -> None:
         """Give a call from the host its fuel, time and budget."""
-        fuel, self._bound = self._allowance(context, starting, name)
-        self.store.set_fuel(fuel)
-        self.guest.set_clock("deadline_start" if starting or context is None else "deadline")
+        of_start = starting or context is None
+        fuel, self._bound = self._allowance(context, of_start, name)
+        # fast: Store.set_fuel asks anew whether the engine counts fuel
+        self.store.meter.set_fuel(fuel)
+        self.guest.set_clock("deadline_start" if of_start else "deadline")
         self.budget.start(name)
 
     def _too_many(self) -> bool:
@@ -211,18 +214,14 @@ class Vm:
         self.moment = (now, count)
         return self.limits.callbacks_at_once is not None and count > self.limits.callbacks_at_once
 
-    def _record(self, context: Context | None, name: str, args: tuple[int, ...]) -> CallRecord:
+    def _record(self, context: Context | None, callback: str, args: tuple[int, ...]) -> CallRecord:
         """Begin the record of a call, and keep it."""
-        record = CallRecord(
-            name,
-            args[0] if args else 0,
-            args,
-            context.log_prefix if context is not None else "",
-            self.thread,
-            self.world.phase,
-            nested=bool(self._stack),
-            name=context.plugin.name if context and context.plugin else "",
-        )
+        prefix = name = ""
+        if context is not None:
+            prefix, name = context.log_prefix, context.plugin.name if context.plugin else ""
+        first, nested = args[0] if args else 0, bool(self._stack)
+        phase = self.world.phase
+        record = CallRecord(callback, first, args, prefix, self.thread, phase, nested=nested, name=name)
         self.world.records.append(record)
         return record
 
@@ -248,8 +247,8 @@ class Vm:
                 self._fail(name, backend.LimitError(text), record)
                 return FAILED
             self._set_limits(context, name, starting)
-        before_fuel, before_bytes = self.store.get_fuel(), self.memory.nbytes
-        before_copied = self.budget.copied
+        meter, before_bytes, before_copied = self.store.meter, self.memory.nbytes, self.budget.copied
+        before_fuel = meter.remaining
         given = [_signed(a) for a in args]
         self._trace(f"[host->vm] {name}({', '.join(map(str, given))})")
         self._stack.append(context)
@@ -268,7 +267,7 @@ class Vm:
             self._active.pop()
             self._stack.pop()
             self._effective = saved
-            record.fuel = before_fuel - self.store.get_fuel()
+            record.fuel = before_fuel - max(meter.remaining, 0)
             record.memory_bytes = self.memory.nbytes
             record.grew_bytes = record.memory_bytes - before_bytes
             record.copied_bytes = before_copied - self.budget.copied
@@ -276,8 +275,8 @@ class Vm:
             self.spent += record.fuel
             if context is not None:
                 context.spent += record.fuel
-        if outer and not hold:
-            self.end_call()
+            if not hold:
+                self.end_call()
         return result
 
     def end_call(self) -> None:
@@ -313,14 +312,13 @@ class Vm:
         self._deferred.append(action)
 
     # ---- what host calls need
-    def enter_host_call(self, name: str, anytime: bool, in_allocator: bool) -> None:
-        if (self._restricted == "start" and not anytime) or (
-            self._restricted == "allocator" and not in_allocator
-        ):
-            raise forbid(name)
-        self.budget.host_call(name)
+    def enter_host_call(self, row: HostCall | WasiCall) -> None:
+        """Count a host call and note its name. Raise RestrictedCall if it may not be made now."""
+        if self._restricted and not (row.anytime if self._restricted == "start" else row.in_allocator):
+            raise forbid(row.name)
+        self.budget.host_call(row.name)
         if self._active:
-            self._active[-1].host_calls.append(name)
+            self._active[-1].host_calls.append(row.name)
 
     def leave_host_call(
         self, row: HostCall | WasiCall, words: tuple[int, ...], status: int | None
@@ -382,8 +380,7 @@ class Vm:
 
 
 def _signed(value: int) -> int:
-    value &= 0xFFFFFFFF
-    return value - (1 << 32) if value >> 31 else value
+    return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 def _backtrace(error: BaseException) -> list[str]:

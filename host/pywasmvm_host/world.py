@@ -26,20 +26,16 @@ TIDY_FROM = 1_000
 
 
 class Timer:
-    """One agenda entry; `cancel()` makes it do nothing."""
+    """What is to be done at a time; `cancel()` makes it nothing."""
 
-    __slots__ = ("action", "at", "seq")
+    __slots__ = ("action", "at")
 
-    def __init__(self, at: int, seq: int, action: Callable[[], object] | None) -> None:
+    def __init__(self, at: int, action: Callable[[], object] | None) -> None:
         self.at = at
-        self.seq = seq
         self.action = action
 
     def cancel(self) -> None:
         self.action = None
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.at, self.seq) < (other.at, other.seq)
 
 
 class World:
@@ -70,7 +66,7 @@ class World:
         self.phase = ""
         self.host_call_observers: list[Callable[..., None]] = []
         self.turn = 0  # counts what the agenda has run: one turn is one event of the proxy's loop
-        self._agenda: list[Timer] = []
+        self._agenda: list[tuple[int, int, Timer]] = []  # by time, and by who came first
         self._after_event: list[Callable[[], object]] = []
         self._seq = 0
         self._tidy_at = TIDY_FROM
@@ -81,13 +77,13 @@ class World:
         self._seq += 1
         if len(self._agenda) > self._tidy_at:
             self._tidy()
-        timer = Timer(self.now_ns + int(delay_ms * MS), self._seq, action)
-        heapq.heappush(self._agenda, timer)
+        timer = Timer(self.now_ns + int(delay_ms * MS), action)
+        heapq.heappush(self._agenda, (timer.at, self._seq, timer))
         return timer
 
     def _tidy(self) -> None:
         """Drop cancelled entries, which else stay until their time: a plugin may set its tick endlessly."""
-        self._agenda = [timer for timer in self._agenda if timer.action is not None]
+        self._agenda = [entry for entry in self._agenda if entry[2].action is not None]
         heapq.heapify(self._agenda)
         self._tidy_at = max(TIDY_FROM, 2 * len(self._agenda))
 
@@ -105,8 +101,8 @@ class World:
             self._after_event.pop(0)()
 
     def _pop(self, limit: int) -> Timer | None:
-        while self._agenda and self._agenda[0].at <= limit:
-            timer = heapq.heappop(self._agenda)
+        while self._agenda and self._agenda[0][0] <= limit:
+            timer = heapq.heappop(self._agenda)[2]
             if timer.action is not None:
                 return timer
         return None

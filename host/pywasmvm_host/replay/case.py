@@ -7,7 +7,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "case_plugins",
     "http_request",
     "normalise",
+    "port_rule",
     "route",
     "show_bytes",
     "to_bytes",
@@ -32,6 +34,8 @@ __all__ = [
 BIG = 8192
 PLUGIN_KINDS = ("http", "network", "access_log")
 Finder = Callable[[str], "Path | bytes"]
+# A pattern, and what its matches are replaced by.
+Rule = tuple[str, "str | Callable[[re.Match[str]], str]"]
 
 
 def to_bytes(value: Any) -> bytes:
@@ -189,29 +193,43 @@ def action(a: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def normalise(value: Any, patterns: list[Any]) -> Any:
-    """Return a result with the replacements [[pattern, text]] made in every text, not in encoded bodies."""
-    rules = [(re.compile(a), b) for a, b in patterns]
-    known: dict[str, str] = {}
+class _Shown(dict[str, str]):
+    """Each text as it is shown, once it was asked for."""
 
-    def shown(text: str) -> str:
-        found = known.get(text)
-        if found is None:
-            found = text
-            # fast: a pattern that begins with plain text is found by it; joined into one they would not be
-            for pattern, by in rules:
-                if pattern.search(found) is not None:
-                    found = pattern.sub(by, found)
-            known[text] = found
+    def __init__(self, patterns: Sequence[Rule]) -> None:
+        super().__init__()
+        self.rules = [(re.compile(pattern).search, re.compile(pattern).sub, by) for pattern, by in patterns]
+
+    def __missing__(self, text: str) -> str:
+        found = text
+        # fast: a pattern that begins with plain text is found by it; joined into one they would not be
+        for search, sub, by in self.rules:
+            if search(found) is not None:
+                found = sub(by, found)
+        self[text] = found
         return found
+
+
+def normalise(value: Any, patterns: Sequence[Rule]) -> Any:
+    """Return a result with the replacements made in every text, not in encoded bodies."""
+    shown = _Shown(patterns)
 
     def walk(x: Any) -> Any:
         if isinstance(x, str):
-            return shown(x)
+            return shown[x]
         if isinstance(x, list):
             return [walk(i) for i in x]
         if isinstance(x, dict):
-            return x if set(x) == {"b64"} or "sha256" in x else {k: walk(v) for k, v in x.items()}
+            encoded = ("b64" in x and len(x) == 1) or "sha256" in x
+            return x if encoded else {k: walk(v) for k, v in x.items()}
         return x
 
     return walk(value)
+
+
+def port_rule(names: Mapping[str, str]) -> Rule:
+    """Return the replacement of port numbers, given as text, by their names."""
+    # fast: one look at each text, and what all begin with is found as plain text
+    start = commonprefix(list(names))
+    shown = {port: f"<{name}_port>" for port, name in names.items()}
+    return rf"{start}(?<!\d{start})\d*", lambda found: shown.get(found[0], found[0])

@@ -30,6 +30,7 @@ from .case import (
     case_plugins,
     http_request,
     normalise,
+    port_rule,
     route,
     show_bytes,
     to_bytes,
@@ -284,21 +285,18 @@ class _Replay:
         golden["access_log"] = [self._access(a) for a in log]
         golden.setdefault("stats", {})
         golden["callbacks"] = self._callbacks() if host else []
-        shown: dict[str, Any] = normalise(golden, [*self._ports(), *COMMON, *self.case.get("normalise", [])])
+        ports = [port_rule(self._ports(host))] if host else []
+        shown: dict[str, Any] = normalise(golden, [*ports, *COMMON, *self.case.get("normalise", [])])
         return shown
 
-    def _ports(self) -> list[tuple[str, str]]:
-        proxy = self.host.proxy if self.host else None
-        if proxy is None:
-            return []
+    def _ports(self, host: Host) -> dict[str, str]:
+        """Return the names of the ports that the result may show."""
         named = {
-            proxy.listener_address: "listener",
+            host.proxy.listener_address: "listener",
             **{c.address: c.name for c in self.world.clusters.values()},
         }
-        named.update({address: f"client{i}" for i, address in enumerate(proxy.client_addresses)})
-        ports = ((address.rsplit(":", 1)[1], name) for address, name in named.items())
-        # why the number first: a pattern that begins with plain text is found fast
-        return [(rf"{port}(?<!\d{port})(?!\d)", f"<{name}_port>") for port, name in ports]
+        named.update({address: f"client{i}" for i, address in enumerate(host.proxy.client_addresses)})
+        return {address.rsplit(":", 1)[1]: name for address, name in named.items()}
 
     def _access(self, a: Any) -> dict[str, Any]:
         out = {
