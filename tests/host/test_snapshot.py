@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 from pywasmvm_host import Exchange, Host, HostError, HttpRequest, Plugin
 
 from pywasmvm import Engine
 
-FILTERS = Path(__file__).resolve().parents[2] / "host" / "filters"
-HELLO = Plugin(FILTERS / "wat" / "hello.wasm")
-LIMITED = Plugin(
-    FILTERS / "cpp" / "rate_limit.wasm",
-    configuration='{"requests": 2, "window_seconds": 60, "key_header": "x-client-id"}',
-)
-KEYED = Plugin(
-    FILTERS / "go" / "api_key.wasm",
-    configuration='{"header": "X-API-Key", "keys": [{"key": "secret", "consumer": "alice"}]}',
-)
-REWRITE = Plugin(
-    FILTERS / "rust" / "header_rewrite.wasm",
-    configuration=(FILTERS.parents[1] / "docs" / "demo-config.json").read_text(),
-)
-
-
-@pytest.fixture
-def engine(make_engine: Callable[..., Engine]) -> Engine:
-    return make_engine(consume_fuel=True)
+Configured = Mapping[str, Plugin]  # see conftest.py
 
 
 def told(exchange: Exchange) -> tuple[object, ...]:
@@ -47,9 +28,9 @@ REQUEST = HttpRequest(
 )
 
 
-@pytest.mark.parametrize("plugin", [HELLO, LIMITED, REWRITE, KEYED], ids=lambda p: Path(p.wasm).stem)
-def test_a_copy_answers_like_the_original(engine: Engine, plugin: Plugin) -> None:
-    host = Host([plugin], engine=engine).start()
+@pytest.mark.parametrize("name", ["hello", "rate_limit", "header_rewrite", "api_key"])
+def test_a_copy_answers_like_the_original(engine: Engine, configured: Configured, name: str) -> None:
+    host = Host([configured[name]], engine=engine).start()
     snapshot = host.snapshot()
     first, second = snapshot.restore(), snapshot.restore()
     exchanges = [each.request(REQUEST) for each in (host, first, second)]
@@ -58,8 +39,8 @@ def test_a_copy_answers_like_the_original(engine: Engine, plugin: Plugin) -> Non
     assert len({id(each.vms()[0].store) for each in (host, first, second)}) == 3
 
 
-def test_copies_do_not_share_what_guests_remember(engine: Engine) -> None:
-    host = Host([LIMITED], engine=engine).start()
+def test_copies_do_not_share_what_guests_remember(engine: Engine, configured: Configured) -> None:
+    host = Host([configured["rate_limit"]], engine=engine).start()
     snapshot = host.snapshot()
     statuses = [host.request(REQUEST).response.status for _ in range(4)]
     assert len(set(statuses)) == 2, "the third is one too many"
@@ -69,8 +50,8 @@ def test_copies_do_not_share_what_guests_remember(engine: Engine) -> None:
     assert later.request(REQUEST).response.status == statuses[-1], "what was used up stays used up"
 
 
-def test_copies_do_not_share_what_the_host_remembers(engine: Engine) -> None:
-    host = Host([REWRITE], engine=engine).start()
+def test_copies_do_not_share_what_the_host_remembers(engine: Engine, configured: Configured) -> None:
+    host = Host([configured["header_rewrite"]], engine=engine).start()
     host.world.shared.set("", b"k", b"1", 0)
     snapshot = host.snapshot()
     copy = snapshot.restore()
@@ -83,15 +64,19 @@ def test_copies_do_not_share_what_the_host_remembers(engine: Engine) -> None:
     assert host.request(REQUEST).response.status == 200
 
 
-def test_a_chain_with_one_shared_vm(engine: Engine) -> None:
-    plugins = [REWRITE, HELLO, Plugin(HELLO.wasm, name="again")]
+def test_a_chain_with_one_shared_vm(engine: Engine, configured: Configured) -> None:
+    plugins = [
+        configured["header_rewrite"],
+        configured["hello"],
+        Plugin(configured["hello"].wasm, name="again"),
+    ]
     host = Host(plugins, engine=engine, copies=True).start()
     copy = host.snapshot().restore()
     assert told(copy.request(REQUEST)) == told(host.request(REQUEST))
 
 
-def test_a_host_that_is_not_at_rest_is_refused(engine: Engine) -> None:
-    host = Host([HELLO], engine=engine)
+def test_a_host_that_is_not_at_rest_is_refused(engine: Engine, configured: Configured) -> None:
+    host = Host([configured["hello"]], engine=engine)
     with pytest.raises(HostError, match="cannot take a snapshot of this host: it is not started"):
         host.snapshot()
     host.start()
@@ -106,8 +91,8 @@ def test_a_host_that_is_not_at_rest_is_refused(engine: Engine) -> None:
         host.snapshot()
 
 
-def test_a_failed_plugin_is_refused(engine: Engine) -> None:
-    host = Host([HELLO], engine=engine).start()
+def test_a_failed_plugin_is_refused(engine: Engine, configured: Configured) -> None:
+    host = Host([configured["hello"]], engine=engine).start()
     host.vms()[0].failed = True
     host.vms()[0].failure = "Function: f failed"
     with pytest.raises(HostError, match="a plugin has failed: Function: f failed"):
