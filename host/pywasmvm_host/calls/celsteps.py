@@ -6,14 +6,19 @@ the length of the text times the size of the program, and is counted so before i
 Rule 1: every step is taken from the budget of the running call from the host, and every few look at its
         deadline.
 Rule 2: what would be too much is not begun.
+Rule 3: an expression costs the same steps whether its tree is known already (KNOWN) or not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from time import thread_time
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import Optional
 
@@ -21,7 +26,7 @@ celpy = Optional("celpy")
 evaluation = Optional("celpy.evaluation")
 re2 = Optional("re2")
 
-__all__ = ["Steps", "counted_runner"]
+__all__ = ["Steps", "program"]
 
 BYTES_PER_STEP = 64
 STEPS_PER_LOOK = 8
@@ -29,6 +34,52 @@ STEPS_PER_LOOK = 8
 PATTERN_MEMORY = 1 << 18
 # Seconds of the parser per byte, as long as none was measured: it cannot be interrupted.
 _PACE = 2e-5
+# Nodes that mean their child if they have only one.
+STANDING = frozenset(
+    {"expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication", "unary"}
+)
+# Frames of Python that the parser may take; the library itself asks for so many.
+_FRAMES = 2500
+
+
+class Parsed(NamedTuple):
+    """An expression's tree, and the names in it."""
+
+    tree: Any
+    names: frozenset[str]
+
+
+class Known:
+    """Trees by their texts, the last used ones: plugins compile the same few expressions again and again.
+
+    A tree takes some thousand times the room of its text, so only short texts are kept, few bytes in all.
+    """
+
+    longest, most = 1 << 9, 1 << 14  # bytes: of one text, of all
+
+    def __init__(self) -> None:
+        self._trees: OrderedDict[str, Parsed] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()  # why: hosts may run in several threads
+
+    def get(self, text: str) -> Parsed | None:
+        with self._lock:
+            found = self._trees.get(text)
+            if found is not None:
+                self._trees.move_to_end(text)
+            return found
+
+    def keep(self, text: str, parsed: Parsed) -> None:
+        with self._lock:
+            if len(text) > self.longest or text in self._trees:
+                return
+            self._trees[text] = parsed
+            self._size += len(text)
+            while self._size > self.most:
+                self._size -= len(self._trees.popitem(last=False)[0])
+
+
+KNOWN = Known()
 
 
 class Steps:
@@ -48,23 +99,32 @@ class Steps:
             self._since_look = 0
             self.vm.store.meter.check(False)
 
-    def parse(self, environment: Any, text: str) -> Any:
-        """Parse an expression: a step per byte, and not without the time for it."""
+    def parse(self, text: str) -> Parsed:
+        """Parse an expression: a step per byte, and not without the time for it.
+
+        Raise CELParseError, or RecursionError for one that is too deep.
+        """
         self.spend(len(text))
-        self.vm.store.meter.foresee(len(text) * Steps.pace)
-        began = thread_time()
-        tree = environment.compile(text)
-        if len(text) > BYTES_PER_STEP:
-            Steps.pace = (Steps.pace + (thread_time() - began) / len(text)) / 2
-        return tree
+        parsed = KNOWN.get(text)
+        if parsed is None:
+            self.vm.store.meter.foresee(len(text) * Steps.pace)
+            began = thread_time()
+            with _few_frames():
+                tree = _environment().compile(text)
+                names = frozenset(str(t) for t in tree.scan_values(lambda t: t.type == "IDENT"))
+                tree = _shortened(tree)
+            if len(text) > BYTES_PER_STEP:
+                Steps.pace = (Steps.pace + (thread_time() - began) / len(text)) / 2
+            parsed = Parsed(tree, names)
+            KNOWN.keep(text, parsed)
+        return parsed
 
-    def functions(self, own: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-        """Return the functions of the language, counted; `own` replace some of the library's."""
-        found = {**evaluation.base_functions, **own}
-        # why: `matches` knows better what it costs.
-        return {**{name: self._counted(f) for name, f in found.items()}, "matches": self._matches}
+    def function(self, name: str, own: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+        """Return a function of the language, counted; `own` replace some of the library's."""
+        if name == "matches":  # why: it knows better what it costs.
+            return self._matches
+        function = own[name] if name in own else evaluation.base_functions[name]
 
-    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any) -> Any:
             self.spend(1 + sum(map(_weight, args)))
             return function(*args)
@@ -96,8 +156,65 @@ def _weight(value: Any) -> int:
     return 0
 
 
+class _Functions(dict[str, Callable[..., Any]]):
+    """The functions of one evaluation, each made when it is first called."""
+
+    def __init__(self, steps: Steps, own: dict[str, Callable[..., Any]]) -> None:
+        super().__init__()
+        self.steps, self.own = steps, own
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        found = self[name] = self.steps.function(name, self.own)
+        return found
+
+    def copy(self) -> _Functions:
+        """Return itself: an evaluation in another scope is on the same account."""
+        return self
+
+
+def _shortened(tree: Any) -> Any:
+    """Return a tree without its nodes that only stand for their one child: most of what it has."""
+    for node in tree.iter_subtrees_topdown():
+        node.children = [_meant(child) for child in node.children]
+    return _meant(tree)
+
+
+def _meant(node: Any) -> Any:
+    while getattr(node, "data", None) in STANDING and len(node.children) == 1:
+        node = node.children[0]
+    return node
+
+
+@contextmanager
+def _few_frames() -> Iterator[None]:
+    """Have Python refuse what nests too deeply: the parser's generators use the stack of the process."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(_FRAMES)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 @cache
-def counted_runner() -> Any:
+def _environment() -> Any:
+    """Return the environment of all expressions. It changes Python's recursion limit."""
+    return celpy.Environment(runner_class=_runner())
+
+
+def program(parsed: Parsed) -> Any:
+    """Return what evaluates an expression, with `evaluate_counted`."""
+    return _environment().program(parsed.tree)
+
+
+@cache
+def _types() -> Any:
+    """Return the names of types that every expression may use."""
+    return evaluation.Activation(annotations=_environment().annotations).identifiers
+
+
+@cache
+def _runner() -> Any:
     """Return the class of programs whose `steps` count each visit of a node."""
 
     class Evaluator(evaluation.Evaluator):  # type: ignore[misc, name-defined]
@@ -113,9 +230,15 @@ def counted_runner() -> Any:
             return super().visit(tree)
 
     class Runner(celpy.InterpretedRunner):  # type: ignore[misc, name-defined]
+        def new_activation(self) -> Any:
+            """Return what an evaluation copies and adds its values to."""
+            made = evaluation.Activation(functions=self.functions)
+            made.identifiers = _types()
+            return made
+
         def evaluate_counted(self, context: dict[str, Any], steps: Steps, own: dict[str, Any]) -> Any:
             """Evaluate with the steps on an account."""
-            self.functions = steps.functions(own)
+            self.functions = _Functions(steps, own)
             evaluator = Evaluator(ast=self.ast, activation=self.new_activation())
             evaluator.steps = steps
             return evaluator.evaluate(context)

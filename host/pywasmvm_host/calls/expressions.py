@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from ..abi.enums import Status
@@ -17,7 +18,7 @@ from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
 from ..budget import within
 from ..machine import Allocated
 from . import Optional
-from .celsteps import Steps, counted_runner
+from .celsteps import Parsed, Steps, program
 
 celpy = Optional("celpy")
 celtypes = Optional("celpy.celtypes")
@@ -32,30 +33,36 @@ UNSIGNED = frozenset({"connection.id", "connection_id", "upstream.request_attemp
 TOKEN_BYTES = 4
 
 
-def _walkable(context: Any, path: str, value: Any) -> Any:
-    """Return a map that asks the attribute table for its members."""
+@cache
+def _walk() -> Any:
+    """Return the class of maps that ask the attribute table for their members."""
 
     class Walk(celtypes.MapType):  # type: ignore[misc, name-defined]
         """One group of attributes, header map or message."""
 
-        source = value
+        context: Any
+        path: str
+        source: Any
 
         def __contains__(self, key: object) -> bool:
-            return _attribute(context, f"{path}\0{key}") is not MISSING
+            return _attribute(self.context, f"{self.path}\0{key}") is not MISSING
 
         def __getitem__(self, key: Any) -> Any:
-            found = _attribute(context, f"{path}\0{key}")
+            found = _attribute(self.context, f"{self.path}\0{key}")
             if found is MISSING:
                 raise KeyError(key)
             return found
 
         def get(self, key: Any, default: Any = None) -> Any:
-            found = _attribute(context, f"{path}\0{key}")
-            if found is MISSING:
-                raise KeyError(key)
-            return found
+            return self[key]
 
-    walk = Walk()
+    return Walk
+
+
+def _walkable(context: Any, path: str, value: Any) -> Any:
+    """Return a map that asks the attribute table for its members."""
+    walk = _walk()()
+    walk.context, walk.path, walk.source = context, path, value
     if isinstance(value, HeaderView):
         for key, text in value.pairs():
             dict.__setitem__(
@@ -184,7 +191,7 @@ class _Expressions:
     """The expressions of one root context."""
 
     def __init__(self) -> None:
-        self.programs: dict[int, tuple[Any, frozenset[str]]] = {}
+        self.programs: dict[int, Parsed] = {}
         self.next = 0
 
 
@@ -205,17 +212,14 @@ def expr_create(call: Any, data: bytes) -> Any:
         return Status.UNIMPLEMENTED
     within("name_bytes", call.vm.limits.name_bytes, len(data))
     within("definitions", call.vm.limits.definitions, len(_store(call).programs) + 1)
-    environment = celpy.Environment(runner_class=counted_runner())
     try:
-        tree = Steps(call.vm).parse(environment, data.decode("utf-8"))
-        program = environment.program(tree)
-        names = frozenset(str(t) for t in tree.scan_values(lambda t: t.type == "IDENT"))
+        parsed = Steps(call.vm).parse(data.decode("utf-8"))
     except (celpy.CELParseError, UnicodeDecodeError, RecursionError) as e:
         call.world.note("info", f"expr_create parse error: {' '.join(str(e).split())}", call.vm.thread)
         return Status.BAD_ARGUMENT
     store = _store(call)
     token, store.next = store.next, store.next + 1
-    store.programs[token] = (program, names)
+    store.programs[token] = parsed
     return Status.OK, token.to_bytes(TOKEN_BYTES, "little")
 
 
@@ -228,11 +232,10 @@ def expr_evaluate(call: Any, data: bytes) -> Any:
     known = _store(call).programs.get(int.from_bytes(data, "little"))
     if known is None:
         return Status.NOT_FOUND
-    program, names = known
-    values = {name: _attribute(call.context, name) for name in names}
+    values = {name: _attribute(call.context, name) for name in known.names}
     try:
         known_values = {k: v for k, v in values.items() if v is not MISSING}
-        result = program.evaluate_counted(known_values, Steps(call.vm), OWN)
+        result = program(known).evaluate_counted(known_values, Steps(call.vm), OWN)
         encoded = _encode(result)
     except (celpy.CELEvalError, RecursionError):  # why: so deep an expression is beyond Envoy, too
         return Status.INTERNAL_FAILURE

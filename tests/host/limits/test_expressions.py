@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pywasmvm_host import Host, HttpRequest, Limits, Plugin
+from pywasmvm_host.calls import celsteps
 from pywasmvm_host.host import Exchange
 
 from pywasmvm import wat2wasm
@@ -95,3 +96,26 @@ def test_what_is_usual_costs_little(ask: Callable[..., Exchange]) -> None:
 def test_an_expression_too_deep_for_us_is_refused(ask: Callable[..., Exchange]) -> None:
     for text in ("(" * 1500 + "1" + ")" * 1500, "+".join("1" * 1500)):
         assert status(ask(text)) in ("ak", "cb")
+
+
+def test_a_known_expression_costs_as_much_as_a_new_one(
+    ask: Callable[..., Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "request.method == 'GET' && [1, 2].map(x, x + 1) == [2, 3]"
+    enough = next(n for n in range(50, 400) if ask(text, expression_steps=n).response.status == 200)
+    assert celsteps.KNOWN.get(text) is not None
+    monkeypatch.setattr(celsteps, "KNOWN", celsteps.Known())
+    assert ask(text, expression_steps=enough - 1).response.status == 503
+    assert ask(text, expression_steps=enough).response.status == 200
+
+
+def test_known_expressions_are_bounded() -> None:
+    known, parsed = celsteps.Known(), celsteps.Parsed(None, frozenset())
+    texts = [f"{n} == {n} || '{'x' * 100}' == ''" for n in range(known.most // 100)]
+    known.keep("x" * (known.longest + 1), parsed)
+    for text in texts:
+        known.keep(text, parsed)
+        assert known.get(texts[0]) is not None, "it was used last"
+    kept = [text for text in texts if known.get(text) is not None]
+    assert kept == [texts[0], *texts[1 - len(kept) :]]
+    assert known.most - known.longest < sum(map(len, kept)) <= known.most
