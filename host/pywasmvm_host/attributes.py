@@ -180,8 +180,8 @@ RESPONSE: dict[str, Callable[[Any], Any]] = {
     ),
     "backend_latency": lambda cx: (
         MISSING
-        if cx.stream.end_ns is None or not cx.stream.upstream_started_ns
-        else cx.stream.end_ns - cx.stream.upstream_started_ns
+        if cx.stream.upstream_ended_ns is None
+        else cx.stream.upstream_ended_ns - cx.stream.upstream_started_ns
     ),
 }
 
@@ -199,8 +199,8 @@ def _upstream(value: Callable[[Any], Any]) -> Callable[[Any], Any]:
 UPSTREAM: dict[str, Callable[[Any], Any]] = {
     "address": _upstream(lambda cx: cx.stream.upstream_address),
     "port": _upstream(lambda cx: int(cx.stream.upstream_address.rsplit(":", 1)[1])),
-    "local_address": _upstream(lambda cx: "127.0.0.1:39999"),
-    "transport_failure_reason": _upstream(lambda cx: ""),
+    "local_address": lambda cx: "127.0.0.1:39999" if cx.stream.upstream_connected else MISSING,
+    "transport_failure_reason": _upstream(lambda cx: cx.stream.upstream_failure),
     "request_attempt_count": lambda cx: cx.stream.attempts,
     "cx_pool_ready_duration": _upstream(lambda cx: 1000),
     "locality": _upstream(lambda cx: _message(cx, "upstream_locality", protobuf.locality)),
@@ -211,33 +211,73 @@ def _message(cx: Any, name: str, write: Callable[[Any], bytes]) -> Any:
     stream = cx.stream
     source = stream.proxy.attributes if stream is not None else getattr(cx.vm.world, "attributes", {})
     value = source.get(name)
-    return MISSING if value is None else Message(value, write(value))
+    return MISSING if value is None else Message({**DEFAULTS[write], **value}, write(value))
+
+
+BUILD = {
+    "build.type": "RELEASE",
+    "ssl.version": "BoringSSL",
+    "revision.status": "Clean",
+    "revision.sha": "9e5580933739775e8bce696a57a2e1bc99368f23",
+}
+VERSION = {"major_number": 1, "minor_number": 40, "patch": 0}
+# What the fields of a message are that nobody has set.
+DEFAULTS: dict[Any, dict[str, Any]] = {
+    protobuf.metadata: {"filter_metadata": {}, "typed_filter_metadata": {}},
+    protobuf.locality: {"region": "", "zone": "", "sub_zone": ""},
+    protobuf.node: {
+        "id": "",
+        "cluster": "",
+        "metadata": {},
+        "user_agent_name": "envoy",
+        "user_agent_version": "",
+        "dynamic_parameters": {},
+        "client_features": [],
+        "listening_addresses": [],
+    },
+}
 
 
 def _node(cx: Any) -> Any:
     found = _message(cx, "node", protobuf.node)
     if isinstance(found, Message):
-        found.fields = {**found.fields, "user_agent_name": "envoy"}
+        where = found.fields.get("locality") or {}
+        version = Message(VERSION, protobuf.semantic_version(VERSION))
+        built = Message({"version": version, "metadata": BUILD}, protobuf.build_version(VERSION, BUILD))
+        found.fields = {
+            **found.fields,
+            "locality": Message({**DEFAULTS[protobuf.locality], **where}, protobuf.locality(where)),
+            "user_agent_build_version": built,
+        }
     return found
 
 
 def _of_route(key: str) -> Callable[[Any], Any]:
     def get(cx: Any) -> Any:
         route = cx.stream.route
-        value = route.get(key) if route else None
+        value = getattr(route, key) if route is not None else None
         return MISSING if value is None else value
 
     return get
 
 
+def _cluster_name(cx: Any) -> Any:
+    """Return the cluster of the route, if there is one of that name."""
+    name = cx.stream.route.cluster if cx.stream.route is not None else None
+    return name if name in cx.stream.proxy.clusters else MISSING
+
+
+def _metadata_message(value: dict[str, Any]) -> Message:
+    return Message({**DEFAULTS[protobuf.metadata], **value}, protobuf.metadata(value))
+
+
 def _routed_metadata(name: str) -> Callable[[Any], Any]:
     def get(cx: Any) -> Any:
         route = cx.stream.route
-        if route is None or (name == "cluster_metadata" and route.get("cluster") is None):
+        if route is None or (name == "cluster_metadata" and not route.cluster):
             return MISSING
-        if name == "route_metadata" and "metadata" in route:  # its own, or none
-            value = route["metadata"] or {}
-            return Message(value, protobuf.metadata(value))
+        if name == "route_metadata":
+            return _metadata_message(route.route.metadata or {})
         return _message(cx, name, protobuf.metadata)
 
     return get
@@ -253,17 +293,18 @@ def _plain(name: str) -> Callable[[Any], Any]:
 
 
 XDS: dict[str, Callable[[Any], Any]] = {
-    "cluster_name": _of_route("cluster"),
+    "cluster_name": _cluster_name,
     "route_name": _of_route("name"),
-    "virtual_host_name": lambda cx: (
-        cx.stream.proxy.attributes.get("virtual_host", MISSING) if cx.stream.host_matched else MISSING
-    ),
+    "virtual_host_name": lambda cx: cx.stream.virtual_host.name if cx.stream.virtual_host else MISSING,
     "filter_chain_name": _plain("filter_chain"),
     "cluster_metadata": _routed_metadata("cluster_metadata"),
     "route_metadata": _routed_metadata("route_metadata"),
-    "virtual_host_metadata": lambda cx: Message({}, b"") if cx.stream.host_matched else MISSING,
+    "virtual_host_metadata": lambda cx: (
+        _metadata_message(cx.stream.virtual_host.metadata) if cx.stream.virtual_host else MISSING
+    ),
     "listener_metadata": lambda cx: _message(cx, "listener_metadata", protobuf.metadata),
     "upstream_host_metadata": _upstream(_host_metadata),
+    "upstream_host_locality_metadata": _upstream(lambda cx: OPAQUE),
     "listener_direction": _plain("listener_direction"),
 }
 
@@ -298,8 +339,14 @@ def _filter_state(cx: Any) -> Group:
 
 
 def _metadata(cx: Any) -> Message:
-    value = {"filter_metadata": cx.stream.metadata}
-    return Message(value, protobuf.metadata(value))
+    s = cx.stream
+    found = _metadata_message({"filter_metadata": s.metadata, "typed_filter_metadata": s.typed_metadata})
+    # A wrapper message is what it wraps.
+    found.fields = {
+        **found.fields,
+        "typed_filter_metadata": {k: v["value"] for k, v in s.typed_metadata.items()},
+    }
+    return found
 
 
 OF_PLUGIN: dict[str, Callable[[Any], Any]] = {
@@ -318,7 +365,9 @@ OF_STREAM: dict[str, Callable[[Any], Any]] = {
     "upstream": lambda cx: _group(cx, UPSTREAM),
     "metadata": _metadata,
     "filter_state": _filter_state,
-    "upstream_filter_state": lambda cx: Group(lambda name: MISSING),
+    "upstream_filter_state": lambda cx: (
+        Group(lambda name: MISSING) if cx.stream.upstream_connected else MISSING
+    ),
 }
 
 

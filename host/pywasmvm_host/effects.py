@@ -130,9 +130,9 @@ class EventStream(HttpStream):
         self.request_headers = HeaderMap("request", from_text(headers))
         self.original_headers = self.request_headers.copy()
         self.writer = _Writer(self.effects)
+        self.find_route()
         self._make_filters()
         self.request_complete = end
-        self.find_route()
         self.manager.request_headers(self.request_headers, end)
         return self.poll()
 

@@ -110,10 +110,14 @@ class HeaderMap:
                 return item[1]
         return None
 
+    def all(self, key: bytes) -> list[bytes]:
+        """Return all values of a name."""
+        key = self._name(key)
+        return [item[1] for item in self.items if item[0] == key]
+
     def joined(self, key: bytes) -> bytes | None:
         """Return all values of a name joined with commas, as attributes show them."""
-        key = self._name(key)
-        values = [item[1] for item in self.items if item[0] == key]
+        values = self.all(key)
         return b",".join(values) if values else None
 
     def clear(self) -> None:

@@ -263,7 +263,8 @@ class Host:
             if not view.over:
                 view.error = "timeout"
         received = {name: c.received[marks.get(name, 0) :] for name, c in world.clusters.items()}
-        main = (stream.find_route() or {}).get("cluster", "up")
+        route = stream.find_route()
+        main = (route.cluster if route is not None else None) or "up"
         cluster = world.clusters.get(main)
         records = world.records[n_records:]
         failure = next((r.failed for r in records if r.failed), "")

@@ -22,6 +22,8 @@ from .router import Router
 
 if TYPE_CHECKING:
     from .proxy import Proxy
+    from .routes.model import Found, VirtualHost
+    from .upstream import Cluster
 
 __all__ = ["HttpStream"]
 
@@ -90,9 +92,9 @@ class HttpStream:
         self.over = self.destroyed = False
         self.close_after = False
         self.on_over: Any = None
-        self.route: dict[str, Any] | None = None
+        self.route: Found | None = None
         self.route_known = False
-        self.host_matched = False  # whether a virtual host was found; it stays when its routes do not match
+        self.virtual_host: VirtualHost | None = None  # stays when its routes do not match
         below = connection.states if connection else {}
         self.states: MutableMapping[str, bytes] = ChainMap({}, below)
         self.state_rules: dict[str, Any] = {}
@@ -101,11 +103,14 @@ class HttpStream:
         self.override_host = ""
         self.route_pinned = False
         self.metadata: dict[str, Any] = {}
+        self.typed_metadata: dict[str, Any] = {}
         self.connection = connection
         self.client_address = connection.client_address if connection else proxy.next_client_address()
-        self.upstream_address = ""
+        self.upstream_address = self.upstream_failure = ""
+        self.upstream_connected = False
         self.attempts = 0
         self.upstream_started_ns = 0
+        self.upstream_ended_ns: int | None = None
         self.connection_id = connection.connection_id if connection else proxy.next_connection_id()
         self.writer: Any = None
         self.filters: list[Any] = []
@@ -132,9 +137,9 @@ class HttpStream:
         )
         if self.connection is not None:
             self.writer.send = self.connection.write
+        self.find_route()
         self._make_filters()
         self.request_complete = end
-        self.find_route()
         self.reading = True
         self.manager.request_headers(headers, end)
         self.reading = False
@@ -153,7 +158,7 @@ class HttpStream:
         elif path and not path.startswith(b"/"):
             self.route_known = True
             self.refuse(404, b"", "absolute_path_rejected")
-        elif upgrade:
+        elif upgrade or (headers.get(b":method") == b"CONNECT" and self.find_route() is not None):
             self.close_after = True
             self.refuse(403, b"", "upgrade_failed")
         else:
@@ -224,11 +229,17 @@ class HttpStream:
             self.finish()
 
     # ---- route
-    def find_route(self) -> dict[str, Any] | None:
+    def find_route(self) -> Found | None:
         if not self.route_known:
-            self.route_known = self.host_matched = True
-            self.route = self.proxy.match_route(self.request_headers)
+            self.route_known = True
+            host, self.route = self.proxy.routes.find(self.request_headers, self.proxy.draw)
+            self.virtual_host = host or self.virtual_host
         return self.route
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster of the route, if there is one of that name."""
+        return self.proxy.clusters.get(self.route.cluster or "") if self.route is not None else None
 
     def clear_route_cache(self) -> None:
         self.route_known = self.route_known and self.route_pinned
@@ -252,6 +263,9 @@ class HttpStream:
     # ---- the sink
     def set_details(self, details: str, flag: str = "") -> None:
         self.details = details
+        self.set_flag(flag)
+
+    def set_flag(self, flag: str) -> None:
         if flag and flag not in self.flags:
             self.flags.append(flag)
 

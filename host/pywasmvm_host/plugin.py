@@ -16,7 +16,9 @@ from typing import Any
 from .errors import ConfigError, HostError
 from .limits import Limits
 
-__all__ = ["FailurePolicy", "Key", "Plugin", "config_bytes"]
+__all__ = ["WASM_FILTER", "FailurePolicy", "Key", "Plugin", "config_bytes"]
+
+WASM_FILTER = "envoy.filters.http.wasm"
 
 
 # What must be equal for two plugins to share something. Envoy takes the hash of these joined.
@@ -58,6 +60,7 @@ class Plugin:
     capabilities  names of host calls and callbacks it may use; empty means all.
     environment   what WASI shows it as environment.
     kind          "http", "network", "access_log" (told of every finished stream) or "service" (no traffic).
+    filter_name   what the proxy's configuration calls the filter; routes disable it by this name.
     limits        what it may use, instead of the host's; plugins that share a VM must agree.
     patch_abi     accept a Higress marker (0.2.100) as 0.2.1.
     """
@@ -76,6 +79,7 @@ class Plugin:
     kind: str = "http"
     patch_abi: bool = False
     singleton: bool = True
+    filter_name: str = WASM_FILTER
     limits: Limits | None = None
 
     def __post_init__(self) -> None:

@@ -176,7 +176,9 @@ class PluginHandle:
         return self.root.vm
 
     def make_filter(self, stream: Any) -> HttpStreamContext | DeadFilter | None:
-        """Return the filter for a new stream; None when the failed plugin is left out."""
+        """Return the filter for a new stream; None when its route disables it or it has failed open."""
+        if stream.route is not None and stream.route.disables(self.plugin.filter_name):
+            return None
         self.revive()
         if self.vm.failed:
             return None if self.plugin.failure_policy.opens else DeadFilter()

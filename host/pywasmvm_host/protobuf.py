@@ -10,10 +10,12 @@ from typing import Any
 
 __all__ = [
     "ParseError",
+    "build_version",
     "fields",
     "locality",
     "metadata",
     "node",
+    "semantic_version",
     "struct_message",
     "tag_bytes",
     "tag_varint",
@@ -103,16 +105,41 @@ def struct_message(value: Mapping[str, Any]) -> bytes:
 def metadata(value: Mapping[str, Any]) -> bytes:
     """Write core.v3.Metadata from {"filter_metadata": {namespace: struct}}."""
     spaces = value.get("filter_metadata", {})
+    typed = value.get("typed_filter_metadata", {})
     return b"".join(
         tag_bytes(1, tag_bytes(1, k.encode()) + tag_bytes(2, struct_message(v)))
         for k, v in sorted(spaces.items())
+    ) + b"".join(
+        tag_bytes(2, tag_bytes(1, k.encode()) + tag_bytes(2, any_message(v)))
+        for k, v in sorted(typed.items())
     )
+
+
+def any_message(value: Mapping[str, Any]) -> bytes:
+    """Write google.protobuf.Any around one of the wrapper messages, from its JSON."""
+    kind, inner = value["@type"], value["value"]
+    if kind.endswith((".Struct", ".Value", ".ListValue")):
+        data = struct_message(inner) if kind.endswith(".Struct") else _value(inner)
+    else:
+        data = tag_bytes(1, inner.encode()) if inner else b""
+    return tag_bytes(1, kind.encode()) + (tag_bytes(2, data) if data else b"")
 
 
 def locality(value: Mapping[str, Any]) -> bytes:
     """Write core.v3.Locality."""
     names = (("region", 1), ("zone", 2), ("sub_zone", 3))
     return b"".join(tag_bytes(n, value[k].encode()) for k, n in names if value.get(k))
+
+
+def semantic_version(value: Mapping[str, int]) -> bytes:
+    """Write type.v3.SemanticVersion."""
+    names = (("major_number", 1), ("minor_number", 2), ("patch", 3))
+    return b"".join(tag_varint(n, value[k]) for k, n in names if value.get(k))
+
+
+def build_version(version: Mapping[str, int], told: Mapping[str, str]) -> bytes:
+    """Write core.v3.BuildVersion."""
+    return tag_bytes(1, semantic_version(version)) + tag_bytes(2, struct_message(told))
 
 
 def node(value: Mapping[str, Any]) -> bytes:

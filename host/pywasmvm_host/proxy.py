@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .headers import HeaderMap
+from .routes.model import one_route
 from .upstream import Cluster
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Proxy:
     def __init__(self, world: World) -> None:
         self.world = world
         self.clusters: dict[str, Cluster] = world.clusters
-        self.routes: list[dict[str, Any]] = [{"name": "route-1", "prefix": "/", "cluster": "up"}]
+        self.routes = one_route()
         self.envoy_headers = False
         self.buffer_limit = 1 << 20
         self.route_timeout_ms = 15000
@@ -71,21 +71,9 @@ class Proxy:
         made = [factory(stream) for factory in self.factories]
         return [f for f in made if f is not None]
 
-    def match_route(self, headers: HeaderMap | None) -> dict[str, Any] | None:
-        """Return the first route whose conditions the request meets."""
-        path = headers.get(b":path") if headers is not None else None
-        # why: Envoy's route matcher gives up without x-forwarded-proto, which set_header_map_pairs easily
-        # removes
-        if headers is None or path is None or not headers.get(b"x-forwarded-proto"):
-            return None
-        for route in self.routes:
-            if _route_matches(route, path, headers):
-                cluster = route.get("cluster")
-                if cluster is None and "cluster_header" in route:
-                    value = headers.get(route["cluster_header"].encode())
-                    cluster = value.decode("latin-1") if value is not None else ""
-                return {**route, "cluster": cluster}
-        return None
+    def draw(self, below: int) -> int:
+        """Return a number from the world's randomness."""
+        return int.from_bytes(self.world.random_bytes(8), "little") % below
 
     def next_client_address(self) -> str:
         self._client_port += 1
@@ -115,7 +103,6 @@ class Proxy:
             value = headers.get(name) if headers is not None else None
             return value.decode("latin-1") if value is not None else None
 
-        route = s.route
         self.access_log.append(
             AccessEntry(
                 code=s.code or 0,
@@ -125,8 +112,8 @@ class Proxy:
                 tx=s.tx,
                 method=text(b":method"),
                 path=text(b":path"),
-                route=(route or {}).get("name"),
-                cluster=(route or {}).get("cluster"),
+                route=s.route.name if s.route is not None else None,
+                cluster=s.cluster.name if s.cluster is not None else None,
                 states=dict(s.states),
                 metadata=dict(s.metadata),
             )
@@ -142,16 +129,3 @@ class Proxy:
     def stream_over(self, stream: HttpStream) -> None:
         if stream in self.streams:
             self.streams.remove(stream)
-
-
-def _route_matches(route: dict[str, Any], path: bytes, headers: HeaderMap) -> bool:
-    plain = path.partition(b"?")[0]
-    if "path" in route and plain != route["path"].encode():
-        return False
-    if "prefix" in route and not path.startswith(route["prefix"].encode()):
-        return False
-    for name, wanted in route.get("headers", {}).items():
-        value = headers.joined(name.encode())
-        if value is None or (wanted is not None and value != wanted.encode()):
-            return False
-    return True

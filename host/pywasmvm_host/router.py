@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from .abi.enums import BodyAction, HeadersAction
 from .headers import HeaderMap
 from .localreply import LocalReply
-from .routing import Timeouts, apply_route, change_headers, prepare_request, request_problem
-from .upstream import UpstreamRequest
+from .routes.model import Direct, Found, Redirect
+from .routes.rewriting import change_request, change_response, redirect_location, rewrite_path
+from .routing import Timeouts, finish_request, read_timeouts
+from .tries import Tries
 
 if TYPE_CHECKING:
     from .chain import FilterManager
@@ -16,24 +18,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Router"]
 
-CONNECT_ERROR = "upstream connect error or disconnect/reset before headers. reset reason: "
+CONNECT_ERROR = "upstream connect error or disconnect/reset before headers. "
+RETRIED = "retried and the latest "
+NO_CONNECTION = "remote connection failure"
+REFUSED = "delayed connect error: Connection refused"
+ATTEMPTS = b"x-envoy-attempt-count"
 RESET_FLAGS = {
     "connection termination": "UC",
-    "remote connection failure": "UF",
+    NO_CONNECTION: "UF",
     "protocol error": "UPE",
     "remote reset": "UR",
 }
 
 
 class _Answer:
-    """Passes an upstream's answer to the router, which is a filter with methods of the same names."""
+    """The router's side of one request to a cluster."""
 
-    def __init__(self, router: Router, attempt: int) -> None:
+    def __init__(self, router: Router, number: int) -> None:
         def if_mine(action: Any) -> Any:
             def act(*args: Any) -> None:
                 # why: a filter that continues a stream twice causes two requests; the first answer counts
-                if router.winner in (None, attempt):
-                    router.winner = attempt
+                if router.winner in (None, number):
+                    router.winner = number
                     action(*args)
 
             return act
@@ -42,16 +48,11 @@ class _Answer:
         self.on_data = if_mine(router.on_upstream_data)
         self.on_trailers = if_mine(router.on_upstream_trailers)
         self.on_reset = if_mine(router.on_reset)
-
-
-def redirect_location(redirect: dict[str, Any], headers: HeaderMap) -> bytes:
-    """Return where a redirect route sends the client."""
-    scheme = b"https" if redirect.get("https") else headers.get(b":scheme") or b"http"
-    host = redirect["host"].encode() if redirect.get("host") else headers.get(b":authority") or b""
-    old, mark, query = (headers.get(b":path") or b"/").partition(b"?")
-    path = redirect["path"].encode() if redirect.get("path") else old
-    keep = mark and not redirect.get("strip_query") and b"?" not in path
-    return scheme + b"://" + host + path + (b"?" + query if keep else b"")
+        self.on_timeout = if_mine(router.on_timeout)
+        self.on_try = router.on_try
+        self.on_connected = router.on_connected
+        self.on_problem = router.on_problem
+        self.on_exhausted = router.on_exhausted
 
 
 class Router:
@@ -60,65 +61,111 @@ class Router:
     def __init__(self, stream: HttpStream) -> None:
         self.stream = stream
         self.manager: FilterManager | None = None
-        self.upstream: UpstreamRequest | None = None
-        self.older: list[UpstreamRequest] = []
+        self.tries: Tries | None = None
+        self.older: list[Tries] = []
         self.responded = False
         self.winner: int | None = None
         self.timeouts = Timeouts(0)
-        self.timers: list[Any] = []
-        self.complete_ns: int | None = None
+        self.request: HeaderMap | None = None
 
+    # ---- the request
     def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
         s, m = self.stream, self.manager
         if m is None:
             return HeadersAction.STOP_ITERATION
-        route = s.find_route()
-        if route is None:
-            m.send_local_reply(LocalReply(404, details="route_not_found", flag="NR"))
+        found = s.find_route()
+        reply = self._reply_of_route(found, headers)
+        if reply is not None:
+            m.send_local_reply(reply)
             return HeadersAction.STOP_ITERATION
-        if "direct_response" in route:
-            direct = route["direct_response"]
-            m.send_local_reply(
-                LocalReply(direct.get("status", 200), direct.get("body", b""), details="direct_response")
-            )
-            return HeadersAction.STOP_ITERATION
-        if "redirect" in route:
-            location = redirect_location(route["redirect"], headers)
-            m.send_local_reply(
-                LocalReply(
-                    route["redirect"].get("code", 301),
-                    headers=[(b"location", location)],
-                    details="direct_response",
-                )
-            )
-            return HeadersAction.STOP_ITERATION
-        cluster = s.proxy.clusters.get(route["cluster"])
-        if cluster is None:
-            m.send_local_reply(LocalReply(503, details="cluster_not_found", flag="NC"))
-            return HeadersAction.STOP_ITERATION
-        if self.upstream is not None:
-            self.older.append(self.upstream)
-        apply_route(headers, route, tell=s.proxy.envoy_headers)
-        whole = route.get("timeout_ms", s.proxy.route_timeout_ms)
-        self.timeouts = prepare_request(headers, whole, tell=s.proxy.envoy_headers)
-        self.upstream = cluster.open(_Answer(self, len(self.older)))
-        s.attempts = 1
-        upstream = self.upstream
-        upstream.waiting = [("headers", headers, end)]
-        upstream.connect(lambda: self._connect(upstream))
-        if end:
-            self._arm()
+        if found is not None:
+            self._forward(found, headers, end)
         return HeadersAction.STOP_ITERATION
 
-    def _connect(self, upstream: UpstreamRequest) -> None:
-        s, m = self.stream, self.manager
-        if m is None:
+    def _reply_of_route(self, found: Found | None, headers: HeaderMap) -> LocalReply | None:
+        """Return what the route answers itself, or what is wrong with it."""
+        s = self.stream
+        if found is None:
+            return LocalReply(404, details="route_not_found", flag="NR")
+        does = found.route.does
+        if isinstance(does, Direct):
+            return self._answer(found, LocalReply(does.status, does.body, details="direct_response"))
+        if isinstance(does, Redirect):
+            rewrite_path(headers, found, does.rewrite)
+            location = [(b"location", redirect_location(does, headers))]
+            return self._answer(found, LocalReply(does.code, headers=location, details="direct_response"))
+        if s.cluster is None:
+            return LocalReply(does.missing_code, details="cluster_not_found", flag="NC")
+        return None
+
+    def _answer(self, found: Found, reply: LocalReply) -> LocalReply:
+        """Add to a reply what its route adds to responses."""
+        s = self.stream
+        s.code = reply.code
+        headers = HeaderMap("response", reply.headers)
+        change_response(headers, found, s)
+        reply.headers = headers.pairs()
+        return reply
+
+    def _forward(self, found: Found, headers: HeaderMap, end: bool) -> None:
+        """Send a request to its cluster."""
+        s, tell = self.stream, self.stream.proxy.envoy_headers
+        cluster = s.cluster
+        if cluster is None:
             return
-        headers = next((x for k, x, _ in upstream.waiting if k == "headers"), None)
-        problem = request_problem(headers) if headers is not None else ""
-        if problem:
-            details = "".join("_" if c.isspace() else c for c in problem)
-            m.send_local_reply(
+        if self.tries is not None:
+            self.older.append(self.tries)
+        action = found.action
+        whole = s.proxy.route_timeout_ms if action.timeout_ms is None else action.timeout_ms
+        self.timeouts = read_timeouts(headers, whole, found.retry, tell=tell)
+        if found.host.count_to_upstream:
+            headers.set(ATTEMPTS, b"1")
+        change_request(headers, found, s, tell=tell)
+        retry = finish_request(headers, found.retry)
+        self.request = headers
+        self.tries = Tries(
+            cluster,
+            _Answer(self, len(self.older)),
+            self.timeouts,
+            retry,
+            limit=s.proxy.buffer_limit,
+        )
+        self.tries.send("headers", headers, end)
+
+    def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction:
+        if self.tries is not None:
+            self.tries.send("data", bytes(data), end)
+        del data[:]
+        return BodyAction.STOP_NO_BUFFER
+
+    def on_trailers(self, direction: str, trailers: HeaderMap) -> bool:
+        if self.tries is not None:
+            self.tries.send("trailers", trailers, True)
+        return False
+
+    # ---- the way to the upstream
+    def on_try(self, count: int) -> None:
+        self.stream.attempts = count
+        route = self.stream.route
+        if count > 1 and self.request is not None and route is not None and route.host.count_to_upstream:
+            self.request.set(ATTEMPTS, b"%d" % count)
+
+    def on_connected(self) -> None:
+        s = self.stream
+        self._met_host()
+        s.upstream_connected = True
+        s.upstream_failure = ""
+        s.upstream_started_ns = s.world.now_ns
+
+    def _met_host(self) -> None:
+        s = self.stream
+        if s.cluster is not None:
+            s.upstream_address = s.override_host or s.cluster.address
+
+    def on_problem(self, problem: str) -> None:
+        details = "".join("_" if c.isspace() else c for c in problem)
+        if self.manager is not None:
+            self.manager.send_local_reply(
                 LocalReply(
                     503,
                     problem.encode("latin-1"),
@@ -126,67 +173,13 @@ class Router:
                     flag="DPE",
                 )
             )
+
+    def on_exhausted(self) -> None:
+        self.stream.set_flag("URX")
+
+    def on_timeout(self, details: str) -> None:
+        if self.stream.over or self.manager is None:
             return
-        upstream.connected = True
-        s.upstream_address = s.override_host or upstream.cluster.address
-        s.upstream_started_ns = s.world.now_ns
-        waiting, upstream.waiting = upstream.waiting, []
-        for kind, value, end in waiting:
-            self._send(upstream, kind, value, end)
-
-    def _send(self, upstream: UpstreamRequest, kind: str, value: Any, end: bool) -> None:
-        if kind == "headers":
-            upstream.send_headers(value, end)
-        elif kind == "data":
-            upstream.send_data(value, end)
-        else:
-            upstream.send_trailers(value)
-
-    def _push(self, kind: str, value: Any, end: bool) -> None:
-        if self.upstream is None:
-            return
-        if self.upstream.connected:
-            self._send(self.upstream, kind, value, end)
-        else:
-            self.upstream.waiting.append((kind, value, end))
-        if end:
-            self._arm()
-
-    def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction:
-        self._push("data", bytes(data), end)
-        del data[:]
-        return BodyAction.STOP_NO_BUFFER
-
-    def on_trailers(self, direction: str, trailers: HeaderMap) -> bool:
-        self._push("trailers", trailers, True)
-        return False
-
-    def _arm(self) -> None:
-        """Start the clocks: the request is complete."""
-        if self.complete_ns is None:
-            self.complete_ns = self.stream.world.now_ns
-        if self.timers:
-            return
-        t = self.timeouts
-        if t.whole:
-            self.timers.append(self.stream.world.after(t.whole, lambda: self._timeout("response_timeout")))
-        if t.per_try:
-            self.timers.append(self.stream.world.after(t.per_try, self._try_timeout))
-
-    def _stop_timers(self) -> None:
-        for timer in self.timers:
-            timer.cancel()
-
-    def _try_timeout(self) -> None:
-        if not self.responded:
-            self._timeout("upstream_per_try_timeout")
-
-    def _timeout(self, details: str) -> None:
-        done = self.upstream is not None and self.upstream.finished
-        if self.stream.over or done or self.manager is None:
-            return
-        if self.upstream is not None:
-            self.upstream.cancel()
         code = self.timeouts.code
         text = b"" if code == 204 else b"upstream request timeout"
         self.manager.send_local_reply(LocalReply(code, text, details=details, flag="UT"))
@@ -195,21 +188,31 @@ class Router:
     def on_headers_from_upstream(self, headers: HeaderMap, end: bool) -> None:
         self.responded = True
         s = self.stream
-        change_headers(headers, s.route or {}, "response")
-        if s.proxy.envoy_headers and self.complete_ns is not None:
-            ms = (s.world.now_ns - self.complete_ns) // 1_000_000
-            headers.add(b"x-envoy-upstream-service-time", b"%d" % ms)
-        s.details = "via_upstream"
+        self._note_end(end)
+        complete_ns = self.tries.complete_ns if self.tries is not None else None
         status = headers.get(b":status") or b"0"
+        s.details = "via_upstream"
         s.code = int(status) if status.isdigit() else 0
+        if s.proxy.envoy_headers and complete_ns is not None:
+            ms = (s.world.now_ns - complete_ns) // 1_000_000
+            headers.add(b"x-envoy-upstream-service-time", b"%d" % ms)
+        change_response(headers, s.route, s)
+        if s.route is not None and s.route.host.count_to_client:
+            headers.set(ATTEMPTS, b"%d" % s.attempts)
         if self.manager is not None:
             self.manager.response_headers(headers, end)
 
+    def _note_end(self, end: bool) -> None:
+        if end:
+            self.stream.upstream_ended_ns = self.stream.world.now_ns
+
     def on_upstream_data(self, data: bytes, end: bool) -> None:
+        self._note_end(end)
         if self.manager is not None:
             self.manager.response_data(data, end)
 
     def on_upstream_trailers(self, trailers: HeaderMap) -> None:
+        self._note_end(True)
         if self.manager is not None:
             self.manager.response_trailers(trailers)
 
@@ -217,26 +220,26 @@ class Router:
         s, m = self.stream, self.manager
         if m is None or s.over:
             return
-        self._stop_timers()
-        flag = RESET_FLAGS.get(reason, "UR")
         word = reason.replace(" ", "_")
-        if reason == "remote connection failure":
-            word += "|delayed_connect_error:_Connection_refused"
+        if reason == NO_CONNECTION:
+            self._met_host()
+            s.upstream_failure = REFUSED
+            word += "|" + REFUSED.replace(" ", "_")
         when = "after" if self.responded else "before"
+        retried = RETRIED if s.attempts > 1 else ""
         m.send_local_reply(
             LocalReply(
                 502 if reason == "protocol error" else 503,
-                (CONNECT_ERROR + reason).encode(),
+                f"{CONNECT_ERROR}{retried}reset reason: {reason}".encode(),
                 details=f"upstream_reset_{when}_response_started{{{word}}}",
-                flag=flag,
+                flag=RESET_FLAGS.get(reason, "UR"),
             )
         )
 
     def on_local_reply(self) -> None:
         """Give the upstream up: somebody else has answered, whether the client has the answer yet or not."""
-        self._stop_timers()
-        for upstream in (*self.older, *([self.upstream] if self.upstream else [])):
-            upstream.cancel()
+        for tries in (*self.older, *([self.tries] if self.tries else [])):
+            tries.cancel()
 
     def on_destroy(self) -> None:
         self.on_local_reply()

@@ -6,11 +6,11 @@ Sources: the reference, section 15, and recordings of Envoy 1.40 with every one 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .headers import HeaderMap
+from .routes.retries import RetryPolicy, RetryState
 
-__all__ = ["TOKEN", "Timeouts", "apply_route", "change_headers", "prepare_request", "request_problem"]
+__all__ = ["EXPECTED", "TOKEN", "Timeouts", "finish_request", "read_timeouts", "request_problem"]
 
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 SCHEMES = (b"http", b"https")
@@ -19,68 +19,71 @@ PER_TRY = b"x-envoy-upstream-rq-per-try-timeout-ms"
 HEDGE = b"x-envoy-hedge-on-per-try-timeout"
 ALTERNATIVE = b"x-envoy-upstream-rq-timeout-alt-response"
 EXPECTED = b"x-envoy-expected-rq-timeout-ms"
-# Read by the router and taken out, so that the upstream does not see them.
-CONTROLS = (
-    TIMEOUT,
-    PER_TRY,
+# Taken out, so that the upstream does not see them: before the route makes its changes, and after that.
+TIMES = (TIMEOUT, PER_TRY, ALTERNATIVE, b"x-envoy-upstream-alt-stat-name")
+RETRIES = (
     HEDGE,
-    ALTERNATIVE,
     b"x-envoy-max-retries",
     b"x-envoy-retriable-header-names",
     b"x-envoy-retriable-status-codes",
     b"x-envoy-retry-grpc-on",
     b"x-envoy-retry-on",
-    b"x-envoy-upstream-alt-stat-name",
 )
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long a request may take, in ms, 0 for ever; `code` is what the client gets after that."""
+    """How long a request may take, in ms, 0 for ever; `code` is what the client gets after that.
+
+    `told` is whether the upstream learns it, `expected` what it learns.
+    """
 
     whole: float
     per_try: float = 0
     code: int = 504
+    per_try_idle: float = 0
+    expected: float = 0
+    told: bool = False
+
+    def tell(self, headers: HeaderMap, elapsed_ms: float) -> None:
+        """Tell the upstream how long it has, when so much of the time is over."""
+        if not self.told or not self.expected:
+            return
+        left = max(self.whole - elapsed_ms, 1) if self.whole else self.expected
+        headers.set(EXPECTED, b"%d" % min(self.expected, left))
 
 
-def prepare_request(headers: HeaderMap, timeout_ms: float, *, tell: bool) -> Timeouts:
-    """Take the router's own headers out and give the request a scheme; `tell` the upstream the timeout."""
+def read_timeouts(
+    headers: HeaderMap, timeout_ms: float, policy: RetryPolicy | None = None, *, tell: bool
+) -> Timeouts:
+    """Read how long a request may take from its own headers and its route; `tell` the upstream."""
     whole = _number(headers, TIMEOUT, timeout_ms)
-    per_try = _number(headers, PER_TRY, 0)
+    per_try = _number(headers, PER_TRY, policy.per_try_ms if policy is not None else 0)
     if per_try >= whole > 0:
         per_try = 0
-    expected = whole if headers.get(HEDGE) == b"true" or not per_try else per_try
-    code = 204 if ALTERNATIVE in headers else 504
-    for name in CONTROLS:
+    timeouts = Timeouts(
+        whole,
+        per_try,
+        204 if ALTERNATIVE in headers else 504,
+        policy.per_try_idle_ms if policy is not None else 0,
+        whole if headers.get(HEDGE) == b"true" or not per_try else per_try,
+        tell,
+    )
+    for name in TIMES:
         headers.remove(name)
+    timeouts.tell(headers, 0)
+    return timeouts
+
+
+def finish_request(headers: HeaderMap, policy: RetryPolicy | None = None) -> RetryState | None:
+    """Give a request a scheme, and take out what it says of retries; return what it may do."""
     if headers.get(b":scheme") not in SCHEMES:
         forwarded = headers.get(b"x-forwarded-proto")
         headers.set(b":scheme", forwarded if forwarded in SCHEMES else b"http")
-    if tell and expected:
-        headers.set(EXPECTED, b"%d" % expected)
-    return Timeouts(whole, per_try, code)
-
-
-def apply_route(headers: HeaderMap, route: dict[str, Any], *, tell: bool) -> None:
-    """Change a request as its route says; `tell` the upstream the path it had."""
-    change_headers(headers, route, "request")
-    if route.get("host_rewrite"):
-        headers.set(b":authority", route["host_rewrite"].encode())
-    path = headers.get(b":path")
-    matched = route.get("path") or route.get("prefix") or ""
-    if route.get("prefix_rewrite") and path is not None and path.startswith(matched.encode()):
-        headers.set(b":path", route["prefix_rewrite"].encode() + path[len(matched) :])
-        if tell:
-            headers.set(b"x-envoy-original-path", path)
-
-
-def change_headers(headers: HeaderMap, route: dict[str, Any], direction: str) -> None:
-    """Add and remove the headers a route names for requests or responses."""
-    changes = route.get(f"{direction}_headers", {})
-    for name, value in changes.get("add", ()):
-        headers.add(name.encode(), value.encode())
-    for name in changes.get("remove", ()):
-        headers.remove(name.encode())
+    state = RetryState.of(headers, policy)
+    for name in RETRIES:
+        headers.remove(name)
+    return state
 
 
 def _number(headers: HeaderMap, name: bytes, default: float) -> float:

@@ -132,8 +132,11 @@ class Connection:
     """One client connection with its TCP plugins. `sink` takes what comes through; it may be None."""
 
     http2 = http10 = False
-    route: dict[str, Any] | None = None
-    host_matched = False
+    route = virtual_host = None
+    upstream_connected = False
+    upstream_failure = ""
+    upstream_started_ns = 0
+    upstream_ended_ns: int | None = None
     protocol = ""  # known once the codec behind the plugins has seen bytes
 
     def __init__(
@@ -159,6 +162,7 @@ class Connection:
         self.states: dict[str, bytes] = {}
         self.objects: dict[str, bytes] = {}
         self.metadata: dict[str, Any] = {}
+        self.typed_metadata: dict[str, Any] = {}
         self.flags: list[str] = []
         self.rx = self.tx = self.attempts = 0
         self.code, self.details, self.upstream_address = None, None, ""
@@ -232,7 +236,6 @@ class Connection:
         self.close_details = (
             f"downstream_local_disconnect({reason})" if local else "downstream_remote_disconnect"
         )
-        self.end_ns = self.world.now_ns
         for f in self.filters:
             f.closed(local)
         self.on_close()

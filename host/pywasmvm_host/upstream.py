@@ -85,6 +85,7 @@ class Cluster:
         match_index: bool = False,
         connect_ms: float = 0,
         answer_ms: float = 0,
+        address: str = "",
     ) -> None:
         self.world = world
         self.connect_ms = connect_ms
@@ -98,7 +99,7 @@ class Cluster:
         self.received: list[Received] = []
         self.forgotten = 0  # requests received before those
         self.pools: dict[str, ConnectionPool] = {}
-        self.address = f"127.0.0.1:{62000 + sum(map(ord, name)) % 900}"
+        self.address = address or f"127.0.0.1:{62000 + sum(map(ord, name)) % 900}"
 
     def pick(self) -> UpstreamResponse:
         at = self.index if self.match_index else self.forgotten + len(self.received) - 1

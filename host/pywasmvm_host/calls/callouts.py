@@ -9,13 +9,14 @@ from typing import Any
 
 from ..abi.enums import MapType, Status
 from ..headers import HeaderMap
-from ..routing import Timeouts, prepare_request, request_problem
+from ..router import CONNECT_ERROR, RETRIED
+from ..routing import finish_request, read_timeouts
+from ..tries import Tries
 from . import body
 
 HTTP = 0
 RESET = 11  # Envoy's status code for "no answer at all"
 TIMEOUT_BODY = b"upstream request timeout"
-CONNECT_BODY = b"upstream connect error or disconnect/reset before headers. reset reason: "
 
 
 def local_answer(code: int, text: bytes) -> HeaderMap:
@@ -31,7 +32,7 @@ def local_answer(code: int, text: bytes) -> HeaderMap:
 
 
 class HttpCallout:
-    """One HTTP call under way; also the listener of its upstream request."""
+    """One HTTP call under way; also the listener of its request."""
 
     def __init__(self, root: Any, token: int, cluster: Any) -> None:
         self.root = root
@@ -41,29 +42,32 @@ class HttpCallout:
         self.headers: HeaderMap | None = None
         self.body = bytearray()
         self.trailers: HeaderMap | None = None
-        self.upstream: Any = None
-        self.timeouts = Timeouts(0)
-        self.timers: list[Any] = []
+        self.code = 0
+        self.tries: Tries | None = None
         self.started_ns = self.world.now_ns
 
     def start(self, headers: HeaderMap, data: bytes, timeout_ms: int) -> None:
-        self.timeouts = prepare_request(headers, timeout_ms, tell=True)
-        if self.timeouts.whole:
-            self.timers.append(self.world.after(self.timeouts.whole, self._timeout))
-        if self.timeouts.per_try:
-            self.timers.append(self.world.after(self.timeouts.per_try, self._try_timeout))
-        self.upstream = self.cluster.open(self, self.root.vm.thread)
-        self.upstream.connect(lambda: self._send(headers, data))
-
-    def _send(self, headers: HeaderMap, data: bytes) -> None:
-        problem = request_problem(headers)
-        if problem:
-            self._answer_locally(503, problem.encode("latin-1"))
-            return
-        self.started_ns = self.world.now_ns
-        self.upstream.send_headers(headers, not data)
+        timeouts = read_timeouts(headers, timeout_ms, tell=True)
+        self.code = timeouts.code
+        retry = finish_request(headers)
+        self.tries = Tries(self.cluster, self, timeouts, retry, thread=self.root.vm.thread, open_again=True)
+        self.tries.send("headers", headers, not data)
         if data:
-            self.upstream.send_data(data, True)
+            self.tries.send("data", data, True)
+
+    # ---- the way to the upstream
+    def on_try(self, count: int) -> None:
+        """Nobody counts."""
+
+    def on_connected(self) -> None:
+        if self.tries is not None and self.tries.count == 1:
+            self.started_ns = self.world.now_ns
+
+    def on_problem(self, problem: str) -> None:
+        self._answer_locally(503, problem.encode("latin-1"))
+
+    def on_exhausted(self) -> None:
+        """No log shows it."""
 
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:
@@ -90,7 +94,14 @@ class HttpCallout:
             self.root.status = (RESET, b"reset")
             self._deliver()
             return
-        self._answer_locally(503, CONNECT_BODY + reason.encode())
+        retried = RETRIED if self.tries is not None and self.tries.count > 1 else ""
+        self._answer_locally(503, f"{CONNECT_ERROR}{retried}reset reason: {reason}".encode())
+
+    def on_timeout(self, details: str) -> None:
+        if self.headers is not None:
+            self.on_reset("response timeout")
+            return
+        self._answer_locally(self.code, b"" if self.code == 204 else TIMEOUT_BODY)
 
     def _answer_locally(self, code: int, text: bytes) -> None:
         """Answer in the upstream's place."""
@@ -99,33 +110,16 @@ class HttpCallout:
         self.headers = local_answer(code, text)
         self._deliver()
 
-    def _try_timeout(self) -> None:
-        if self.headers is None:
-            self._timeout()
-
-    def _timeout(self) -> None:
-        if self.upstream is not None:
-            self.upstream.cancel()
-        if self.headers is not None:
-            self.on_reset("response timeout")
-            return
-        code = self.timeouts.code
-        self._answer_locally(code, b"" if code == 204 else TIMEOUT_BODY)
-
     def cancel(self) -> None:
-        self._stop_timers()
-        if self.upstream is not None:
-            self.upstream.cancel()
-
-    def _stop_timers(self) -> None:
-        for timer in self.timers:
-            timer.cancel()
+        if self.tries is not None:
+            self.tries.cancel()
 
     def _deliver(self) -> None:
         root = self.root
         if root.http_calls.pop(self.token, None) is None:
             return
-        self._stop_timers()
+        if self.tries is not None:
+            self.tries.stop_timers()
         maps = {}
         if self.headers is not None:
             maps[int(MapType.HTTP_CALL_RESPONSE_HEADERS)] = self.headers

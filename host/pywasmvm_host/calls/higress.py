@@ -103,7 +103,7 @@ def proxy_get_upstream_hosts(call: Any) -> Any:
 def _upstream_cluster(call: Any) -> Any:
     stream = call.context.stream
     route = stream.find_route() if stream is not None else None
-    return call.world.clusters.get(route.get("cluster")) if route else None
+    return call.world.clusters.get(route.cluster) if route is not None else None
 
 
 @body

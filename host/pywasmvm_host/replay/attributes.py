@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["stream_attributes"]
+__all__ = ["NS", "stream_attributes"]
 
 NS = "test.ns"
 

@@ -14,18 +14,16 @@ from typing import Any
 
 from ..errors import HostError
 from ..host import HttpRequest
-from ..plugin import FailurePolicy, Plugin
+from ..plugin import WASM_FILTER, FailurePolicy, Plugin
 from ..protobuf import struct_message
 from ..upstream import UpstreamResponse
 
 __all__ = [
     "Finder",
-    "action",
     "case_plugins",
     "http_request",
     "normalise",
     "port_rule",
-    "route",
     "show_bytes",
     "to_bytes",
     "upstream_response",
@@ -101,6 +99,7 @@ def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin
         kind=p.get("kind", "http"),
         patch_abi=bool(p.get("patch_abi")),
         singleton=bool(p.get("singleton", True)),
+        filter_name=p.get("filter_name") or WASM_FILTER,
     )
 
 
@@ -136,61 +135,6 @@ def http_request(q: dict[str, Any]) -> HttpRequest:
         pace_ms=q.get("pace_ms", 25),
         timeout_ms=q.get("timeout_ms", 6000),
     )
-
-
-def route(r: dict[str, Any]) -> dict[str, Any]:
-    """Read one route of an Envoy configuration."""
-    out: dict[str, Any] = {"name": r.get("name") or ""}
-    match = r.get("match", {})
-    for key in ("prefix", "path"):
-        if key in match:
-            out[key] = match[key]
-    headers = {}
-    for h in match.get("headers", []):
-        wanted = h.get("exact_match") or (h.get("string_match") or {}).get("exact")
-        headers[h["name"]] = wanted
-    if headers:
-        out["headers"] = headers
-    out.update(action(r.get("route", {})))
-    if "direct_response" in r:
-        out["direct_response"] = {
-            "status": r["direct_response"].get("status", 200),
-            "body": ((r["direct_response"].get("body") or {}).get("inline_string") or "").encode(),
-        }
-    redirect = r.get("redirect")
-    if redirect is not None:
-        codes = {
-            "MOVED_PERMANENTLY": 301,
-            "FOUND": 302,
-            "SEE_OTHER": 303,
-            "TEMPORARY_REDIRECT": 307,
-            "PERMANENT_REDIRECT": 308,
-        }
-        out["redirect"] = {
-            "path": redirect.get("path_redirect"),
-            "host": redirect.get("host_redirect"),
-            "https": redirect.get("https_redirect"),
-            "strip_query": redirect.get("strip_query"),
-            "code": codes.get(redirect.get("response_code", ""), 301),
-        }
-    out["metadata"] = r.get("metadata")
-    for direction in ("request", "response"):
-        added = [h["header"] for h in r.get(f"{direction}_headers_to_add", [])]
-        out[f"{direction}_headers"] = {
-            "add": [(h["key"], h.get("value", "")) for h in added],
-            "remove": r.get(f"{direction}_headers_to_remove", []),
-        }
-    return out
-
-
-def action(a: dict[str, Any]) -> dict[str, Any]:
-    """Read what a route does."""
-    out: dict[str, Any] = {k: a[k] for k in ("cluster", "cluster_header") if k in a}
-    out["prefix_rewrite"] = a.get("prefix_rewrite")
-    out["host_rewrite"] = a.get("host_rewrite_literal")
-    if "timeout" in a:
-        out["timeout_ms"] = float(a["timeout"].rstrip("s")) * 1000
-    return out
 
 
 class _Shown(dict[str, str]):

@@ -26,22 +26,23 @@ from ..world import World
 from .attributes import stream_attributes
 from .case import (
     Finder,
-    action,
     case_plugins,
     http_request,
     normalise,
     port_rule,
-    route,
     show_bytes,
     to_bytes,
     upstream_response,
 )
+from .metadata import MetadataFilter
+from .proxyconfig import configure_proxy
 
 __all__ = ["case_plugins", "run_case"]
 
 
 # why: what the recordings' servers took on one machine; it decides which of two things at one time is first
 MOST_ACCESS_LINES = 40  # a recording holds no more
+DEAD = "127.0.0.1:1"  # where the recordings' dead clusters are
 LOOPBACK: dict[str, Any] = {"connect_ms": 0.5, "answer_ms": 1.0}
 
 
@@ -84,15 +85,10 @@ class _Replay:
                 **LOOPBACK,
             )
         for name in case.get("dead_clusters", []):
-            host.add_cluster(name, dead=True, **LOOPBACK)
+            host.add_cluster(name, dead=True, address=DEAD, **LOOPBACK)
         host.proxy.envoy_headers = bool(case.get("envoy_defaults"))
         host.proxy.attributes = host.world.attributes = stream_attributes(case)
-        if (case.get("route") or {}).get("routes"):
-            host.proxy.routes = [route(r) for r in case["route"]["routes"]]
-        elif (case.get("route") or {}).get("action"):
-            host.proxy.routes = [
-                {"name": "route-1", "prefix": "/", "cluster": "up", **action(case["route"]["action"])}
-            ]
+        configure_proxy(host.proxy, case)
         return host
 
     def run(self) -> dict[str, Any]:
@@ -127,7 +123,7 @@ class _Replay:
         for p in self.case.get("plugins", []):
             kind = p.get("kind", "http")
             if kind == "metadata":
-                factories.append(lambda stream, p=p: MetadataFilter(stream, p["metadata"]))
+                factories.append(partial(MetadataFilter, p["metadata"]))
             elif kind == "http":
                 factories.append(next(handles).make_filter)
             else:
@@ -293,7 +289,7 @@ class _Replay:
         """Return the names of the ports that the result may show."""
         named = {
             host.proxy.listener_address: "listener",
-            **{c.address: c.name for c in self.world.clusters.values()},
+            **{c.address: c.name for c in self.world.clusters.values() if c.address != DEAD},
         }
         named.update({address: f"client{i}" for i, address in enumerate(host.proxy.client_addresses)})
         return {address.rsplit(":", 1)[1]: name for address, name in named.items()}
@@ -313,10 +309,13 @@ class _Replay:
         if out["details"] is None:
             out["details"] = ""
         for key in self.case.get("log_filter_state", []):
-            name = key.removeprefix("wasm.")
-            out["fs_" + key] = a.states[name].decode("utf-8", "replace") if name in a.states else None
+            value = a.states.get(key.removeprefix("wasm.")) if key.startswith("wasm.") else None
+            out["fs_" + key] = None if value is None else _json_text(value)
         for key in self.case.get("log_metadata", []):
-            out["md_" + key] = a.metadata.get(key)
+            value = a.metadata
+            for name in key.split(":"):
+                value = value.get(name) if isinstance(value, dict) else None
+            out["md_" + key] = value
         return out
 
     def _callbacks(self) -> list[str]:
@@ -347,35 +346,12 @@ class ByteRequest:
         self.connection.connection.close(local=False)
 
 
-class MetadataFilter:
-    """A stand-in for Envoy's set_metadata filter: writes dynamic metadata for later filters."""
-
-    def __init__(self, stream: HttpStream, entries: list[dict[str, Any]]) -> None:
-        self.stream = stream
-        self.entries = entries
-        self.manager: Any = None
-
-    def on_headers(self, direction: str, headers: Any, end: bool) -> Any:
-        from ..abi.enums import HeadersAction  # noqa: PLC0415
-
-        if direction == "request":
-            for e in self.entries:
-                self.stream.metadata.setdefault(e["metadata_namespace"], {}).update(e["value"])
-        return HeadersAction.CONTINUE
-
-    def on_data(self, direction: str, data: Any, end: bool) -> Any:
-        from ..abi.enums import BodyAction  # noqa: PLC0415
-
-        return BodyAction.CONTINUE
-
-    def on_trailers(self, direction: str, trailers: Any) -> bool:
-        return True
-
-    def on_log(self) -> None:
-        """It writes no log."""
-
-    def on_destroy(self) -> None:
-        """It holds nothing."""
+def _json_text(value: bytes) -> str:
+    """Show bytes as Envoy writes them in JSON: as UTF-8 if they are that, else one character each."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _is_open(stream: Any) -> bool:
