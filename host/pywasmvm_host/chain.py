@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from .abi.enums import BodyAction, HeadersAction
 from .headers import HeaderMap
-from .localreply import Asked, LocalReply, build_reply
+from .localreply import Asked, LocalReply, Rewrite, build_reply
 
 __all__ = ["Direction", "Filter", "FilterManager", "Sink", "required_response_problem"]
 
@@ -305,6 +305,7 @@ class FilterManager:
         self.ended = False
         self.late = False
         self.prepared: LocalReply | None = None
+        self.rewrite: Rewrite | None = None  # what the proxy makes of local replies
 
     # ---- events
     def request_headers(self, headers: HeaderMap, end: bool) -> None:
@@ -410,7 +411,7 @@ class FilterManager:
             self._reply_through_chain(reply)
 
     def _reply_through_chain(self, reply: LocalReply) -> None:
-        headers, body = build_reply(reply, self.asked)
+        headers, body = self._build(reply)
         outer, self.late = self.late, self.ended
         self.response.headers = headers
         self._observe(not body)
@@ -420,8 +421,15 @@ class FilterManager:
             self.response.run_data(bytearray(body), True)
         self.late = outer
 
+    def _build(self, reply: LocalReply) -> tuple[HeaderMap, bytes]:
+        headers, body = build_reply(reply, self.asked, self.rewrite)
+        code = headers.get(b":status") or b""
+        if self.rewrite is not None and code.isdigit():
+            self.sink.set_code(int(code))
+        return headers, body
+
     def _reply_directly(self, reply: LocalReply) -> None:
-        headers, body = build_reply(reply, self.asked)
+        headers, body = self._build(reply)
         self.response.aborted = True
         self.response.headers = headers
         self.response_started = True

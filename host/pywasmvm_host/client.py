@@ -7,10 +7,15 @@ a header value has the effect it has on a real client. For HTTP/2 frames are pas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from .headers import HeaderMap
+
+if TYPE_CHECKING:
+    from .connmanager import CodecOptions
 
 __all__ = ["REASONS", "ClientView", "Http1Writer", "Http2Writer"]
 
@@ -100,8 +105,12 @@ class ClientView:
 class Http1Writer:
     """Writes a response as HTTP/1.1 and reads it as a client would."""
 
-    def __init__(self, view: ClientView, head_request: bool, http10: bool = False) -> None:
+    def __init__(
+        self, view: ClientView, head_request: bool, http10: bool = False, codec: CodecOptions | None = None
+    ) -> None:
         self.view = view
+        self.proper_case = codec is not None and codec.proper_case
+        self.sends_trailers = codec is None or codec.trailers
         self.head_request = head_request
         self.http10 = http10
         self.chunked = False
@@ -119,15 +128,15 @@ class Http1Writer:
             if key.startswith(b":a"):
                 key = b"host"  # why: so Envoy's HTTP/1 codec writes every name that begins like :authority
             if not key.startswith(b":"):
-                out += key + b": " + value + b"\r\n"
+                out += self._name(key) + b": " + value + b"\r\n"
         if b"content-length" in headers:
             self.chunked = False
         elif code in (204, 304) or 100 <= code < 200:
             self.chunked = False
         elif end and not self.head_request:
-            out += b"content-length: 0\r\n"
+            out += self._name(b"content-length") + b": 0\r\n"
         elif not self.http10:
-            out += b"transfer-encoding: chunked\r\n"
+            out += self._name(b"transfer-encoding") + b": chunked\r\n"
             self.chunked = True
         self.send(out + b"\r\n")
         if end:
@@ -145,7 +154,14 @@ class Http1Writer:
             self._finish()
 
     def trailers(self, trailers: HeaderMap) -> None:
-        self._finish(b"".join(k + b": " + v + b"\r\n" for k, v in trailers))
+        shown = trailers if self.sends_trailers else ()
+        self._finish(b"".join(self._name(k) + b": " + v + b"\r\n" for k, v in shown))
+
+    def _name(self, key: bytes) -> bytes:
+        """Return a name as it is written: in lower case, or with each word in upper case."""
+        if not self.proper_case:
+            return key
+        return re.sub(rb"(?:^|[^a-z0-9])[a-z]", lambda m: m[0].upper(), key)
 
     def _finish(self, trailers: bytes = b"") -> None:
         if self.chunked and not self.head_request:

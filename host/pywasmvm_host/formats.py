@@ -48,6 +48,7 @@ COMMANDS: dict[str, Value] = {
     "CONNECTION_ID": lambda s: s.connection_id,
     "BYTES_RECEIVED": lambda s: s.rx,
     "BYTES_SENT": lambda s: s.tx,
+    "LOCAL_REPLY_BODY": lambda s: s.local_body,
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-__all__ = ["INLINE", "HeaderMap", "from_text", "to_text"]
+__all__ = ["INLINE", "HeaderMap", "Pair", "from_text", "to_text"]
 
 _REQUEST = """
 :authority :method :path :protocol :scheme accept accept-encoding access-control-request-headers access-

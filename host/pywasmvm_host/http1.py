@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from .client import ClientView, Http1Writer
 from .headers import HeaderMap
-from .httphead import MAX_HEAD, Refusal, read_head
+from .httphead import Refusal, read_head
 from .httpstream import HttpStream
 from .proxy import Proxy
 from .tcp import Connection
+from .world import MS
 
 __all__ = ["Http1Connection"]
 
@@ -41,6 +43,9 @@ class Http1Connection:
         self.need = 0
         self.stream: HttpStream | None = None
         self.sent_in_vain = 0
+        self.head_timer: Any = None
+        self.idle_since: int | None = None
+        self.idled = False
         self.on_stream: Callable[[HttpStream], None] | None = None
 
     def open(self) -> None:
@@ -119,11 +124,16 @@ class Http1Connection:
         end = HEAD_END.search(self.raw)
         if self.stream is not None and not self.stream.over:
             return False
-        if end is None and len(self.raw) <= MAX_HEAD:
+        options = self.proxy.options.codec
+        if end is None and len(self.raw) <= options.max_head:
+            self._await_head()
             return False
+        if self.head_timer is not None:
+            self.head_timer.cancel()
+            self.head_timer = None
         data, self.raw = (self.raw[: end.start()], self.raw[end.end() :]) if end else (self.raw, b"")
         try:
-            head = read_head(data)
+            head = read_head(data, options)
         except Refusal as e:
             self._refuse(e)
             return False
@@ -135,12 +145,39 @@ class Http1Connection:
         return True
 
     def _new_stream(self, http10: bool = False) -> HttpStream:
+        self.connection.requests += 1
+        self._notice_idleness()
         stream = self.stream = HttpStream(self.proxy, http10=http10, connection=self.connection)
         if self.on_stream is not None:
             self.on_stream(stream)
         stream.view = self.view
-        stream.on_over = lambda: self.proxy.world.soon(self.connection.read_again)
+        stream.on_over = self._stream_over
+        stream.last = self.idled
         return stream
+
+    def _stream_over(self) -> None:
+        self.idle_since = self.proxy.world.now_ns
+        self.proxy.world.soon(self.connection.read_again)
+
+    def _notice_idleness(self) -> None:
+        """Note that no further request is wanted: Envoy says so in the next response."""
+        most, now = self.proxy.options.connection_idle_ms, self.proxy.world.now_ns
+        if most and self.idle_since is not None and now - self.idle_since > most * MS:
+            self.idled = True
+
+    def _await_head(self) -> None:
+        """Give a client no more than the time there is for the head of a request."""
+        most = self.proxy.options.head_ms
+        if most and self.raw and self.head_timer is None:
+            self.head_timer = self.proxy.world.after(most, self._head_too_long)
+
+    def _head_too_long(self) -> None:
+        if self.connection.over:
+            return
+        self.raw = b""
+        stream = self._new_stream()
+        stream.request_complete = False
+        stream.refuse(408, b"request header timeout", "request_header_timeout")
 
     def _refuse(self, why: Refusal) -> None:
         """Answer what the codec cannot read, and take no more."""
@@ -179,4 +216,6 @@ class Http1Connection:
             return False
         self.raw = after
         fields = [x.partition(b":") for x in block.split(b"\r\n") if x]
+        if not self.proxy.options.codec.trailers:
+            fields = []
         return self._end(body, [(k.strip(), v.strip()) for k, _, v in fields])

@@ -9,12 +9,11 @@ import re
 from dataclasses import dataclass, field
 
 from .client import REASONS
+from .connmanager import CodecOptions
 from .routing import TOKEN
 
-__all__ = ["MAX_HEAD", "Head", "Refusal", "read_head"]
+__all__ = ["METHODS", "Head", "Refusal", "read_head"]
 
-MAX_HEAD = 60 * 1024
-MAX_HEADERS = 100
 METHODS = frozenset(
     "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH "
     "NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE "
@@ -45,6 +44,7 @@ class Head:
     http10: bool = False
     host: bytes | None = None
     fields: list[Pair] = field(default_factory=list)
+    host_later: bytes = b""  # a default the proxy adds
     length: int = 0
     chunked: bool = False
 
@@ -53,24 +53,30 @@ class Head:
         if self.method == b"CONNECT":
             return [(b":authority", self.target), (b":method", self.method), *self.fields]
         host = [] if self.host is None else [(b":authority", self.host)]
-        return [*host, (b":path", self.target), (b":method", self.method), *self.fields]
+        late = [(b":authority", self.host_later)] if self.host_later else []
+        return [*host, (b":path", self.target), (b":method", self.method), *late, *self.fields]
 
 
-def read_head(data: bytes) -> Head:
+def read_head(data: bytes, options: CodecOptions) -> Head:
     """Read what stands before the empty line. Raises Refusal."""
-    if len(data) > MAX_HEAD:
+    if len(data) > options.max_head:
         raise Refusal("headers_too_large", 431)
     first, *lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
     head = _first_line(first)
+    if head.http10 and not options.http10:
+        raise Refusal("low_version", 426, prefix="")
     fields = _fields(lines)
-    if len(fields) > MAX_HEADERS:
+    if len(fields) > options.max_headers:
         raise Refusal("too_many_headers", 431)
+    fields = _underscores(fields, options)
     hosts = [v for k, v in fields if k.lower() == b"host"]
     head.host = b",".join(hosts) if hosts else None
+    if head.host is None and head.http10:
+        head.host_later = options.host_for_http10
     if head.host is not None and not AUTHORITY.match(head.host):
         raise Refusal("invalid_authority", prefix="http.")
-    _framing(head, fields)
     head.fields = [(k, v) for k, v in fields if k.lower() not in (b"host", b"transfer-encoding")]
+    _framing(head, fields, options)
     return head
 
 
@@ -103,13 +109,24 @@ def _fields(lines: list[bytes]) -> list[Pair]:
     return fields
 
 
-def _framing(head: Head, fields: list[Pair]) -> None:
+def _underscores(fields: list[Pair], options: CodecOptions) -> list[Pair]:
+    if options.underscores == "ALLOW" or not any(b"_" in k for k, _ in fields):
+        return fields
+    if options.underscores == "REJECT_REQUEST":
+        raise Refusal("unexpected_underscore")
+    return [(k, v) for k, v in fields if b"_" not in k]
+
+
+def _framing(head: Head, fields: list[Pair], options: CodecOptions) -> None:
     lengths = [v for k, v in fields if k.lower() == b"content-length"]
     codings = [v.lower() for k, v in fields if k.lower() == b"transfer-encoding"]
     if len(lengths) > 1 or not all(v.isdigit() for v in lengths):
         raise Refusal
     if codings and codings != [b"chunked"]:
         raise Refusal("invalid_transfer_encoding", 501)
+    if codings and lengths and options.length_and_chunks:
+        head.fields = [(k, v) for k, v in head.fields if k.lower() != b"content-length"]
+        lengths = []
     if codings and lengths:
         raise Refusal("content_length_and_chunked_not_allowed")
     head.length = int(lengths[0]) if lengths else 0

@@ -8,15 +8,16 @@ It also holds what is known of the stream (`info`), from which properties and th
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import Status
 from .chain import FilterManager
 from .client import ClientView, Http1Writer, Http2Writer
-from .headers import HeaderMap
+from .clocks import StreamClocks
+from .connmanager import Refused, codec_problem, enter_request, leave_response
+from .headers import HeaderMap, Pair
 from .localreply import LocalReply
 from .router import Router
 
@@ -27,40 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpStream"]
 
-HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
-NEVER_TAKEN = HOP | {
-    b"x-envoy-force-trace", b"x-envoy-hedge-on-per-try-timeout", b"x-envoy-internal", b"x-envoy-ip-tags",
-    b"x-envoy-max-retries", b"x-envoy-original-url", b"x-envoy-retriable-header-names",
-    b"x-envoy-retriable-status-codes", b"x-envoy-retry-grpc-on", b"x-envoy-retry-on",
-    b"x-envoy-upstream-alt-stat-name", b"x-envoy-upstream-rq-per-try-timeout-ms",
-    b"x-envoy-upstream-rq-timeout-alt-response", b"x-envoy-upstream-rq-timeout-ms",
-    b"x-envoy-upstream-stream-duration-ms", b"x-envoy-expected-rq-timeout-ms", b"x-forwarded-client-cert",
-}  # fmt: skip
-
-
-DELAYED_CLOSE_MS = 1000
 BAD_REQUEST = 400
-ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)([/?#].*)?$", re.IGNORECASE | re.DOTALL)
-
-
-def split_absolute_form(headers: HeaderMap) -> None:
-    """Turn a request target that is a whole URL into authority, scheme and path, as the HTTP/1 codec does."""
-    found = ABSOLUTE.match(headers.get(b":path") or b"")
-    if found is not None:
-        path = found[3] or b"/"
-        headers.set(b":authority", found[2])
-        headers.set(b":path", path if path.startswith(b"/") else b"/" + path)
-        headers.items.insert(1, [b":scheme", found[1].lower()])
-
-
-def words(headers: HeaderMap, name: bytes) -> set[bytes]:
-    """Return the words of a header that is a list."""
-    return {word.strip().lower() for word in (headers.get(name) or b"").split(b",")} - {b""}
-
-
-def wants_upgrade(headers: HeaderMap) -> bool:
-    """Tell whether an HTTP/1 client asks for another protocol; what Envoy calls h2c it lets pass."""
-    return b"upgrade" in words(headers, b"connection") and bool(words(headers, b"upgrade") - {b"h2c"})
 
 
 class HttpStream:
@@ -104,7 +72,10 @@ class HttpStream:
         self.route_pinned = False
         self.metadata: dict[str, Any] = {}
         self.typed_metadata: dict[str, Any] = {}
+        self.local_body = ""  # of a local reply, before the configuration gives it its form
         self.connection = connection
+        self.last = False  # whether the proxy wants no further request on the connection
+        self.number = connection.requests if connection else 1  # among the requests of its connection
         self.client_address = connection.client_address if connection else proxy.next_client_address()
         self.upstream_address = self.upstream_failure = ""
         self.upstream_connected = False
@@ -116,24 +87,31 @@ class HttpStream:
         self.filters: list[Any] = []
         self.router = Router(self)
         self.manager = FilterManager(self, [], self.router, buffer_limit=proxy.buffer_limit)
-        self._logging = 0
+        self.clocks = StreamClocks(self)
 
     # ---- request side
     def begin(self, headers: HeaderMap, end: bool) -> None:
         """Take request headers from the client and pass them through the chain."""
         self.original_headers = headers.copy()
-        if not self.http2:
-            split_absolute_form(headers)
-        upgrade = wants_upgrade(headers)
-        self._mutate_request(headers)
+        problem = codec_problem(headers, self.proxy.options.codec) if self.http2 else ""
+        if problem:
+            self.set_details(problem, "DR")
+            self.view.error = "stream reset 2"
+            self.finish()
+            return
+        refused = enter_request(headers, self)
         self.request_headers = headers
-        if self._refused(headers, upgrade):
+        self.clocks.touch()
+        if refused is None and headers.get(b":method") == b"CONNECT" and self.find_route() is not None:
+            refused = Refused(403, "upgrade_failed", routed=True)
+        if refused is not None:
+            self._refuse(refused)
             return
         head = headers.get(b":method") == b"HEAD"
         self.writer = (
             Http2Writer(self.view, head, lambda: self.world.turn)
             if self.http2
-            else Http1Writer(self.view, head, self.http10)
+            else Http1Writer(self.view, head, self.http10, self.proxy.options.codec)
         )
         if self.connection is not None:
             self.writer.send = self.connection.write
@@ -144,26 +122,13 @@ class HttpStream:
         self.manager.request_headers(headers, end)
         self.reading = False
 
-    def _refused(self, headers: HeaderMap, upgrade: bool) -> bool:
+    def _refuse(self, why: Refused) -> None:
         """Answer what the connection manager refuses before any filter."""
-        path = headers.get(b":path") or b""
         self.request_complete = True
-        if b":authority" not in headers:
-            self.close_after = self.route_known = True
-            self.refuse(400, b"", "missing_host_header")
-        elif b"#" in path:
-            self.close_after = True
-            self.route_known = True
-            self.refuse(400, b"", "path_normalization_failed")
-        elif path and not path.startswith(b"/"):
-            self.route_known = True
-            self.refuse(404, b"", "absolute_path_rejected")
-        elif upgrade or (headers.get(b":method") == b"CONNECT" and self.find_route() is not None):
-            self.close_after = True
-            self.refuse(403, b"", "upgrade_failed")
-        else:
-            return False
-        return True
+        self.close_after = self.close_after or why.close
+        self.route_known = self.route_known or not why.routed
+        location = [(b"location", why.location)] if why.location else []
+        self.refuse(why.code, b"", why.details, headers=location)
 
     def _make_filters(self) -> None:
         self.filters = self.proxy.make_filters(self)
@@ -171,8 +136,15 @@ class HttpStream:
         for f in self.filters:
             f.manager = manager
         self.router.manager = self.manager = manager
+        manager.rewrite = self._rewrite_reply if self.proxy.options.local_replies is not None else None
 
-    def refuse(self, code: int, body: bytes, details: str, flag: str = "") -> None:
+    def _rewrite_reply(self, headers: HeaderMap, body: bytes) -> tuple[bytes, bytes]:
+        rules = self.proxy.options.local_replies
+        return (body, b"") if rules is None else rules.rewrite(self, headers, body)
+
+    def refuse(
+        self, code: int, body: bytes, details: str, flag: str = "", headers: Sequence[Pair] = ()
+    ) -> None:
         """Answer a request that never gets to the filters, or whose body turns out to be wrong."""
         self.writer = self.writer or Http1Writer(self.view, False)
         if self.manager.request.headers is None:
@@ -180,32 +152,12 @@ class HttpStream:
             self.manager = FilterManager(
                 self, self.filters, self.router, buffer_limit=self.proxy.buffer_limit
             )
-        self.manager.send_local_reply(LocalReply(code, body, details=details, flag=flag))
-
-    def _mutate_request(self, headers: HeaderMap) -> None:
-        tokens = words(headers, b"connection")
-        self.close_after = b"close" in tokens or (self.http10 and b"keep-alive" not in tokens)
-        for name in tokens - {b"te", b"upgrade"}:
-            headers.remove(name)  # what concerns this connection only
-        if (headers.get(b"expect") or b"").lower() == b"100-continue":
-            headers.remove(b"expect")
-            self.view.informational.append(100)
-            self.code = 100
-        headers.remove_all(NEVER_TAKEN)
-        if b"trailers" in words(headers, b"te"):
-            headers.set(b"te", b"trailers")
-        else:
-            headers.remove(b"te")
-        if b":scheme" not in headers:
-            forwarded = headers.get(b"x-forwarded-proto") or b""
-            headers.add(b":scheme", forwarded if forwarded in (b"http", b"https") else b"http")
-        if b"x-forwarded-proto" not in headers:
-            headers.add(b"x-forwarded-proto", b"http")
-        if self.proxy.envoy_headers and b"x-request-id" not in headers:
-            headers.add(b"x-request-id", self.proxy.new_request_id())
+            self.manager.rewrite = self._rewrite_reply if self.proxy.options.local_replies else None
+        self.manager.send_local_reply(LocalReply(code, body, [*headers], details=details, flag=flag))
 
     def data(self, data: bytes, end: bool) -> None:
         self.rx += len(data)
+        self.clocks.touch()
         self.request_complete = self.request_complete or end
         self.reading = True
         self.manager.request_data(data, end)
@@ -213,6 +165,7 @@ class HttpStream:
 
     def trailers(self, trailers: HeaderMap) -> None:
         self.request_complete = True
+        self.clocks.touch()
         self.reading = True
         self.manager.request_trailers(trailers)
         self.reading = False
@@ -234,6 +187,7 @@ class HttpStream:
             self.route_known = True
             host, self.route = self.proxy.routes.find(self.request_headers, self.proxy.draw)
             self.virtual_host = host or self.virtual_host
+            self.clocks.routed()
         return self.route
 
     @property
@@ -282,11 +236,11 @@ class HttpStream:
             self.close_after = True
 
     def response_headers(self, headers: HeaderMap, end: bool) -> None:
-        headers.remove_all(HOP)
-        if b"date" not in headers:
-            headers.add(b"date", self.proxy.date())
-        if self.proxy.envoy_headers:
-            headers.set(b"server", b"envoy")
+        self.clocks.touch()
+        leave_response(headers, self)
+        most = self.proxy.options.most_requests
+        if self.last or (most and self.number >= most):
+            self.close_after = True
         if self.http10 and b"content-length" not in headers:
             self.close_after = True  # an HTTP/1.0 body without a length ends with the connection
         if (not self.request_complete or self.close_after) and not self.http2:
@@ -302,6 +256,7 @@ class HttpStream:
 
     def response_data(self, data: bytes, end: bool) -> None:
         self.tx += len(data)
+        self.clocks.touch()
         if not self.cut:
             self.writer.data(data, end)
 
@@ -335,7 +290,7 @@ class HttpStream:
         """Let an HTTP/1 client that may still be sending finish, for Envoy's delayed_close_timeout."""
         if self.connection is not None:
             self.connection.draining = True
-        self.world.after(DELAYED_CLOSE_MS, self._close_connection)
+        self.world.after(self.proxy.options.delayed_close_ms, self._close_connection)
 
     def _close_connection(self) -> None:
         if self.connection is not None:
@@ -356,6 +311,7 @@ class HttpStream:
         if self.over:
             return
         self.over = True
+        self.clocks.stop()
         self.end_ns = self.world.now_ns
         self.manager.ended = True
         for f in self.filters:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .headers import HeaderMap
 
-__all__ = ["Asked", "LocalReply", "build_reply", "grpc_status_of", "is_grpc", "percent_encode"]
+__all__ = ["Asked", "LocalReply", "Rewrite", "build_reply", "grpc_status_of", "is_grpc", "percent_encode"]
 
 # spec: gRPC over HTTP/2, "HTTP to gRPC Status Code Mapping"
 HTTP_TO_GRPC = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
@@ -55,27 +56,34 @@ class Asked:
         return cls(is_grpc(headers) and bool(headers.get(b":path")), headers.get(b":method") == b"HEAD")
 
 
-def build_reply(reply: LocalReply, asked: Asked) -> tuple[HeaderMap, bytes]:
+# Changes the headers of a local reply; given them and the body, returns the body and its content type.
+Rewrite = Callable[[HeaderMap, bytes], "tuple[bytes, bytes]"]
+
+
+def build_reply(reply: LocalReply, asked: Asked, rewrite: Rewrite | None = None) -> tuple[HeaderMap, bytes]:
     """Return headers and body of a local reply; the body is empty for gRPC and HEAD requests."""
+    body, kind = reply.body, b""
     headers = HeaderMap("response", [(b":status", str(reply.code).encode())])
     for key, value in reply.headers:
         if key.lower() != b":status":
             headers.add(key, value)
+    if rewrite is not None:
+        body, kind = rewrite(headers, body)
     if asked.grpc:
         headers.set(b":status", b"200")
         headers.set(b"content-type", b"application/grpc")
         status = reply.grpc_status if reply.grpc_status is not None else grpc_status_of(reply.code)
         if not headers.get(b"grpc-status"):
             headers.set(b"grpc-status", str(status).encode())
-        if reply.body and not asked.head and not headers.get(b"grpc-message"):
-            headers.set(b"grpc-message", percent_encode(reply.body))
+        if body and not asked.head and not headers.get(b"grpc-message"):
+            headers.set(b"grpc-message", percent_encode(body))
         headers.remove(b"content-length")
         return headers, b""
-    if reply.body:
-        headers.set(b"content-length", str(len(reply.body)).encode())
+    if body:
+        headers.set(b"content-length", str(len(body)).encode())
         if b"content-type" not in headers:
-            headers.add(b"content-type", b"text/plain")
+            headers.add(b"content-type", kind or b"text/plain")
     else:
         headers.remove(b"content-length")
         headers.remove(b"content-type")
-    return headers, b"" if asked.head else reply.body
+    return headers, b"" if asked.head else body

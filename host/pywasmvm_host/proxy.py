@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .connmanager import ManagerOptions
 from .routes.model import one_route
 from .upstream import Cluster
 
@@ -49,7 +50,8 @@ class Proxy:
         self.world = world
         self.clusters: dict[str, Cluster] = world.clusters
         self.routes = one_route()
-        self.envoy_headers = False
+        self.options = ManagerOptions()
+        self.envoy_headers = False  # whether the router tells upstreams and clients what it knows
         self.buffer_limit = 1 << 20
         self.route_timeout_ms = 15000
         self.access_log: list[AccessEntry] = []

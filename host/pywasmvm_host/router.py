@@ -73,6 +73,7 @@ class Router:
         s, m = self.stream, self.manager
         if m is None:
             return HeadersAction.STOP_ITERATION
+        self._note_request_end(end)
         found = s.find_route()
         reply = self._reply_of_route(found, headers)
         if reply is not None:
@@ -133,15 +134,21 @@ class Router:
         self.tries.send("headers", headers, end)
 
     def on_data(self, direction: str, data: bytearray, end: bool) -> BodyAction:
+        self._note_request_end(end)
         if self.tries is not None:
             self.tries.send("data", bytes(data), end)
         del data[:]
         return BodyAction.STOP_NO_BUFFER
 
     def on_trailers(self, direction: str, trailers: HeaderMap) -> bool:
+        self._note_request_end(True)
         if self.tries is not None:
             self.tries.send("trailers", trailers, True)
         return False
+
+    def _note_request_end(self, end: bool) -> None:
+        if end:
+            self.stream.clocks.request_ended()
 
     # ---- the way to the upstream
     def on_try(self, count: int) -> None:

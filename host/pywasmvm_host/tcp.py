@@ -136,6 +136,7 @@ class Connection:
     upstream_connected = False
     upstream_failure = ""
     upstream_started_ns = 0
+    requests = 0  # that the codec behind the plugins has begun
     upstream_ended_ns: int | None = None
     protocol = ""  # known once the codec behind the plugins has seen bytes
 

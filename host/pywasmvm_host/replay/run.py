@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ..client import ClientView
+from ..connmanager import CodecOptions
 from ..errors import HostError
 from ..host import Host, HttpRequest
 from ..http1 import Http1Connection
+from ..httphead import METHODS
 from ..httpstream import HttpStream
 from ..limits import Limits
+from ..proxy import Proxy
 from ..sending import Client, reads, request_bytes
 from ..upstream import Received
 from ..world import World
@@ -42,6 +45,8 @@ __all__ = ["case_plugins", "run_case"]
 
 # why: what the recordings' servers took on one machine; it decides which of two things at one time is first
 MOST_ACCESS_LINES = 40  # a recording holds no more
+MANY_HEADERS, LONG_TEXT = 90, 1000
+PLAIN_NAME = re.compile(r"[a-z0-9_-]+$")
 DEAD = "127.0.0.1:1"  # where the recordings' dead clusters are
 LOOPBACK: dict[str, Any] = {"connect_ms": 0.5, "answer_ms": 1.0}
 
@@ -86,7 +91,6 @@ class _Replay:
             )
         for name in case.get("dead_clusters", []):
             host.add_cluster(name, dead=True, address=DEAD, **LOOPBACK)
-        host.proxy.envoy_headers = bool(case.get("envoy_defaults"))
         host.proxy.attributes = host.world.attributes = stream_attributes(case)
         configure_proxy(host.proxy, case)
         return host
@@ -190,7 +194,7 @@ class _Replay:
         if "raw" in q:
             return self._begin_raw(host, q)
         request = http_request(q)
-        if (host.proxy.tcp_factories or "conn" in q) and not request.http2:
+        if not request.http2 and ("conn" in q or unusual(request, host.proxy)):
             return self._begin_bytes(q, request)
         stream = HttpStream(host.proxy, http2=request.http2, http10=request.http10)
         stream.metadata = {}
@@ -352,6 +356,22 @@ def _json_text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+def unusual(request: HttpRequest, proxy: Proxy) -> bool:
+    """Tell whether the bytes of an HTTP/1 request matter; events in their place are faster."""
+    names = {k.lower() for k, _ in request.headers}
+    texts = [request.method, request.path, *names, *(v for _, v in request.headers)]
+    return bool(
+        proxy.tcp_factories
+        or proxy.options.codec != CodecOptions()
+        or names & {"content-length", "transfer-encoding"}
+        or len(names) > MANY_HEADERS
+        or not all(text.isascii() and text.isprintable() and len(text) < LONG_TEXT for text in texts)
+        or request.method not in METHODS
+        or any(not PLAIN_NAME.match(name) for name in names)
+        or " " in request.path
+    )
 
 
 def _is_open(stream: Any) -> bool:
