@@ -19,7 +19,7 @@ from .modinfo cimport class_of
 from .pointers cimport IS_FLOAT, IS_NARROW, IS_THERE, describe
 
 from time import thread_time
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ..errors import LimitError, UsageError
 from ..syntax.types import DefType
@@ -34,7 +34,8 @@ cdef Handler H_TO_HOST = <Handler><size_t>HANDLERS["to_host"]
 cdef Handler H_TO_TRANSLATOR = <Handler><size_t>HANDLERS["to_translator"]
 
 
-cdef dict SHAPES = {}
+# Weakly, as the numbers of types are kept.
+SHAPES = WeakKeyDictionary()
 
 
 cdef tuple shape_of(deftype):
@@ -44,7 +45,6 @@ cdef tuple shape_of(deftype):
         params = bytes([class_of(t) for t in deftype.comptype.params])
         results = bytes([class_of(t) for t in deftype.comptype.results])
         sizes = [sum([slots_of(cls) for cls in classes]) for classes in (params, results)]
-        # why: types with a number live as long as the process anyway.
         numeric = len(results) <= 1 and is_numeric(params) and is_numeric(results)
         found = SHAPES[deftype] = (params, results, *sizes, numeric)
     return found
@@ -367,16 +367,17 @@ cdef class Heap:
 
     cdef int know_types(self) except -1:
         """Bring the table of subtype depths up to date."""
-        if self.types_known == type_count():
+        cdef i64 count = type_count()
+        if self.types_known == count:
             return 0
-        types = numbered_types()
-        cdef u32* depths = <u32*>realloc(self.ctx.type_depth, (len(types) + 1) * sizeof(u32))
+        cdef u32* depths = <u32*>realloc(self.ctx.type_depth, (count + 1) * sizeof(u32))
         if depths == NULL:
             raise MemoryError
         self.ctx.type_depth = depths
-        for i, deftype in enumerate(types):
-            depths[i] = len(deftype.supers) - 1
-        self.types_known = len(types)
+        for deftype, number in numbered_types():
+            if number < count:
+                depths[number] = len(deftype.supers) - 1
+        self.types_known = count
         return 0
 
     cdef FuncC* c_of(self, func) except NULL:

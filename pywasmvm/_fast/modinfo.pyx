@@ -6,12 +6,16 @@ from libc.stdlib cimport calloc, free
 from .machine cimport u8, u32, u64
 from .emit cimport F32, F64, FUNC, I32, I64, REF, V128, slots_of
 
+from weakref import WeakKeyDictionary
+
 from ..binary import decode_module, encode_module
 from ..syntax.module import ExternKind
 from ..syntax.types import AbsHeapType, DefType, Exact, FuncType, NumType
 
 cdef dict CLASSES = {NumType.I32: I32, NumType.I64: I64, NumType.F32: F32, NumType.F64: F64, NumType.V128: V128}
-cdef dict TYPE_IDS = {}
+# Weakly, so that a type goes with the last module, object or function of it.
+TYPE_IDS = WeakKeyDictionary()
+cdef u64 GIVEN = 0
 
 
 cdef u8 class_of(object valtype) except 0:
@@ -28,19 +32,27 @@ cdef u8 class_of(object valtype) except 0:
 
 
 def type_number(deftype: object) -> int:
-    """Return a small number for a closed type, the same for equal types in the whole process."""
-    # why: the types are kept alive by this, so that a number is never given twice.
-    return TYPE_IDS.setdefault(deftype, len(TYPE_IDS))
+    """Return a number for a closed type, the same for equal types in the whole process.
+
+    Rule: a number is given once, so nothing takes a new type for one that is gone.
+    """
+    global GIVEN
+    found = TYPE_IDS.get(deftype)
+    if found is not None:
+        return found
+    number = GIVEN
+    GIVEN += 1
+    return TYPE_IDS.setdefault(deftype, number)
 
 
 def type_count() -> int:
-    """Return how many types have a number."""
-    return len(TYPE_IDS)
+    """Return how many numbers have been given."""
+    return GIVEN
 
 
-def numbered_types() -> list[object]:
-    """Return the types in the order of their numbers."""
-    return list(TYPE_IDS)
+def numbered_types() -> list[tuple[object, int]]:
+    """Return the types that are in use, with their numbers."""
+    return list(TYPE_IDS.items())
 
 
 cdef class ModInfo:

@@ -6,7 +6,6 @@ Rule 2: what the compiled engine cannot run is refused by name, never run wrongl
 
 from __future__ import annotations
 
-import weakref
 from functools import cache, partial
 from typing import Any
 
@@ -80,7 +79,6 @@ class FastBackend:
         self._storage = storage
         self._modinfo = modinfo
         self.func_class, self._meter_class = _classes(core, tank)
-        self._modules: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
     def machine(self, store: Any) -> Any:
         """Return what runs the guests of a store."""
@@ -118,11 +116,10 @@ class FastBackend:
     def bind(self, instance: Any) -> None:
         """Make the compiled side of the instance and of the functions it defines."""
         checked = instance.checked
-        info = self._modules.get(checked)
+        info = checked.codes.get(self)
         if info is None:
-            info = self._modules[checked] = self._modinfo.ModInfo(
-                checked, self.engine.features, self.engine.limits
-            )
+            info = self._modinfo.ModInfo(checked, self.engine.features, self.engine.limits)
+            checked.codes[self] = info
         # why: first of all, since it gives the store its meter.
         machine = self.machine(instance.store)
         planner = Planner(instance, self._storage.Plan)

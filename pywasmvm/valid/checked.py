@@ -6,6 +6,8 @@ Everything after validation reads types from here and never looks at type indice
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..errors import InternalError
 from ..syntax.module import ExternKind, Func, Module
@@ -36,6 +38,7 @@ class CheckedModule:
     declared   functions that may be named by ref.func inside bodies.
     inexact    imported functions that may turn out to be of a subtype (proposal custom-descriptors).
     imports    the types of the imports, closed: FuncExtern and TagType hold DefTypes.
+    codes      what engines have made of the module, by engine; it stands here so that it goes with either.
     """
 
     module: Module
@@ -51,6 +54,7 @@ class CheckedModule:
     exports: dict[str, tuple[ExternKind, int]] = field(default_factory=dict)
     declared: set[int] = field(default_factory=set)
     inexact: set[int] = field(default_factory=set)
+    codes: WeakKeyDictionary[Any, Any] = field(default_factory=WeakKeyDictionary, repr=False)
     _reftypes: dict[RefType, RefType] = field(default_factory=dict, repr=False)
 
     def close_heaptype(self, heaptype: HeapType) -> HeapType:

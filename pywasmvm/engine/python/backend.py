@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 from ...errors import Frame
@@ -29,14 +28,13 @@ class PythonBackend:
         self.engine = engine
         self.metered: bool = engine.config.metering
         self._builtins = helper_names()
-        self._modules: weakref.WeakKeyDictionary[Any, ModuleCode] = weakref.WeakKeyDictionary()
 
     def module_code(self, checked: Any) -> ModuleCode:
         """Return the translations of a module, shared by its instances."""
-        found = self._modules.get(checked)
+        found: ModuleCode | None = checked.codes.get(self)
         if found is None:
             cache = open_cache(self.engine.cache, checked.module.binary, self.metered)
-            found = self._modules[checked] = ModuleCode(checked, self.metered, cache)
+            found = checked.codes[self] = ModuleCode(checked, self.metered, cache)
         return found
 
     def bind(self, instance: Any) -> None:
