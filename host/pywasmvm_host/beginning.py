@@ -1,204 +1,244 @@
-"""What a VM does before its first callback, done again without running it.
+"""What plugins do as they start, done again without running it.
 
-`_initialize` of a Go plugin is millions of instructions, the same in every VM. What a guest does is a
-function of its state, its fuel and what the host answers. So once its host calls are noted, with every byte
-they read and wrote, and its state afterwards is kept. The next time the host calls are made again, in the
-same order and with all their effects: log lines, random numbers drawn, records. If each of them reads and
-writes the very same, the state is put in place; if one does not (other random numbers, another time),
-everything is taken back and the guest runs.
-Rule 1: only host calls whose effects can be taken back are noted (REPEATABLE); any other one, and it runs.
+`_initialize` of a Go plugin is millions of instructions, the same in every VM, and so is what it makes of its
+configuration. Where that costs more than it takes to keep it, it is noted (retelling.py) together with the
+state of the guest afterwards. The next time the host calls are made again, with all their effects: log lines,
+random numbers drawn, metrics, records. If each of them reads and writes the very same, that state is the
+guest's; if one does not (other random numbers, another time), everything is taken back and the guest runs.
+Rule 1: only host calls whose effects can be taken back, or done twice, are told again (REPEATABLE); any other
+        one, and it runs.
 Rule 2: whoever watches host calls as they happen, or restricts them, gets the real ones.
+Rule 3: a guest goes to its state when it is first needed there (Away). Many VMs are only started.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .guest import MOST_BEGINNINGS
 from .guestmem import GuestMemory
+from .retelling import Differs, Notes, Told, Turn
 
 if TYPE_CHECKING:
-    from .guest import Guest
+    from .guest import State
     from .vm import Vm
 
-__all__ = ["begin"]
+__all__ = ["Away", "Beginnings", "begin"]
 
 REPEATABLE = frozenset(
     """
     fd_write environ_sizes_get environ_get args_sizes_get args_get clock_time_get clock_res_get random_get
     fd_fdstat_get fd_fdstat_set_flags fd_prestat_get fd_prestat_dir_name poll_oneoff proxy_log pthread_equal
-    emscripten_notify_memory_growth
+    emscripten_notify_memory_growth proxy_get_buffer_bytes proxy_get_buffer_status proxy_get_configuration
+    proxy_get_property proxy_get_status proxy_get_log_level proxy_get_current_time_nanoseconds
+    proxy_get_shared_data proxy_set_shared_data proxy_define_metric proxy_set_tick_period_milliseconds
     """.split()
 )
-MOST_CALLS = 1_000
-MOST_BYTES = 1 << 20
+FOREIGN = "proxy_call_foreign_function"
+REPEATABLE_FOREIGN = frozenset({b"get_log_level", b"compress", b"uncompress"})
+# Of all that is kept for a kind of guests: entries, bytes, and entries at one place.
+MOST_PLACES, MOST_KEPT, MOST_AT_A_PLACE = 64, 1 << 26, 8
+# What it takes to keep a state, in fuel: a snapshot looks at each byte of memory. Less than the second is not
+# worth the trouble.
+FUEL_PER_BYTE = 0.25
+LEAST_FUEL = 50_000
 
-# A read or write of the guest's memory: which, where, and its bytes.
-Access = tuple[str, int, bytes]
-
-
-class _Differs(Exception):  # noqa: N818 - why: no error, and never leaves this file
-    """A host call answers otherwise than it did."""
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A host call: its name, its words, what it did to memory, and its answer."""
-
-    name: str
-    words: tuple[int, ...]
-    accesses: list[Access]
-    status: int | None
+# What begins, and the state it begins in: None for that of a new guest.
+Place = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What an export did: its host calls, the fuel it took, and the guest's state afterwards.
+    """The turns of a beginning, and the guest's state afterwards."""
 
-    nbytes  the size of its memory before.
-    """
-
-    steps: list[_Step]
-    fuel: int
-    state: Any
-    nbytes: int
+    turns: list[Turn]
+    state: State
 
 
-class _NotedMemory(GuestMemory):
-    """Memory whose accesses are noted, together with how many host calls had ended before."""
-
-    def __init__(self, memory: GuestMemory, ended: Callable[[], int]) -> None:
-        super().__init__(memory.memory, memory.store, memory.count)
-        self.accesses: list[tuple[int, Access]] = []
-        self.nbytes_noted = 0
-        self.ended = ended
-
-    def _note(self, what: str, addr: int, data: bytes) -> None:
-        self.nbytes_noted += len(data)
-        self.accesses.append((self.ended(), (what, addr, data)))
-
-    def read(self, addr: int, size: int) -> bytes:
-        data = super().read(addr, size)
-        self._note("read", addr, data)
-        return data
-
-    def write(self, addr: int, data: bytes) -> None:
-        super().write(addr, data)
-        self._note("write", addr, bytes(data))
+def _repeatable(turns: list[Turn]) -> bool:
+    """Tell whether turns may be told again."""
+    steps = [step for turn in turns for step in turn.all_steps()]
+    return all(
+        step.name in REPEATABLE or (step.name == FOREIGN and step.first_read() in REPEATABLE_FOREIGN)
+        for step in steps
+    )
 
 
-class _ToldMemory(GuestMemory):
-    """Memory that is not there: reads give what they gave, and writes must be what they were."""
+@dataclass
+class _Known:
+    """What is known of a place: the fuel spent on it since one was kept, and the beginnings kept."""
 
-    def __init__(self, memory: GuestMemory, nbytes: int) -> None:
-        super().__init__(memory.memory, memory.store, memory.count)
-        self.accesses: Iterator[Access] = iter(())
-        self.nbytes_told = nbytes
+    spent: float = 0
+    kept: list[Beginning] = field(default_factory=list)
+
+
+class Beginnings:
+    """The beginnings that are kept for a kind of guests: those that were used last."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[Place, _Known] = OrderedDict()
+
+    def at(self, place: Place) -> list[Beginning]:
+        """Return those of a place."""
+        known = self._places.get(place)
+        if known is None:
+            return []
+        self._places.move_to_end(place)
+        return known.kept
+
+    def is_worth_keeping(self, place: Place, nbytes: int) -> bool:
+        """Tell whether running it has cost as much already as to keep one more, with so much memory."""
+        known = self._places.get(place)
+        return known is not None and known.spent >= nbytes * FUEL_PER_BYTE
+
+    def ran(self, place: Place, fuel: int) -> None:
+        """Be told what running it has cost."""
+        if fuel >= LEAST_FUEL:
+            self._places.setdefault(place, _Known()).spent += fuel
+            self._forget_oldest()
+
+    def keep(self, place: Place, beginning: Beginning | None) -> None:
+        """Keep one; None says that none ever can be kept."""
+        known = self._places.setdefault(place, _Known())
+        if beginning is None:
+            known.spent = -math.inf
+            return
+        known.spent = 0
+        known.kept.append(beginning)
+        del known.kept[:-MOST_AT_A_PLACE]
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        places = self._places
+        while len(places) > MOST_PLACES or sum(b.state.kept for b in self.all()) > MOST_KEPT:
+            places.popitem(last=False)
+
+    def all(self) -> list[Beginning]:
+        """Return all that are kept."""
+        return [beginning for known in self._places.values() for beginning in known.kept]
+
+
+class Away(GuestMemory):
+    """The memory of a VM whose guest is not in the VM's state yet. It goes there when anything needs it."""
+
+    def __init__(self, vm: Vm, state: State) -> None:
+        super().__init__(None, vm.store, vm.memory.count)
+        self.vm, self.state = vm, state
+        self._memory, self._functions = vm.memory, dict(vm.functions)
+        self._standing = {name: partial(self._call, name) for name in self._functions}
+        vm.functions.update(self._standing)
+        vm.memory = self
 
     @property
     def nbytes(self) -> int:
-        return self.nbytes_told
+        return self.state.nbytes
 
-    def _next(self, what: str, addr: int, nbytes: int) -> bytes:
-        expected = next(self.accesses, ("", 0, b""))
-        if (what, addr, nbytes) != (expected[0], expected[1], len(expected[2])):
-            raise _Differs
-        self.count(nbytes)
-        return expected[2]
+    def arrive(self) -> GuestMemory:
+        vm = self.vm
+        if vm.memory is self:
+            vm.memory = self._memory
+            for name, function in self._functions.items():
+                if vm.functions[name] is self._standing[name]:
+                    vm.functions[name] = function
+            vm.guest.start_from(self.state)
+        return self._memory
 
-    def read(self, addr: int, size: int) -> bytes:
-        return self._next("read", addr, size & 0xFFFFFFFF)
+    def _call(self, name: str, store: Any, *args: int) -> Any:
+        self.arrive()
+        return self._functions[name](store, *args)
+
+    def peek(self, addr: int, size: int) -> bytes:
+        return self.arrive().peek(addr, size)
 
     def write(self, addr: int, data: bytes) -> None:
-        if self._next("write", addr, len(data)) != data:
-            raise _Differs
+        self.arrive().write(addr, data)
 
 
-def begin(vm: Vm, calls: list[tuple[str, tuple[int, ...]]]) -> None:
-    """Call the exports that a plugin begins with, or do again what they did in another VM."""
-    guest = vm.guest
-    kind = guest.kind
-    state = None if kind is None else kind.state
-    watched = vm.world.host_call_observers or vm.capabilities or vm.scarce
-    if kind is not None and state is not None and len(calls) == 1 and not watched:
-        name, known = calls[0][0], kind.beginnings
-        if any(_again(vm, name, beginning) for beginning in known):
-            return
-        guest.start_from(state)
-        if len(known) < MOST_BEGINNINGS:
-            made = _noted(vm, name)
-            if made is not None:
-                known.append(made)
-                guest.begun = made.state
-            return
-    elif state is not None:
-        guest.start_from(state)
-    for name, args in calls:
-        vm.call(None, name, *args)
+class _Undo:
+    """What is needed to take back host calls that can be told again; doing the others twice does no harm."""
 
+    def __init__(self, vm: Vm) -> None:
+        world = self.world = vm.world
+        self.lengths = [(items, len(items)) for items in world.recorded()]
+        self.drawn = world.random.getstate()
+        self.things: list[tuple[Any, str, Any]] = [
+            *((vm, name, copy(getattr(vm, name))) for name in ("recent", "hazards", "_said", "metric_ids")),
+            *((vm, name, getattr(vm, name)) for name in ("moment", "spent", "failed", "failure")),
+            *((context, "spent", context.spent) for context in vm.contexts.values()),
+            (world, "shared", copy(world.shared)),
+        ]
 
-def _noted(vm: Vm, name: str) -> Beginning | None:
-    """Call an export and note what it does. None if that cannot be done again."""
-    real, recent, n_records = vm.memory, vm.recent, len(vm.world.records)
-    nbytes = real.nbytes
-    noted = _NotedMemory(real, lambda: len(calls))
-    calls: deque[Any] = deque()
-    vm.memory, vm.recent = noted, calls
-    try:
-        vm.call(None, name)
-    finally:
-        vm.memory, vm.recent = real, recent
-        recent.extend(calls)
-    records = vm.world.records[n_records:]
-    names = [row.name for row, _, _ in calls]
-    if vm.failed or len(records) != 1 or records[0].host_calls != names or not REPEATABLE.issuperset(names):
-        return None
-    if len(calls) > MOST_CALLS or noted.nbytes_noted > MOST_BYTES:
-        return None
-    by_call: dict[int, list[Access]] = {}
-    for index, access in noted.accesses:
-        by_call.setdefault(index, []).append(access)
-    steps = [
-        _Step(row.name, words, by_call.get(i, []), status) for i, (row, words, status) in enumerate(calls)
-    ]
-    return Beginning(steps, records[0].fuel or 0, vm.guest.snapshot(), nbytes)
-
-
-def _again(vm: Vm, name: str, beginning: Beginning) -> bool:
-    """Do again what an export did. False, with nothing changed, if the host answers otherwise now."""
-    world, whole, real = vm.world, vm.functions[name], vm.memory
-    lists: list[list[Any]] = [world.records, world.trace, world.logs, world.host_log]
-    lengths = [len(items) for items in lists]
-    drawn, recent, moment = world.random.getstate(), vm.recent.copy(), vm.moment
-    vm.functions[name] = partial(_repeat, vm, beginning, real)
-    vm.memory = _ToldMemory(real, beginning.nbytes)
-    try:
-        vm.call(None, name)
-        return True
-    except _Differs:
-        for items, length in zip(lists, lengths, strict=True):
+    def back(self) -> None:
+        """Take them back."""
+        for items, length in self.lengths:
             del items[length:]
-        world.random.setstate(drawn)
-        vm.recent, vm.moment = recent, moment
-        return False
+        self.world.random.setstate(self.drawn)
+        for thing, name, value in self.things:
+            setattr(thing, name, value)
+
+
+def begin(vm: Vm, what: tuple[Any, ...], run: Callable[[], str]) -> str:
+    """Let `run` call the exports that something begins with, or stand in for them with what is known.
+
+    `what` tells it from other beginnings. Return what `run` does: why it failed, or the empty text.
+    """
+    kind, away = vm.guest.kind, vm.memory if isinstance(vm.memory, Away) else None
+    if kind is None or vm.world.host_call_observers or vm.capabilities or vm.scarce:
+        return run()
+    if away is None and (kind.state is not None or vm.roots):
+        return run()  # the guest is in no state that is known
+    known, place = kind.beginnings, (None if away is None or away.state is kind.state else away.state, *what)
+    if away is not None:
+        if any(_again(away, beginning, run) for beginning in known.at(place)):
+            return ""
+        if known.is_worth_keeping(place, away.nbytes):
+            return _noted(away, known, place, run)
+    before = vm.spent
+    reason = run()
+    known.ran(place, vm.spent - before)
+    return reason
+
+
+def _again(away: Away, beginning: Beginning, run: Callable[[], str]) -> bool:
+    """Do again what a beginning did. False, with nothing changed, if the host answers otherwise now."""
+    vm = away.vm
+    undo, functions = _Undo(vm), vm.functions
+    told = Told(vm, beginning.turns, away.nbytes)
+    vm.memory, vm.functions = told, {name: partial(told.turn, name) for name in functions}
+    try:
+        same = not run() and not vm.failed and told.is_over()
+    except Differs:
+        same = False
     finally:
-        vm.functions[name], vm.memory = whole, real
+        vm.memory, vm.functions = away, functions
+    if same:
+        away.state = beginning.state
+    else:
+        undo.back()
+    return same
 
 
-def _repeat(vm: Vm, beginning: Beginning, real: GuestMemory, store: Any) -> None:
-    """Stand in for the export: make its host calls, take its fuel, put its state in place."""
-    guest: Guest = vm.guest
-    told: Any = vm.memory
-    if store.get_fuel() < beginning.fuel:
-        raise _Differs
-    for step in beginning.steps:
-        told.accesses = iter(step.accesses)
-        if guest.calls[step.name](*step.words) != step.status or next(told.accesses, None) is not None:
-            raise _Differs
-    store.set_fuel(store.get_fuel() - beginning.fuel)
-    guest.start_from(beginning.state)
-    vm.memory = real
+def _noted(away: Away, known: Beginnings, place: Place, run: Callable[[], str]) -> str:
+    """Run a beginning, and keep what it does if that can be told again."""
+    vm = away.vm
+    away.arrive()
+    notes = Notes(vm)
+    notes.begin()
+    try:
+        reason = run()
+    finally:
+        notes.end()
+    if reason or vm.failed:
+        return reason
+    guest, beginning = vm.guest, None
+    if notes.are_whole() and _repeatable(notes.turns):
+        guest.at = guest.snapshot()
+        beginning = Beginning(notes.turns, guest.at)
+        Away(vm, beginning.state)
+    known.keep(place, beginning)
+    return reason

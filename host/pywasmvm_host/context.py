@@ -8,10 +8,11 @@ traffic.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BufferType, MapType, Status
+from .beginning import begin
 from .headers import HeaderMap
 from .plugin import Plugin
 
@@ -206,6 +207,12 @@ class RootContext(Context):
         plugin, vm = self.plugin, self.vm
         if plugin is None:
             return ""
+        # why the hashes: they only find what was the same before; all that the plugin reads is compared
+        texts = (hash(vm.vm_configuration), hash(plugin.configuration_bytes))
+        return begin(vm, ("plugin", self.id, *texts), partial(self._start, plugin))
+
+    def _start(self, plugin: Plugin) -> str:
+        vm = self.vm
         self.shown_configuration = plugin.configuration_bytes
         vm.call(self, "proxy_on_context_create", self.id, 0, starting=True)
         self.created = True

@@ -126,6 +126,7 @@ def injected(host: Host, fault: Fault, plugin: str = "") -> Iterator[Injection]:
 
 def _inject(vm: Vm, fault: Fault, injection: Injection) -> Callable[[], None]:
     """Put a fault into one VM; return what takes it out again."""
+    vm.memory.arrive()
     if isinstance(fault, AllocatorFails):
         return _break_allocator(vm, fault, injection)
     if isinstance(fault, HostCallAnswers):

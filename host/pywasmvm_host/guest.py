@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import backend
 from .abi.wasi import WasiCall
+from .beginning import Beginnings
 from .errors import LOAD_ERRORS, AbiError, HostError
 from .machine import host_function, restricted_function, wasi_function
 
@@ -23,15 +24,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .abi.model import HostCall
-    from .beginning import Beginning
     from .scan import Import
     from .vm import Vm
 
-__all__ = ["Guest", "Guests"]
+__all__ = ["Guest", "Guests", "State"]
 
 FULL = 1 << 60
 MOST_IDLE = 4
-MOST_BEGINNINGS = 8
+
+
+class State(NamedTuple):
+    """A state of a guest, and the size of its memory then."""
+
+    snapshot: Any
+    nbytes: int
+
+    @property
+    def kept(self) -> int:
+        """Return how many bytes it keeps."""
+        return int(self.snapshot.nbytes)
 
 
 class Guest:
@@ -40,8 +51,8 @@ class Guest:
     kind   those that can stand in for it, None if none ever can.
     clock  the limit that says how long a call from the host may take now.
     calls  the functions it imports, by their names.
-    at     the snapshot whose state it is in, None once it serves.
-    begun  the snapshot that its VM went on from, where the next one is likely to, too.
+    at     the state it is in, None once it runs.
+    begun  the state that it ran on from, where the next VM is likely to, too.
     """
 
     def __init__(self, vm: Vm, kind: Kind | None) -> None:
@@ -50,12 +61,12 @@ class Guest:
         self.limits = limits = vm.limits
         self.kind = kind
         self.clock = "deadline_start"
-        self._of_start = replace(limits, deadline=limits.deadline_start)
-        self.store = backend.Store(vm.engine, limits=self._of_start)
-
+        # those of calls while plugins start, and those of other calls
+        self._limits = (replace(limits, deadline=limits.deadline_start), limits)
+        self.store = backend.Store(vm.engine, limits=self._limits[0])
         self.calls: dict[str, Callable[..., Any]] = {}
-        self.at: Any = None
-        self.begun: Any = None
+        self.at: State | None = None
+        self.begun: State | None = None
 
     # ---- making
     def link(self) -> Any:
@@ -120,39 +131,44 @@ class Guest:
     # ---- serving
     def set_clock(self, name: str) -> None:
         """Let calls from the host take as long as the limit of that name says."""
-        if name != self.clock:  # why: setting it costs something
-            self.clock = name
-            self.store.set_deadline(getattr(self.limits, name))
+        if name == self.clock:
+            return
+        self.clock, store = name, self.store
+        there, wanted = self._limits[name != "deadline"], self._limits[name == "deadline"]
+        if store.limits is there and None not in (there.deadline, wanted.deadline):
+            store.limits = wanted  # fast: Store.set_deadline makes such limits each time
+        else:
+            store.set_deadline(getattr(self.limits, name))
 
-    def snapshot(self) -> Any:
+    def snapshot(self) -> State:
         """Return its state. Raise HostError if it holds what belongs to others."""
         try:
-            return backend.Snapshot.take(self.store, self.instance)
+            return State(backend.Snapshot.take(self.store, self.instance), len(self.memory.buf))
         except backend.WasmError as e:
             raise HostError(str(e), advice="Start it anew instead") from e
 
-    def reset(self, snapshot: Any) -> None:
-        """Go to the state of a snapshot of the same module, unless it is there."""
-        if self.at is not snapshot:
-            snapshot.reset(self.instance)
-            self.at = snapshot
+    def reset(self, state: State) -> None:
+        """Go to a state of a guest of the same module, unless it is in it."""
+        if self.at is not state:
+            state.snapshot.reset(self.instance)
+            self.at = state
 
-    def start_from(self, snapshot: Any) -> None:
-        """Go to the state of a snapshot, to run from there."""
-        self.reset(snapshot)
-        self.at, self.begun = None, snapshot
+    def start_from(self, state: State) -> None:
+        """Go to a state, to run from there."""
+        self.reset(state)
+        self.at, self.begun = None, state
 
     def give_back(self) -> None:
         """Serve nobody; wait for the next VM if that is possible."""
-        kind, self.vm, self.at = self.kind, None, None
+        kind, self.vm = self.kind, None
         if kind is not None and kind.state is not None and len(kind.idle) < MOST_IDLE and self._is_whole():
-            # why now: what the VM has written takes room until then
-            self.reset(self.begun or kind.state)
+            if self.at is None:  # why now: what the VM has written takes room until then
+                self.reset(self.begun or kind.state)
             kind.idle.append(self)
 
     def _is_whole(self) -> bool:
         """Tell whether nothing but its state has changed since it was made, and nothing runs in it."""
-        expected = self._of_start if self.clock == "deadline_start" else self.limits
+        expected = self._limits[self.clock == "deadline"]
         return not self.store.nested_calls and bool(self.store.limits == expected)
 
 
@@ -162,14 +178,14 @@ class Kind:
     idle        those that serve nobody.
     made        whether there has been one.
     state       the state of a new one, from the second one on.
-    beginnings  what new ones have done first, and the state after it (beginning.py).
+    beginnings  what they have done as plugins started (beginning.py).
     """
 
     def __init__(self) -> None:
         self.idle: list[Guest] = []
         self.made = False
-        self.state: Any = None
-        self.beginnings: list[Beginning] = []
+        self.state: State | None = None
+        self.beginnings = Beginnings()
 
 
 class Guests:
@@ -181,7 +197,7 @@ class Guests:
     def take(self, vm: Vm) -> Guest:
         """Return a guest for a VM. Raise HostError if none can be made.
 
-        It is new, or in a state to reset (beginning.py does).
+        It is new, or to go to the state of a new one.
         """
         kind = self._kind(vm)
         guest = _idle(kind, vm)
@@ -195,15 +211,15 @@ class Guests:
                 guest.at = kind.state
         return guest
 
-    def take_in_state(self, vm: Vm, snapshot: Any) -> Guest:
-        """Return a guest for a VM, in the state of a snapshot of a guest of the same kind."""
+    def take_in_state(self, vm: Vm, state: State) -> Guest:
+        """Return a guest for a VM, in a state of a guest of the same kind."""
         kind = self._kind(vm)
         guest = _idle(kind, vm)
         if guest is None:
             guest = Guest(vm, kind)
-            guest.adopt(guest.link().restore(guest.store, snapshot))
+            guest.adopt(guest.link().restore(guest.store, state.snapshot))
         else:
-            guest.start_from(snapshot)
+            guest.start_from(state)
         return guest
 
     def _kind(self, vm: Vm) -> Kind | None:

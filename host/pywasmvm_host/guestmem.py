@@ -33,6 +33,10 @@ class GuestMemory:
     def nbytes(self) -> int:
         return len(self.memory.buf)
 
+    def arrive(self) -> GuestMemory:
+        """Return the memory that the guest itself has, once it is in the state of its VM (beginning.py)."""
+        return self
+
     def read(self, addr: int, size: int) -> bytes:
         """Read a range for the guest; a range of no bytes is valid as long as it begins inside memory."""
         if size > LARGE:

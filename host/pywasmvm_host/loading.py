@@ -19,7 +19,7 @@ from .guest import Guests
 from .profile import Profile
 from .scan import Export, Import, ModuleFacts, scan
 
-__all__ = ["LoadedModule", "find_callbacks", "load_module"]
+__all__ = ["LoadedModule", "load_module"]
 
 HIGRESS_ADVICE = 'It is built for Higress: use --profile higress, in Python Host(..., profile="higress")'
 
@@ -36,6 +36,17 @@ class LoadedModule:
         self.version = version
         self.rows = rows
         self.guests = Guests()
+        self._callbacks: dict[Any, tuple[dict[str, Callback], str]] = {}
+
+    def callbacks(self, profile: Profile, capabilities: frozenset[str]) -> tuple[Mapping[str, Callback], str]:
+        """Return the functions of the guest that the host calls, and which of them is the allocator.
+
+        Raise AbiError if one has a type of its own, or there is no allocator.
+        """
+        found = self._callbacks.get((profile, capabilities))
+        if found is None:
+            found = self._callbacks[profile, capabilities] = _find_callbacks(self, profile, capabilities)
+        return found
 
 
 def _offered(profile: Profile, version: str) -> dict[tuple[str, str], HostCall | WasiCall]:
@@ -153,10 +164,10 @@ def load_module(
     return LoadedModule(code, facts, compiled, version, rows)
 
 
-def find_callbacks(
+def _find_callbacks(
     loaded: LoadedModule, profile: Profile, capabilities: frozenset[str]
 ) -> tuple[dict[str, Callback], str]:
-    """Return the functions of the guest that the host calls, and which of them is the allocator.
+    """Do what `LoadedModule.callbacks` says.
 
     As in the reference host, what is not looked up may have any type: _start beside _initialize, main
     without it, the second allocator, callbacks that the capabilities leave out.

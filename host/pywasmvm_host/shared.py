@@ -29,6 +29,11 @@ class SharedData:
         self.nbytes: defaultdict[str, int] = defaultdict(int)
         self.last_cas = 0
 
+    def __copy__(self) -> SharedData:
+        made = SharedData()
+        made.values, made.nbytes, made.last_cas = self.values.copy(), self.nbytes.copy(), self.last_cas
+        return made
+
     def get(self, vm_id: str, key: bytes) -> tuple[bytes, int] | None:
         return self.values.get((vm_id, key))
 
@@ -134,6 +139,11 @@ class VmMetricIds:
         self.metrics = metrics
         self.next = {kind: int(kind) for kind in MetricType}
         self.ids: dict[int, tuple[MetricType, bytes]] = {}
+
+    def __copy__(self) -> VmMetricIds:
+        made = VmMetricIds(self.metrics)
+        made.next, made.ids = self.next.copy(), self.ids.copy()
+        return made
 
     def define(self, kind: MetricType, name: bytes) -> int:
         self.next[kind] += 4

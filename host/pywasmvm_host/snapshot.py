@@ -17,11 +17,11 @@ import io
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from .backend import Snapshot
 from .context import RootContext
 from .errors import HostError
 
 if TYPE_CHECKING:
+    from .guest import State
     from .host import Host
 
 __all__ = ["HostSnapshot"]
@@ -36,13 +36,13 @@ class HostSnapshot:
         vms = host.vms()
         self._shared: list[Any] = [host.engine, host.loader, host.profile, host.limits]
         self._shared += [*host.plugins, *host.services, *(vm.loaded for vm in vms)]
-        self._guests: list[Snapshot] = [vm.guest.snapshot() for vm in vms]
+        self._guests: list[State] = [vm.state() for vm in vms]
         self._state = _freeze(host, self._shared)
 
     @property
     def nbytes(self) -> int:
         """Return how many bytes the snapshot keeps."""
-        return len(self._state) + sum(guest.nbytes for guest in self._guests)
+        return len(self._state) + sum(guest.kept for guest in self._guests)
 
     def restore(self) -> Host:
         """Return another host in the same state."""

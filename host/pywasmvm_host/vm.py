@@ -8,17 +8,18 @@ to callers of `call`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import backend
 from .abi.model import Callback, HostCall
-from .beginning import begin
+from .beginning import Away, begin
 from .budget import Budget, within
 from .errors import RUN_ERRORS, BadMemory, PluginFailed
 from .guestmem import GuestMemory
 from .limits import Limits
-from .loading import LoadedModule, find_callbacks
+from .loading import LoadedModule
 from .machine import forbid
 from .plugin import Key
 from .profile import Profile
@@ -29,7 +30,7 @@ from .trapreport import LAST_CALLS, MAX_FRAMES, Seen, backtrace, trap_report
 if TYPE_CHECKING:
     from .abi.wasi import WasiCall
     from .context import Context, RootContext
-    from .guest import Guest
+    from .guest import Guest, State
     from .world import World
 
 __all__ = ["FAILED", "Vm"]
@@ -106,7 +107,7 @@ class Vm:
         self._active: list[CallRecord] = []
         self.next_call = {0: 0, 1: 1, 2: 2, 3: 3}
         self.engine = engine
-        self.callbacks: dict[str, Callback] = {}
+        self.callbacks: Mapping[str, Callback] = {}
         self.functions: dict[str, Any] = {}
 
     # ---- loading
@@ -114,8 +115,11 @@ class Vm:
         """Link, instantiate and initialize. Raises HostError when any of it fails."""
         self.budget.start("its start section")
         self._serve(self.loaded.guests.take(self))
-        self.callbacks, self.allocator = find_callbacks(self.loaded, self.profile, self.capabilities)
+        self.callbacks, self.allocator = self.loaded.callbacks(self.profile, self.capabilities)
         self.functions = {name: self.guest.exports[name] for name in self.callbacks}
+        kind = self.guest.kind
+        if kind is not None and kind.state is not None:
+            Away(self, kind.state)
         self._initialize()
 
     def _serve(self, guest: Guest) -> None:
@@ -132,9 +136,13 @@ class Vm:
             del self.guest, self.store, self.memory
             guest.give_back()
 
-    def restore(self, snapshot: Any) -> None:
-        """Go on from a snapshot of a VM that was just like this one, in a store of its own."""
-        self._serve(self.loaded.guests.take_in_state(self, snapshot))
+    def state(self) -> State:
+        """Return the state of its guest. Raise HostError if that holds what belongs to others."""
+        return self.memory.state if isinstance(self.memory, Away) else self.guest.snapshot()
+
+    def restore(self, state: State) -> None:
+        """Go on from the state of a VM that was just like this one, in a store of its own."""
+        self._serve(self.loaded.guests.take_in_state(self, state))
         self.functions = {name: self.guest.exports[name] for name in self.callbacks}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -145,7 +153,7 @@ class Vm:
         self._restricted = "start" if self.profile.restrict_start else ""
         main: tuple[str, tuple[int, ...]] = ("main", (0, 0)) if self.has("main") else ("__main_void", ())
         calls = [("_initialize", ()), main] if self.has("_initialize") else [("_start", ())]
-        begin(self, [call for call in calls if self.has(call[0])])
+        begin(self, ("vm",), partial(self._call_all, [call for call in calls if self.has(call[0])]))
         self._restricted = ""
         if self.failed:
             raise PluginFailed(
@@ -153,6 +161,12 @@ class Vm:
                 reason="Failed to initialize Wasm code",
                 advice="The code it runs before its first callback trapped",
             ) from self.failure_error
+
+    def _call_all(self, calls: list[tuple[str, tuple[int, ...]]]) -> str:
+        """Call exports as the VM itself; return the failure, or the empty text."""
+        for name, args in calls:
+            self.call(None, name, *args)
+        return self.failure
 
     # ---- contexts
     def new_context_id(self) -> int:
