@@ -137,7 +137,7 @@ def _grpc_status(cx: Any) -> Any:
         if value is not None and value.isdigit():
             return int(value)
     code = cx.stream.code
-    return MISSING if not code else grpc_status_of(code)
+    return MISSING if code is None else grpc_status_of(code)
 
 
 def _duration(cx: Any) -> Any:
@@ -169,7 +169,7 @@ REQUEST: dict[str, Callable[[Any], Any]] = {
 
 RESPONSE: dict[str, Callable[[Any], Any]] = {
     "code": lambda cx: MISSING if cx.stream.code is None else cx.stream.code,
-    "code_details": lambda cx: MISSING if cx.stream.details is None else cx.stream.details,
+    "code_details": lambda cx: MISSING if cx.stream.details is None else cx.stream.details.encode("latin-1"),
     "flags": lambda cx: sum(FLAG_BITS.get(f, 0) for f in cx.stream.flags),
     "grpc_status": _grpc_status,
     "headers": lambda cx: HeaderView(_map(cx, MapType.HTTP_RESPONSE_HEADERS)),

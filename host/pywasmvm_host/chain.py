@@ -147,7 +147,14 @@ class Direction:
         return next(e for e in self.entries if e.filter is filter_)
 
     def may_continue(self) -> bool:
-        return not self.manager.over and not self.aborted
+        return not self.aborted and not self.over
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is to pass any more."""
+        m = self.manager
+        # why: Envoy lets a plugin continue a response while its stream is being reset: it gets to the client
+        return m.over and not (m.resetting and self.name == "response")
 
     def hold(self, data: bytearray) -> None:
         """Keep data until some filter goes on; too much of it is an error of the stream."""
@@ -191,7 +198,7 @@ class Direction:
             if self.aborted:
                 m.send_prepared()
                 return
-            if m.over or headers is not self.headers:
+            if self.over or headers is not self.headers:
                 return
             if not entry.after_headers(action) and not (self.name == "request" and i == last):
                 if added_by is not None and not (self.name == "response" and end):
@@ -239,7 +246,7 @@ class Direction:
             if self.aborted:
                 m.send_prepared()
                 return
-            if m.over:
+            if self.over:
                 return
             if not had_trailers and self.trailers is not None and trailers_by is None:
                 end = False
@@ -249,7 +256,7 @@ class Direction:
                 if trailers_by is not None and self.name == "request" and self.may_continue():
                     self.run_trailers(after=trailers_by)
                 return
-        if self.name == "response" and not m.over:
+        if self.name == "response" and not self.over:
             out = bytes(data)
             del data[:]
             m.sink.response_data(out, end)
@@ -283,9 +290,9 @@ class Direction:
             if self.aborted:
                 m.send_prepared()
                 return
-            if m.ended or not entry.after_trailers(go_on):
+            if (m.ended and self.over) or not entry.after_trailers(go_on):
                 return
-        if self.name == "response" and not m.ended:
+        if self.name == "response" and not (m.ended and self.over):
             m.sink.response_trailers(trailers)
             m.maybe_end(True)
 
@@ -303,6 +310,7 @@ class FilterManager:
         self.asked = Asked()
         self.response_started = False
         self.ended = False
+        self.resetting = False  # while the filters are told that the stream is cut off
         self.late = False
         self.prepared: LocalReply | None = None
         self.rewrite: Rewrite | None = None  # what the proxy makes of local replies
@@ -363,7 +371,9 @@ class FilterManager:
     def reset(self, details: str) -> None:
         """Cut the stream off."""
         if not self.ended:
+            self.response.observed_end = self.resetting = True
             self.sink.reset(details)
+            self.resetting = False
 
     def too_large(self, direction: str) -> None:
         """Answer for a body that outgrew the buffer."""
@@ -401,8 +411,8 @@ class FilterManager:
                 self._reply_through_chain(reply)
         elif not self.response_started:
             self._reply_directly(reply)
-        elif not self.ended:
-            self.sink.reset(reply.details or "")
+        else:
+            self.reset(reply.details or "")
 
     def send_prepared(self) -> None:
         """Send the reply that was asked for while a request callback ran."""

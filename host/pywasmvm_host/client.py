@@ -131,7 +131,7 @@ class Http1Writer:
                 out += self._name(key) + b": " + value + b"\r\n"
         if b"content-length" in headers:
             self.chunked = False
-        elif code in (204, 304) or 100 <= code < 200:
+        elif code in (204, 304) or code < 200:
             self.chunked = False
         elif end and not self.head_request:
             out += self._name(b"content-length") + b": 0\r\n"
@@ -261,6 +261,7 @@ class Http2Writer:
         self.view = view
         self.head_request = head_request
         self.length: int | None = None
+        self.announced = False  # once there were headers, but not those of the answer
         self.turn = turn
         self._at = -1  # the turn of the frames last sent, and what the client had before it
         self._before = ClientView()
@@ -270,6 +271,9 @@ class Http2Writer:
         text = headers.get(b":status") or b"0"
         length = headers.get(b"content-length")
         if self._refuse(headers):
+            return
+        if text.startswith(b"1"):
+            self._announce(end)
             return
         self._note_turn()
         self.view.status = int(text) if text.isdigit() else 0
@@ -285,7 +289,16 @@ class Http2Writer:
         self.view.error = f"protocol error Invalid content-length header: {length!r}"
         return True
 
+    def _announce(self, end: bool) -> None:
+        """Take what the client's library holds for informational by its first digit: more is to follow."""
+        if end:
+            self.view.error = "protocol error Cannot set END_STREAM on informational responses"
+        self.announced = True
+
     def data(self, data: bytes, end: bool) -> None:
+        if self.announced:
+            self.view.error = "protocol error cannot receive data before headers"
+            return
         self._note_turn()
         got = len(self.view.body) + len(data)
         if self.length is not None and (got > self.length or (end and got < self.length)):

@@ -51,6 +51,7 @@ class HttpRequest:
     framing: str = ""
     pace_ms: float = 25
     timeout_ms: float = 6000
+    stalls: bool = False  # an HTTP/2 request that never ends: after its body comes nothing more
 
 
 @dataclass

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .client import REASONS
 from .connmanager import CodecOptions
-from .routing import TOKEN
+from .routing import valid_name, valid_value
 
 __all__ = ["METHODS", "Head", "Refusal", "read_head"]
 
@@ -100,12 +100,11 @@ def _fields(lines: list[bytes]) -> list[Pair]:
             fields[-1] = (fields[-1][0], fields[-1][1] + line)
             continue
         name, colon, value = line.partition(b":")
-        if not colon or not name or not set(name) <= TOKEN:
+        if not colon or not valid_name(name):
             raise Refusal
         fields.append((name, value.strip(b" \t").replace(b"\r", b"")))
-    for _, value in fields:
-        if any(c < 0x20 and c != 0x09 or c == 0x7F for c in value):
-            raise Refusal("invalid_characters")
+    if not all(valid_value(value) for _, value in fields):
+        raise Refusal("invalid_characters")
     return fields
 
 

@@ -270,11 +270,10 @@ class HttpStream:
         if self.writer is not None and self.http2:
             if self.reading:
                 self.writer.drop_queued()
-            self.cut = True
             self.world.soon(self._close_connection)
         self.finish()
+        self.cut = True
         if self.writer is not None and not self.http2:
-            self.cut = True
             if self._closes_at_once():
                 self._close_connection()
             else:
@@ -295,7 +294,8 @@ class HttpStream:
     def _close_connection(self) -> None:
         if self.connection is not None:
             self.world.soon(lambda: self.connection.close(local=True))
-        self.writer.close()
+        else:
+            self.writer.close()
 
     def end(self) -> None:
         self.finish()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from .abi.pairs import decode_pairs
 from .lint_model import Place, Round, RunSubject, SeenCall
 from .records import CallRecord
-from .routing import TOKEN
+from .routing import valid_name, valid_value
 
 __all__ = [
     "allocator_trap",
@@ -207,9 +207,9 @@ def invalid_header(s: RunSubject) -> Iterator[Place]:
         for r, c in _calls(s, *ADD, "proxy_set_header_map_pairs"):
             for key, value in _edited(c) if c.status == 0 else ():
                 name = key.removeprefix(b":")
-                if not name or not set(name) <= TOKEN:
+                if not valid_name(name):
                     yield _place(r, c.callback), f"the name {key.decode('latin-1')!r}"
-                elif any(b < 0x20 and b != 9 or b == 0x7F for b in value):
+                elif not valid_value(value):
                     yield _place(r, c.callback), f"the value of {key.decode('latin-1')}: {value[:40]!r}"
 
     return _once(found())

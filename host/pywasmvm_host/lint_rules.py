@@ -32,7 +32,7 @@ _MODULE = (
     ("PW105", "error", "ABI marker of Higress",
      f'stock Envoy does not know 0.2.100: "Missing or unknown Proxy-Wasm ABI version"; {REFUSED}',
      "run it on Higress (`--profile higress`), or build with an SDK for 0.2.1", module.higress_marker),
-    ("PW106", "info", "several ABI markers", "the newest one counts", "export one marker only",
+    ("PW106", "info", "several ABI markers", "the first one counts", "export one marker only",
      module.several_markers),
     ("PW110", "error", "no memory exported", "Envoy crashes while loading (segmentation fault)",
      "export the memory under the name memory", module.no_memory),

@@ -75,7 +75,7 @@ def build_reply(reply: LocalReply, asked: Asked, rewrite: Rewrite | None = None)
         status = reply.grpc_status if reply.grpc_status is not None else grpc_status_of(reply.code)
         if not headers.get(b"grpc-status"):
             headers.set(b"grpc-status", str(status).encode())
-        if body and not asked.head and not headers.get(b"grpc-message"):
+        if body and not asked.head:
             headers.set(b"grpc-message", percent_encode(body))
         headers.remove(b"content-length")
         return headers, b""

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from .headers import HeaderMap
 from .routes.retries import RetryPolicy, RetryState
 
-__all__ = ["EXPECTED", "TOKEN", "Timeouts", "finish_request", "read_timeouts", "request_problem"]
+__all__ = [
+    "EXPECTED",
+    "Timeouts",
+    "finish_request",
+    "read_timeouts",
+    "request_problem",
+    "valid_name",
+    "valid_value",
+]
 
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 SCHEMES = (b"http", b"https")
@@ -91,15 +99,25 @@ def _number(headers: HeaderMap, name: bytes, default: float) -> float:
     return int(text) if text.isdigit() else default
 
 
+def valid_name(name: bytes) -> bool:
+    """Tell whether a header may be named so."""
+    return bool(name) and set(name) <= TOKEN
+
+
+def valid_value(value: bytes) -> bool:
+    """Tell whether a header may have this value: no control characters but the tabulator."""
+    return not any(c < 0x20 and c != 0x09 or c == 0x7F for c in value)
+
+
 def request_problem(headers: HeaderMap) -> str:
     """Return what Envoy's codec refuses in a request, in its words."""
     missing = _missing(headers)
     if missing:
         return f"missing required header: {missing}"
     for key, value in headers:
-        if not set(key.removeprefix(b":")) <= TOKEN:
+        if not valid_name(key.removeprefix(b":")):
             return f"invalid header name: {key.decode('latin-1')}"
-        if any(c < 0x20 and c != 0x09 or c == 0x7F for c in value):
+        if not valid_value(value):
             return f"invalid header value for: {key.decode('latin-1')}"
     return ""
 

@@ -109,7 +109,7 @@ class Client:
         r, s = self.request, self.stream
         chunks = [c for c in r.body_chunks if c] if r.http2 else list(r.body_chunks)
         if r.http2:
-            framing = "frames" if chunks or r.trailers else "none"
+            framing = "frames" if chunks or r.trailers or r.stalls else "none"
         else:
             framing = framing_of(r)
         headers = self.header_map(framing)
@@ -126,11 +126,11 @@ class Client:
                 self.world.after(at, partial(self._data, b"", True, "length"))
                 self.world.after(at + r.pace_ms, self._garbage)
                 return
-            last = i == len(chunks) - 1 and not r.trailers
+            last = i == len(chunks) - 1 and not r.trailers and not r.stalls
             pieces = self._pieces(chunk, framing)
             for j, piece in enumerate(pieces):
                 self.world.after(at, partial(self._data, piece, last and j == len(pieces) - 1, framing))
-        if framing == "chunked" or (framing == "frames" and r.trailers):
+        if framing == "chunked" or (framing == "frames" and r.trailers and not r.stalls):
             self.world.after(at + r.pace_ms, self._end)
 
     def _pieces(self, chunk: bytes, framing: str) -> list[bytes]:

@@ -147,14 +147,20 @@ class VmMetricIds:
 
     def define(self, kind: MetricType, name: bytes) -> int:
         self.next[kind] += 4
+        name = name.rstrip(b".")  # Envoy's table of names drops final dots
         self.ids[self.next[kind]] = (kind, name)
         self.metrics.define(kind, name)
         return self.next[kind]
 
+    @staticmethod
+    def _unknown(metric_id: int) -> Status:
+        """Answer for an id nobody was given; only counters and gauges are looked for."""
+        return Status.BAD_ARGUMENT if metric_id & 3 >= MetricType.HISTOGRAM else Status.NOT_FOUND
+
     def increment(self, metric_id: int, offset: int) -> Status:
         kind, name = self.ids.get(metric_id, (None, b""))
         if kind is None:
-            return Status.BAD_ARGUMENT if metric_id & 3 == MetricType.HISTOGRAM else Status.NOT_FOUND
+            return self._unknown(metric_id)
         if kind == MetricType.HISTOGRAM or (kind == MetricType.COUNTER and offset <= 0):
             return Status.BAD_ARGUMENT
         self.metrics.values[kind, name] = (self.metrics.values[kind, name] + offset) & MASK64
@@ -179,7 +185,7 @@ class VmMetricIds:
     def get(self, metric_id: int) -> tuple[Status, int]:
         kind, name = self.ids.get(metric_id, (None, b""))
         if kind is None:
-            return (Status.BAD_ARGUMENT if metric_id & 3 == MetricType.HISTOGRAM else Status.NOT_FOUND), 0
+            return self._unknown(metric_id), 0
         if kind == MetricType.HISTOGRAM:
             return Status.BAD_ARGUMENT, 0
         return Status.OK, self.metrics.values[kind, name]

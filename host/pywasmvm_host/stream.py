@@ -37,6 +37,7 @@ __all__ = ["DeadFilter", "HttpStreamContext"]
 
 FAIL_DETAILS = "wasm_fail_stream"
 UNAVAILABLE = 14
+STATUS_MASK = 0xFFFF  # Envoy keeps a status in 16 bits
 HEADERS = {"request": MapType.HTTP_REQUEST_HEADERS, "response": MapType.HTTP_RESPONSE_HEADERS}
 TRAILERS = {"request": MapType.HTTP_REQUEST_TRAILERS, "response": MapType.HTTP_RESPONSE_TRAILERS}
 BODIES = {"request": BufferType.HTTP_REQUEST_BODY, "response": BufferType.HTTP_RESPONSE_BODY}
@@ -51,8 +52,8 @@ STOPPED = _Stopped()
 
 
 def clean_details(details: bytes) -> str:
-    """Write details as the access log shows them: no white space, no control characters."""
-    return "".join("_" if c <= 0x20 or c == 0x7F else chr(c) for c in details)
+    """Write details as Envoy keeps them: each white space is replaced, every other byte stays."""
+    return "".join("_" if bytes([c]).isspace() else chr(c) for c in details)
 
 
 class DeadFilter:
@@ -340,6 +341,7 @@ class HttpStreamContext(Context):
                 "Envoy 1.40 logs and ends it again and again, and crashes; here it does nothing"
             )
             return
+        code &= STATUS_MASK
         reply = LocalReply(code, body, headers, grpc if 0 <= grpc <= 16 else None, clean_details(details))
         self.vm.defer(lambda: manager.send_local_reply(reply, late=True))
 

@@ -8,13 +8,15 @@ empty last piece, with HTTP/2 the last piece itself ends it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from .connpool import Connection, ConnectionPool
-from .headers import HeaderMap, from_text
+from .headers import HeaderMap, Pair, from_text
+from .http1answer import SWITCHING_PROTOCOLS, Answer, End, is_informational, read_answer
 from .world import MS, World
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
 
 INTERNAL_ERROR = 2  # the HTTP/2 error code with which Envoy resets a stream
 PROTOCOL_ERROR = 1
+STATUS = re.compile(rb"[1-9]\d\d$")
 BODILESS = (b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT")
 
 
@@ -46,6 +49,7 @@ class UpstreamResponse:
     reset_mid: bool = False
     early: bool = False
     echo: bool = False
+    stalls: bool = False  # after its body comes nothing more, not even the end
 
 
 DEFAULT_RESPONSE = UpstreamResponse(
@@ -139,6 +143,7 @@ class UpstreamRequest:
         self.finished = False
         self.head = False
         self.connected = False
+        self.stalled = False  # the server has answered, but never ends its answer
         self.stuck = False  # the plugin announced chunks, which nobody sends
         self.waiting: list[tuple[str, Any, bool]] = []
         self._begin: Callable[[], None] | None = None
@@ -294,7 +299,7 @@ class UpstreamRequest:
         ahead = sum(at > self.world.now_ns for at in self.writes)
         if self.cluster.http2:
             # why: a server that has sent all and received all takes no reset of the stream any more
-            through = self.finished or (self.answered and not ahead)
+            through = self.finished or (self.answered and not ahead and not self.stalled)
             if not through or not self.record.complete:
                 self.record.reset_by_peer = code
                 self.record.incomplete = not self.record.complete
@@ -339,67 +344,53 @@ class UpstreamRequest:
             return
         body = [self.record.body] if r.echo else list(r.body)
         body = [piece for piece in body if piece]
-        headers = from_text(r.headers)
-        names = {k.lower(): v for k, v in headers}
-        nobody = r.framing == "none" or self.head or r.status in (204, 304)
-        chunked = False
-        if not self.cluster.http2:
-            pieces = 1 if r.echo else len(r.body)
-            chunked = (r.framing or ("length" if pieces <= 1 and not r.trailers else "chunked")) == "chunked"
-            if not nobody and b"content-length" not in names:
-                headers.append(
-                    (b"transfer-encoding", b"chunked")
-                    if chunked
-                    else (b"content-length", str(sum(map(len, body))).encode())
-                )
-        message = HeaderMap("response", [(b":status", str(r.status).encode()), *headers])
         if self.cluster.http2:
-            self._send_http2(r, message, body)
+            self._send_http2(r, body)
+        else:
+            self._send_http1(r, read_answer(r, body, self.head))
+
+    def _send_http1(self, r: UpstreamResponse, answer: Answer | None) -> None:
+        if answer is None:
+            self._reset("protocol error")
             return
+        message = _head(r.status, answer.headers)
         message.remove(b"keep-alive")  # the client half of the codec drops it
-        length = message.get(b"content-length")
-        if nobody or (length == b"0" and not chunked):
+        if answer.end == End.HEADERS:
             self._finish(lambda: self.listener.on_headers(message, True))
-            return
-        self._send_http1(r, message, body, int(length) if length and length.isdigit() else None)
-
-    def _send_http1(
-        self, r: UpstreamResponse, message: HeaderMap, body: list[bytes], length: int | None
-    ) -> None:
-        if r.pace_ms == 0:
+        elif answer.end == End.AT_ONCE or (r.pace_ms == 0 and answer.end != End.IGNORED):
             self.listener.on_headers(message, False)
-            if body:
-                self._data(b"".join(body), False)
-            self._end_http1(r)
-            return
-        self._plan_http1(r, body, length)
-        self.listener.on_headers(message, False)
+            if answer.pieces:
+                self._data(b"".join(answer.pieces), False)
+            if answer.end != End.NEVER:
+                self._end_http1(r, answer)
+        elif answer.end != End.IGNORED:
+            self._plan_http1(r, answer)
+            self.listener.on_headers(message, False)
 
-    def _plan_http1(self, r: UpstreamResponse, body: list[bytes], length: int | None) -> None:
-        at, sent = 0.0, 0
-        for piece in body:
+    def _plan_http1(self, r: UpstreamResponse, answer: Answer) -> None:
+        at, last = 0.0, len(answer.pieces) - 1
+        for i, piece in enumerate(answer.pieces):
             at += r.pace_ms
-            sent += len(piece)
-            if length is not None and sent >= length:
-                self._later(at, partial(self._last_http1, piece, r))
+            if i == last and answer.end == End.LAST:
+                self._later(at, partial(self._last_http1, piece, r, answer))
                 return
-            self._later(at, lambda piece=piece: self._data(piece, False))
+            self._later(at, partial(self._data, piece, False))
         if r.reset_mid:
             self._later(at + r.pace_ms, lambda: self._reset("protocol error"))
-        elif length is None:
-            self._later(at + r.pace_ms, lambda: self._end_http1(r))
+        elif answer.end == End.AFTER and not r.stalls:
+            self._later(at + r.pace_ms, lambda: self._end_http1(r, answer))
 
     def _data(self, data: bytes, end: bool) -> None:
         if not self.closed:
             self.listener.on_data(data, end)
 
-    def _last_http1(self, piece: bytes, r: UpstreamResponse) -> None:
+    def _last_http1(self, piece: bytes, r: UpstreamResponse, answer: Answer) -> None:
         """Deliver what completes a content-length, and the end, which the proxy knows with it."""
         self._data(piece, False)
-        self._end_http1(r)
+        self._end_http1(r, answer)
 
-    def _end_http1(self, r: UpstreamResponse) -> None:
-        if r.trailers:
+    def _end_http1(self, r: UpstreamResponse, answer: Answer) -> None:
+        if r.trailers and answer.end == End.AFTER:
             trailers = HeaderMap("response trailers", from_text(r.trailers))
             self._finish(lambda: self.listener.on_trailers(trailers))
         else:
@@ -418,8 +409,15 @@ class UpstreamRequest:
             self.record.reset_by_peer = PROTOCOL_ERROR
         self._reset("protocol error")
 
-    def _send_http2(self, r: UpstreamResponse, message: HeaderMap, body: list[bytes]) -> None:
-        if not body and not r.trailers:
+    def _send_http2(self, r: UpstreamResponse, body: list[bytes]) -> None:
+        if is_informational(r.status) or r.status == SWITCHING_PROTOCOLS:
+            self.stalled = True
+            return
+        message = _head(r.status, from_text(r.headers))
+        if not STATUS.match(message.get(b":status") or b""):
+            self._reset("protocol error")
+            return
+        if not body and not r.trailers and not r.stalls:
             self._finish(lambda: self.listener.on_headers(message, True))
             return
         if self.head and body:
@@ -430,19 +428,23 @@ class UpstreamRequest:
         self.listener.on_headers(message, False)
 
     def _plan_http2(self, r: UpstreamResponse, body: list[bytes]) -> None:
-        at = 0.0
+        at, self.stalled = 0.0, r.stalls
         for i, piece in enumerate(body):
             at += r.pace_ms
-            last = i == len(body) - 1 and not r.trailers
+            last = i == len(body) - 1 and not r.trailers and not r.stalls
             self._later(
                 at,
                 lambda piece=piece, last=last: (
                     self._finish(lambda: self._data(piece, True)) if last else self._data(piece, False)
                 ),
             )
-        if r.trailers:
+        if r.trailers and not r.stalls:
             trailers = HeaderMap("response trailers", from_text(r.trailers))
             self._later(at + r.pace_ms, lambda: self._finish(lambda: self.listener.on_trailers(trailers)))
+
+
+def _head(status: int, headers: list[Pair]) -> HeaderMap:
+    return HeaderMap("response", [(b":status", str(status).encode()), *headers])
 
 
 def _integer(text: bytes) -> int | None:

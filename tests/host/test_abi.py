@@ -99,8 +99,8 @@ def test_body_action(value: int, want: int) -> None:
     assert body_action(value) == BodyAction(want)
 
 
-def test_newest_known_marker_counts() -> None:
+def test_first_known_marker_counts() -> None:
     offered = ("0.1.0", "0.2.0", "0.2.1")
-    assert find_version(["proxy_abi_version_0_1_0", "proxy_abi_version_0_2_1"], offered)[0] == "0.2.1"
+    assert find_version(["proxy_abi_version_0_2_0", "proxy_abi_version_0_2_1"], offered)[0] == "0.2.0"
     assert find_version(["proxy_abi_version_0_2_100"], offered)[0] is None
     assert find_version(["proxy_abi_version_0_3_0"], offered)[1] == ["proxy_abi_version_0_3_0"]

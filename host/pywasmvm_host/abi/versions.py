@@ -20,9 +20,8 @@ _PREFIX = "proxy_abi_version_"
 def find_version(functions: Iterable[str], offered: tuple[str, ...]) -> tuple[str | None, list[str]]:
     """Return the ABI version of a module and every marker it exports.
 
-    Only function exports count. Of several known markers the newest wins, as measured on Envoy.
+    Only function exports count. Of several known markers the first one counts, as measured on Envoy.
     """
     names = [name for name in functions if name.startswith(_PREFIX)]
     known = [MARKERS[name] for name in names if MARKERS.get(name) in offered]
-    order = list(MARKERS.values())
-    return (max(known, key=order.index) if known else None), names
+    return (known[0] if known else None), names

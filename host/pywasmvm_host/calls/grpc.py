@@ -7,21 +7,44 @@ end.
 from __future__ import annotations
 
 import struct
+from base64 import b64encode
 from typing import Any
 
 from .. import protobuf
 from ..abi.enums import MapType, Status
 from ..headers import HeaderMap
 from ..localreply import Asked, LocalReply, build_reply, grpc_status_of
+from ..routing import finish_request, read_timeouts
+from ..tries import Tries
 from . import body
 
 CALL, STREAM = 1, 2
+OK = 200  # of HTTP
 INTERNAL, UNKNOWN, UNAVAILABLE = 13, 2, 14
-INTERNAL_ERROR = 2  # HTTP/2 error code the upstream sees
+LAST_STATUS, INVALID = 16, 0xFFFFFFFF
+MAX_TIMEOUT = 99_999_999
 
 
 def frame(message: bytes) -> bytes:
     return b"\0" + struct.pack(">I", len(message)) + message
+
+
+def shown_timeout(timeout_ms: int) -> bytes:
+    """Write a timeout as gRPC does: at most eight digits, so in the first unit in which it has no more."""
+    amount, units = timeout_ms, [(b"S", 1000), (b"M", 60), (b"H", 60)]
+    shown = b"m"
+    while amount > MAX_TIMEOUT and units:
+        shown, factor = units.pop(0)
+        amount //= factor
+    return b"%d" % amount + shown
+
+
+def status_of(trailers: HeaderMap) -> int:
+    """Return the status a message ends with; what is no known number is -1, in 32 bits."""
+    text = trailers.get(b"grpc-status")
+    if text is None:
+        return UNKNOWN
+    return int(text) if text.isdigit() and int(text) <= LAST_STATUS else INVALID
 
 
 def unframe(pending: bytearray) -> list[tuple[bool, bytes]] | None:
@@ -38,38 +61,41 @@ def unframe(pending: bytearray) -> list[tuple[bool, bytes]] | None:
     return out
 
 
-def find_cluster(world: Any, upstream: bytes) -> tuple[Status, Any]:
-    """Resolve a cluster name or a serialized GrpcService."""
+def find_cluster(world: Any, upstream: bytes) -> tuple[Status, Any, bytes]:
+    """Resolve a cluster name or a serialized GrpcService; the third result is the authority to call."""
     name = upstream.decode("utf-8", "replace")
     if name in world.clusters:
-        return Status.OK, world.clusters[name]
+        return Status.OK, world.clusters[name], upstream
     try:
         service = dict(protobuf.fields(upstream))
         inner = dict(protobuf.fields(service[1])) if isinstance(service.get(1), bytes) else None
     except protobuf.ParseError:
-        return Status.PARSE_FAILURE, None
-    if not inner or not isinstance(inner.get(1), bytes):
-        return Status.PARSE_FAILURE, None
-    cluster = world.clusters.get(inner[1].decode("utf-8", "replace"))
-    return (Status.OK, cluster) if cluster is not None else (Status.INTERNAL_FAILURE, None)
+        return Status.PARSE_FAILURE, None, b""
+    if inner is None:
+        return Status.PARSE_FAILURE, None, b""
+    named, authority = (inner.get(key) or b"" for key in (1, 2))
+    if not isinstance(named, bytes) or not isinstance(authority, bytes):
+        return Status.PARSE_FAILURE, None, b""
+    cluster = world.clusters.get(named.decode("utf-8", "replace"))
+    return (Status.INTERNAL_FAILURE if cluster is None else Status.OK), cluster, authority or named
 
 
 class GrpcExchange:
     """One gRPC call or stream; also the listener of its upstream request."""
 
-    def __init__(self, root: Any, token: int, cluster: Any, *, streaming: bool) -> None:
+    def __init__(self, root: Any, token: int, cluster: Any, authority: bytes, *, streaming: bool) -> None:
+        self.authority = authority
         self.root = root
         self.token = token
         self.local_closed = self.remote_closed = False
         self.cluster = cluster
         self.world = root.vm.world
         self.streaming = streaming
-        self.upstream: Any = None
-        self.queue: list[tuple[bytes, bool]] = []
+        self.tries: Tries | None = None
         self.pending = bytearray()
         self.message: bytes | None = None
-        self.begun = self.local_end = False
-        self.timer: Any = None
+        self.local_end = False
+        self.ended_ns = 0  # when the guest's side of it ended
         self.details = ""
 
     def start(self, path: bytes, metadata: list[tuple[bytes, bytes]], timeout_ms: int) -> None:
@@ -78,57 +104,55 @@ class GrpcExchange:
             [
                 (b":method", b"POST"),
                 (b":path", path),
-                (b":authority", self.cluster.name.encode()),
-                (b":scheme", b"http"),
+                (b":authority", self.authority),
                 (b"te", b"trailers"),
             ],
         )
         if not self.streaming:
-            headers.add(b"grpc-timeout", b"%dm" % timeout_ms)
+            headers.add(b"grpc-timeout", shown_timeout(timeout_ms))
         headers.add(b"content-type", b"application/grpc")
         for key, value in metadata:
-            headers.add(key, value)
+            headers.add(key, b64encode(value) if key.lower().endswith(b"-bin") else value)
         headers.add(b"x-envoy-internal", b"true")
-        if timeout_ms:
-            headers.add(b"x-envoy-expected-rq-timeout-ms", str(timeout_ms).encode())
-            self.timer = self.world.after(timeout_ms, self._timeout)
-        self.upstream = self.cluster.open(self, self.root.vm.thread)
-        self.upstream.connect(lambda: self._send_head(headers))
-
-    def _timeout(self) -> None:
-        if self.upstream is not None:
-            self.upstream.cancel()
-        self._answer_locally(b"upstream request timeout", "response_timeout")
-
-    def _send_head(self, headers: HeaderMap) -> None:
-        self.begun = True
-        self.upstream.send_headers(headers, False)
-        queue, self.queue = self.queue, []
-        for data, end in queue:
-            self.upstream.send_data(data, end)
+        timeouts = read_timeouts(headers, timeout_ms, tell=True)
+        retry = finish_request(headers)
+        self.tries = Tries(self.cluster, self, timeouts, retry, thread=self.root.vm.thread)
+        self.tries.send("headers", headers, False)
 
     def send(self, data: bytes, end: bool) -> None:
-        if self.local_end:
+        if self.local_end or self.tries is None:
             return
-        self.local_end = end
-        if not self.begun:
-            self.queue.append((data, end))
-        else:
-            self.upstream.send_data(data, end)
+        self.local_end, self.ended_ns = end, self.world.now_ns
+        self.tries.send("data", data, end)
+
+    # ---- the way to the upstream
+    def on_try(self, count: int) -> None:
+        """Nobody counts."""
+
+    def on_connected(self) -> None:
+        """Time is counted from the end of the request."""
+
+    def on_exhausted(self) -> None:
+        """No log shows it."""
+
+    def on_problem(self, problem: str) -> None:
+        details = f"filter_removed_required_request_headers{{{problem.replace(' ', '_')}}}"
+        self._answer_locally(problem.encode("latin-1"), details)
 
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:
         self.details = "via_upstream"
         if self.local_end:  # the time is counted from the end of the request
-            headers.add(b"x-envoy-upstream-service-time", b"0")
+            waited_ms = (self.world.now_ns - self.ended_ns) // 1_000_000
+            headers.add(b"x-envoy-upstream-service-time", b"%d" % waited_ms)
         code = int(headers.get(b":status") or b"0")
         if self.streaming:
-            shown = HeaderMap("response") if end else headers
+            shown = HeaderMap("response") if end or code != OK else headers
             self._with_map(
                 MapType.GRPC_CALL_INITIAL_METADATA, shown, "proxy_on_grpc_receive_initial_metadata"
             )
         has_status = headers.get(b"grpc-status") is not None
-        if code != 200 and not (end and has_status):
+        if code != OK and not (end and has_status):
             self._error(grpc_status_of(code))
         elif end:
             self.on_trailers(headers)
@@ -168,23 +192,31 @@ class GrpcExchange:
         root.callout_maps = {}
 
     def on_trailers(self, trailers: HeaderMap) -> None:
-        text = trailers.get(b"grpc-status")
-        status = int(text) if text is not None and text.isdigit() else UNKNOWN
         message = trailers.get(b"grpc-message") or b""
         if self.streaming:
             self._with_map(
                 MapType.GRPC_CALL_TRAILING_METADATA, trailers, "proxy_on_grpc_receive_trailing_metadata"
             )
-        self._close(status, message)
-        if self.upstream is not None:
-            self.upstream.cancel()  # whatever the guest had still to send
+        self._close(status_of(trailers), message)
+        if self.tries is not None:
+            self.tries.cancel()  # whatever the guest had still to send
 
     def on_reset(self, reason: str) -> None:
+        if self.details:  # in the middle of the answer
+            self._error(INTERNAL)
+            return
         word = reason.replace(" ", "_")
         if reason == "remote connection failure":
             word += "|delayed_connect_error:_Connection_refused"
         text = f"upstream connect error or disconnect/reset before headers. reset reason: {reason}"
         self._answer_locally(text.encode(), f"upstream_reset_before_response_started{{{word}}}")
+
+    def on_timeout(self, details: str) -> None:
+        if self.details:
+            self.details = details
+            self._error(INTERNAL)
+        else:
+            self._answer_locally(b"upstream request timeout", details)
 
     def _answer_locally(self, text: bytes, details: str) -> None:
         """Answer in the upstream's place, as the proxy does for a gRPC request: trailers only."""
@@ -219,18 +251,17 @@ class GrpcExchange:
                 HeaderMap("response trailers"),
                 "proxy_on_grpc_receive_trailing_metadata",
             )
-        upstream = self.upstream
         self._close(status, message)
-        if upstream is not None:
-            upstream.cancel(INTERNAL_ERROR)
+        if self.tries is not None:
+            self.tries.cancel()
 
     def _close(self, status: int, message: bytes) -> None:
         root = self.root
         if root.grpc_calls.get(self.token) is not self or self.remote_closed:
             return
         self.remote_closed = True
-        if self.timer is not None:
-            self.timer.cancel()
+        if self.tries is not None:
+            self.tries.stop_timers()
         if not self.streaming and status == 0 and self.message is not None:
             self._deliver(self.message)
             self._forget()
@@ -250,11 +281,11 @@ class GrpcExchange:
             self.root.grpc_calls.pop(self.token, None)
 
     def cancel(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-        if self.upstream is not None and not self.remote_closed:
-            self.upstream.finished = False
-            self.upstream.cancel()
+        if self.tries is None or self.remote_closed:
+            return
+        if self.tries.now is not None:
+            self.tries.now.finished = False
+        self.tries.cancel()
 
 
 def _open(
@@ -266,7 +297,7 @@ def _open(
     metadata: list[tuple[bytes, bytes]],
     timeout: int,
 ) -> Any:
-    status, cluster = find_cluster(call.world, upstream)
+    status, cluster, authority = find_cluster(call.world, upstream)
     if status == Status.PARSE_FAILURE:
         return status, None
     call.vm.check_callouts(call.root)
@@ -277,7 +308,7 @@ def _open(
         call.vm.defer(lambda: root.vm.call(root, "proxy_on_grpc_close", root.id, token, UNAVAILABLE))
         root.status = (UNAVAILABLE, b"Cluster not available")
         return status, None
-    exchange = GrpcExchange(root, token, cluster, streaming=kind == STREAM)
+    exchange = GrpcExchange(root, token, cluster, authority, streaming=kind == STREAM)
     root.grpc_calls[token] = exchange
     exchange.start(b"/" + service + b"/" + method, metadata, timeout)
     return status, exchange

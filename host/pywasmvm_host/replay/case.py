@@ -8,6 +8,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from os.path import commonprefix
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from ..errors import HostError
 from ..host import HttpRequest
 from ..plugin import WASM_FILTER, FailurePolicy, Plugin
 from ..protobuf import struct_message
-from ..upstream import UpstreamResponse
+from ..upstream import DEFAULT_RESPONSE, UpstreamResponse
 
 __all__ = [
     "Finder",
@@ -24,12 +26,16 @@ __all__ = [
     "http_request",
     "normalise",
     "port_rule",
+    "recorded_responses",
     "show_bytes",
     "to_bytes",
     "upstream_response",
 ]
 
 BIG = 8192
+PACE_MS = 25
+LATE_MS = 0.5  # by which a program that sleeps wakes late: what it does the nth time is n times as late
+FRAME = 16384  # bytes an HTTP/2 frame holds, as long as nothing else was agreed on
 PLUGIN_KINDS = ("http", "network", "access_log")
 Finder = Callable[[str], "Path | bytes"]
 # A pattern, and what its matches are replaced by.
@@ -103,16 +109,30 @@ def _plugin(p: dict[str, Any], find: Finder, host_env: dict[str, str]) -> Plugin
     )
 
 
-def upstream_response(r: dict[str, Any]) -> UpstreamResponse:
-    """Read one scripted answer."""
+def _pieces(body: list[Any], framed: bool) -> tuple[list[bytes], bool]:
+    """Read the pieces of a body; tell whether it stops at one that is too large for a frame."""
+    pieces = [to_bytes(piece) for piece in body]
+    fit = list(takewhile(lambda piece: not framed or len(piece) <= FRAME, pieces))
+    return fit, len(fit) < len(pieces)
+
+
+def _pace(entry: dict[str, Any], recorded: bool) -> float:
+    pace = entry.get("pace_ms", PACE_MS)
+    return float(pace + LATE_MS if recorded and pace else pace)
+
+
+def upstream_response(r: dict[str, Any], *, recorded: bool = False, http2: bool = False) -> UpstreamResponse:
+    """Read one scripted answer; `recorded` if paced, and stalled, as by the recorder's servers."""
+    body, stalls = _pieces(r.get("body", []), http2 and recorded)
     return UpstreamResponse(
         status=r.get("status", 200),
         headers=[tuple(h) for h in r.get("headers", [])],
-        body=[to_bytes(b) for b in r.get("body", [])],
+        body=body,
+        stalls=stalls,
         trailers=[tuple(h) for h in r.get("trailers") or []],
         framing=r.get("framing", ""),
         delay_ms=r.get("delay_ms", 0),
-        pace_ms=r.get("pace_ms", 25),
+        pace_ms=_pace(r, recorded),
         hang=bool(r.get("hang")),
         reset=bool(r.get("reset")),
         reset_mid=bool(r.get("reset_mid")),
@@ -121,18 +141,28 @@ def upstream_response(r: dict[str, Any]) -> UpstreamResponse:
     )
 
 
-def http_request(q: dict[str, Any]) -> HttpRequest:
-    """Read one request."""
+def recorded_responses(script: list[dict[str, Any]], *, http2: bool) -> list[UpstreamResponse]:
+    """Read what one of the recorder's servers answers."""
+    if not script:
+        return [replace(DEFAULT_RESPONSE, pace_ms=_pace({}, recorded=True))]
+    return [upstream_response(r, recorded=True, http2=http2) for r in script]
+
+
+def http_request(q: dict[str, Any], *, recorded: bool = False) -> HttpRequest:
+    """Read one request; `recorded` if paced, and stalled, as by the recorder's client."""
+    http2 = str(q.get("http", "1.1")) == "2"
+    body, stalls = _pieces(q.get("body", []), http2 and recorded)
     return HttpRequest(
         method=q.get("method", "GET"),
         path=q.get("path", "/"),
         headers=[tuple(h) for h in q.get("headers", [])],
-        body_chunks=[to_bytes(b) for b in q.get("body", [])],
+        body_chunks=body,
+        stalls=stalls,
         trailers=[tuple(h) for h in q.get("trailers") or []],
-        http2=str(q.get("http", "1.1")) == "2",
+        http2=http2,
         http10=str(q.get("version", "1.1")) == "1.0",
         framing=q.get("framing") or "",
-        pace_ms=q.get("pace_ms", 25),
+        pace_ms=_pace(q, recorded),
         timeout_ms=q.get("timeout_ms", 6000),
     )
 

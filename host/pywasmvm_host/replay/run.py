@@ -15,14 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..client import ClientView
-from ..connmanager import CodecOptions
 from ..errors import HostError
 from ..host import Host, HttpRequest
 from ..http1 import Http1Connection
-from ..httphead import METHODS
 from ..httpstream import HttpStream
 from ..limits import Limits
-from ..proxy import Proxy
 from ..sending import Client, reads, request_bytes
 from ..upstream import Received
 from ..world import World
@@ -33,9 +30,9 @@ from .case import (
     http_request,
     normalise,
     port_rule,
+    recorded_responses,
     show_bytes,
     to_bytes,
-    upstream_response,
 )
 from .metadata import MetadataFilter
 from .proxyconfig import configure_proxy
@@ -45,8 +42,6 @@ __all__ = ["case_plugins", "run_case"]
 
 # why: what the recordings' servers took on one machine; it decides which of two things at one time is first
 MOST_ACCESS_LINES = 40  # a recording holds no more
-MANY_HEADERS, LONG_TEXT = 90, 1000
-PLAIN_NAME = re.compile(r"[a-z0-9_-]+$")
 DEAD = "127.0.0.1:1"  # where the recordings' dead clusters are
 LOOPBACK: dict[str, Any] = {"connect_ms": 0.5, "answer_ms": 1.0}
 
@@ -82,10 +77,11 @@ class _Replay:
             host.loader.cache = self.modules
         for name, spec in {"up": None, **case.get("upstreams", {})}.items():
             spec = spec or {}
+            http2 = str(spec.get("http", "1.1")) == "2"
             host.add_cluster(
                 name,
-                [upstream_response(r) for r in spec.get("responses") or []],
-                http2=str(spec.get("http", "1.1")) == "2",
+                recorded_responses(spec.get("responses") or [], http2=http2),
+                http2=http2,
                 match_index=bool(spec.get("match_index")),
                 **LOOPBACK,
             )
@@ -193,8 +189,8 @@ class _Replay:
             raise HostError("the host is not running")
         if "raw" in q:
             return self._begin_raw(host, q)
-        request = http_request(q)
-        if not request.http2 and ("conn" in q or unusual(request, host.proxy)):
+        request = http_request(q, recorded=True)
+        if not request.http2:
             return self._begin_bytes(q, request)
         stream = HttpStream(host.proxy, http2=request.http2, http10=request.http10)
         stream.metadata = {}
@@ -356,22 +352,6 @@ def _json_text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def unusual(request: HttpRequest, proxy: Proxy) -> bool:
-    """Tell whether the bytes of an HTTP/1 request matter; events in their place are faster."""
-    names = {k.lower() for k, _ in request.headers}
-    texts = [request.method, request.path, *names, *(v for _, v in request.headers)]
-    return bool(
-        proxy.tcp_factories
-        or proxy.options.codec != CodecOptions()
-        or names & {"content-length", "transfer-encoding"}
-        or len(names) > MANY_HEADERS
-        or not all(text.isascii() and text.isprintable() and len(text) < LONG_TEXT for text in texts)
-        or request.method not in METHODS
-        or any(not PLAIN_NAME.match(name) for name in names)
-        or " " in request.path
-    )
 
 
 def _is_open(stream: Any) -> bool:
