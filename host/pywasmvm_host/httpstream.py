@@ -272,7 +272,8 @@ class HttpStream:
                 self.writer.drop_queued()
             self.world.soon(self._close_connection)
         self.finish()
-        self.cut = True
+        # why: over HTTP/2, what else this event writes goes out before the reset, unless the client is read
+        self.cut = self.cut or self.reading or not self.http2
         if self.writer is not None and not self.http2:
             if self._closes_at_once():
                 self._close_connection()
@@ -292,6 +293,7 @@ class HttpStream:
         self.world.after(self.proxy.options.delayed_close_ms, self._close_connection)
 
     def _close_connection(self) -> None:
+        self.cut = True
         if self.connection is not None:
             self.world.soon(lambda: self.connection.close(local=True))
         else:

@@ -22,9 +22,11 @@ _EVENTS = (
 
 TABLE: dict[tuple[str, str], str] = {
     ("new", "create"): "open",
+    ("open", "create"): "open",
     **{("open", event): "open" for event in _EVENTS},
-    # why: a plugin that answers and closes the stream in one callback sees its answer afterwards
-    **{(phase, event): phase for phase in ("logged", "done", "deleted") for event in _EVENTS[3:]},
+    # why: a plugin that answers and closes the stream in one callback sees its answer afterwards, and one
+    # that closes it in proxy_on_context_create the request
+    **{(phase, event): phase for phase in ("logged", "done", "deleted") for event in _EVENTS},
     # why: log twice, since a plugin that answers in proxy_on_done makes Envoy log again
     ("open", "log"): "logged",
     ("logged", "log"): "logged",

@@ -53,6 +53,9 @@ class Export:
     results: tuple[str, ...] = ()
 
 
+FUNCTION_NAMES = 1  # the subsection of the name section that names functions
+
+
 @dataclass
 class ModuleFacts:
     """What the sections of a module say about it from outside. `customs` are parts of the module's bytes."""
@@ -83,6 +86,20 @@ class ModuleFacts:
         for _ in range(r.u32()):
             key = r.name()
             out[key] = [f"{r.name()} {r.name()}".strip() for _ in range(r.u32())]
+        return out
+
+    def function_names(self) -> dict[int, str]:
+        """Return what the name section calls functions; what cannot be read of it is left out."""
+        out: dict[int, str] = {}
+        try:
+            r = _Reader(self.customs.get("name", memoryview(b"")))
+            while r.at < len(r.data):
+                kind, size = r.byte(), r.u32()
+                part = _Reader(r.take(size))
+                if kind == FUNCTION_NAMES:
+                    out = {part.u32(): part.name() for _ in range(part.u32())}
+        except (HostError, UnicodeDecodeError):
+            return out
         return out
 
 

@@ -126,8 +126,9 @@ class HttpStreamContext(Context):
         if self.created:
             return
         self.phase = step(self.phase, "create")
-        self.created = True
+        # why: who closes the stream here is told of it again before the stream is logged
         self.vm.call(self, "proxy_on_context_create", self.id, self._root.id)
+        self.created = True
 
     def _opens(self) -> bool:
         return bool(self.plugin and self.plugin.failure_policy == FailurePolicy.OPEN_ALWAYS)
@@ -161,8 +162,6 @@ class HttpStreamContext(Context):
     def on_headers(self, direction: str, headers: HeaderMap, end: bool) -> HeadersAction:
         if direction == "request":
             self.create()
-            if self.destroyed:  # the plugin closed the stream as it began
-                return HeadersAction.STOP_ALL_WATERMARK
         elif self._deaf():
             return HeadersAction.CONTINUE
         kind = HEADERS[direction]

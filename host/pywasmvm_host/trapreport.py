@@ -5,7 +5,8 @@ Made when it happens, while the guest's memory still is as the trap left it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from .records import CallRecord
     from .vm import Vm
 
-__all__ = ["LAST_CALLS", "MemoryExcerpt", "TrapFrame", "TrapReport", "backtrace", "trap_report"]
+__all__ = [
+    "LAST_CALLS",
+    "MemoryExcerpt",
+    "TrapFrame",
+    "TrapReport",
+    "backtrace",
+    "logged_backtrace",
+    "trap_report",
+]
 
 LAST_CALLS = 8
 EXCERPTS = 4
@@ -96,6 +105,37 @@ def backtrace(error: BaseException) -> tuple[TrapFrame, ...]:
     return tuple(
         TrapFrame(f.func_name or f"unknown(function index:{f.func_index})", f.offset or 0) for f in frames
     )
+
+
+def logged_backtrace(error: BaseException, names: Mapping[int, str]) -> list[str]:
+    """Return the stack as Envoy logs it: if the name section names any function, by its names alone."""
+    frames: Sequence[Any] = getattr(error, "frames", None) or ()
+    if not frames or not names:
+        return []
+    lines = []
+    for i, frame in enumerate(frames[:MAX_FRAMES]):
+        name = names.get(frame.func_index)
+        shown = f"unknown(function index:{frame.func_index})" if name is None else demangled(name)
+        lines.append(f"{i:3}:  {frame.offset or 0:#x} - {shown}")
+    return ["Proxy-Wasm plugin in-VM backtrace:", *lines]
+
+
+# The Itanium C++ ABI's names of types: Envoy takes every name for a mangled one, if it can be one.
+TYPES = {
+    "v": "void", "w": "wchar_t", "b": "bool", "c": "char", "a": "signed char", "h": "unsigned char",
+    "s": "short", "t": "unsigned short", "i": "int", "j": "unsigned int", "l": "long", "m": "unsigned long",
+    "x": "long long", "y": "unsigned long long", "n": "__int128", "o": "unsigned __int128", "f": "float",
+    "d": "double", "e": "long double", "g": "__float128", "z": "...",
+}  # fmt: skip
+QUALIFIERS = {"P": "*", "R": "&", "O": "&&", "K": " const", "V": " volatile", "r": " __restrict"}
+MANGLED_TYPE = re.compile(rf"[{''.join(QUALIFIERS)}]*[{''.join(TYPES)}]$")
+
+
+def demangled(name: str) -> str:
+    """Return a function's name as Envoy shows it, which reads `f` as the type float."""
+    if not MANGLED_TYPE.match(name):
+        return name
+    return TYPES[name[-1]] + "".join(QUALIFIERS[q] for q in reversed(name[:-1]))
 
 
 def trap_report(

@@ -25,7 +25,7 @@ from .plugin import Key
 from .profile import Profile
 from .records import CallRecord, LogLine
 from .shared import VmMetricIds
-from .trapreport import LAST_CALLS, MAX_FRAMES, Seen, backtrace, trap_report
+from .trapreport import LAST_CALLS, Seen, logged_backtrace, trap_report
 
 if TYPE_CHECKING:
     from .abi.wasi import WasiCall
@@ -311,7 +311,8 @@ class Vm:
         self.failed = True
         self.failure_error = error
         limit = f" ({error})" if isinstance(error, backend.CallStackExhausted) else ""
-        lines = [f"Function: {name} failed: Uncaught {reason}{limit}", *_backtrace(error)]
+        stack = logged_backtrace(error, self.loaded.facts.function_names())
+        lines = [f"Function: {name} failed: Uncaught {reason}{limit}", *stack]
         record.trap = trap_report(self, record, reason + limit, error, self.recent)
         self.failure = record.failed = lines[0] if len(lines) == 1 else "\n".join(lines)
         late = isinstance(error, backend.DeadlineExceeded)
@@ -401,9 +402,3 @@ class Vm:
 
 def _signed(value: int) -> int:
     return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-
-
-def _backtrace(error: BaseException) -> list[str]:
-    frames = backtrace(error)
-    lines = [f"{i:3}:  {frame}" for i, frame in enumerate(frames[:MAX_FRAMES])]
-    return ["Proxy-Wasm plugin in-VM backtrace:", *lines] if frames else []

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pywasmvm_host import Host, HttpRequest, Plugin, PluginFailed
+from pywasmvm_host.trapreport import demangled
 
 from pywasmvm import Config, Engine, wat2wasm
 
@@ -90,3 +91,36 @@ def test_json_has_the_report(filter_file: Path) -> None:
     trap = json.JSONDecoder().raw_decode(output)[0]["trap"]
     assert trap["stack"][0]["function"] == "inner"
     assert bytes.fromhex(trap["memory"][0]["hex"]) == b"about to fail"
+
+
+def test_log_names_functions_as_envoy_does(host: Host) -> None:
+    """By the name section alone: what is only exported has no name there."""
+    host.request(HttpRequest())
+    lines = host.world.host_log[-1].message.splitlines()
+    names = [line.partition(" - ")[2] for line in lines[2:]]
+    assert (lines[0].partition(": ")[0], names) == (
+        "Function",
+        ["inner", "unknown(function index:4)"],
+    )
+
+
+def test_log_has_no_stack_without_names() -> None:
+    nameless = bytes(
+        wat2wasm(
+            TRAPPING.replace("(call $inner", "(call 3")
+            .replace("(call $log", "(call 0")
+            .replace("$inner", "")
+            .replace("$log", "")
+        )
+    )
+    host = Host([Plugin(nameless, name="failing")])
+    host.request(HttpRequest())
+    assert "backtrace" not in host.world.host_log[-1].message
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("f", "float"), ("PKc", "char const*"), ("a", "signed char"), ("rec", "rec"), ("inner", "inner")],
+)
+def test_names_that_could_be_types_are_shown_as_types(name: str, shown: str) -> None:
+    assert demangled(name) == shown
