@@ -7,6 +7,7 @@ envoy.extensions.wasm.v3.PluginConfig.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -123,7 +124,7 @@ class Plugin:
         if isinstance(self.wasm, bytes | bytearray | memoryview):
             return bytes(self.wasm)
         try:
-            seen = Path(self.wasm).stat()
+            seen = os.stat(self.wasm)  # fast: each start asks several times, and a Path would be made anew
         except OSError as e:
             raise self._unreadable(e) from e
         return str(self.wasm), seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns

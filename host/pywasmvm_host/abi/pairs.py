@@ -17,13 +17,9 @@ MAX_PAIRS = 1024
 
 def encode_pairs(pairs: Iterable[Pair]) -> bytes:
     """Serialize pairs; an empty list is four zero bytes."""
-    items = list(pairs)
-    out = bytearray(struct.pack("<I", len(items)))
-    for key, value in items:
-        out += struct.pack("<II", len(key), len(value))
-    for key, value in items:
-        out += key + b"\0" + value + b"\0"
-    return bytes(out)
+    fields = [field for pair in pairs for field in pair]
+    head = struct.pack(f"<{len(fields) + 1}I", len(fields) // 2, *map(len, fields))
+    return head + b"\0".join([*fields, b""])
 
 
 def pairs_problem(data: bytes) -> str:
