@@ -36,6 +36,7 @@ BIG = 8192
 PACE_MS = 25
 LATE_MS = 0.5  # by which a program that sleeps wakes late: what it does the nth time is n times as late
 FRAME = 16384  # bytes an HTTP/2 frame holds, as long as nothing else was agreed on
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 PLUGIN_KINDS = ("http", "network", "access_log")
 Finder = Callable[[str], "Path | bytes"]
 # A pattern, and what its matches are replaced by.
@@ -59,7 +60,7 @@ def show_bytes(data: bytes) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return {"b64": base64.b64encode(data).decode()}
-    if all(c in "\t\r\n" or ord(c) >= 32 for c in text) and "\x7f" not in text:
+    if CONTROL.search(text) is None:
         return text
     return {"b64": base64.b64encode(data).decode()}
 
@@ -172,7 +173,8 @@ class _Shown(dict[str, str]):
 
     def __init__(self, patterns: Sequence[Rule]) -> None:
         super().__init__()
-        self.rules = [(re.compile(pattern).search, re.compile(pattern).sub, by) for pattern, by in patterns]
+        compiled = [(re.compile(pattern), by) for pattern, by in patterns]
+        self.rules = [(pattern.search, pattern.sub, by) for pattern, by in compiled]
 
     def __missing__(self, text: str) -> str:
         found = text
@@ -189,13 +191,11 @@ def normalise(value: Any, patterns: Sequence[Rule]) -> Any:
     shown = _Shown(patterns)
 
     def walk(x: Any) -> Any:
-        if isinstance(x, str):
-            return shown[x]
+        # fast: most of a result are texts, so none is worth a call
         if isinstance(x, list):
-            return [walk(i) for i in x]
-        if isinstance(x, dict):
-            encoded = ("b64" in x and len(x) == 1) or "sha256" in x
-            return x if encoded else {k: walk(v) for k, v in x.items()}
+            return [shown[i] if isinstance(i, str) else walk(i) for i in x]
+        if isinstance(x, dict) and not (("b64" in x and len(x) == 1) or "sha256" in x):
+            return {k: shown[v] if isinstance(v, str) else walk(v) for k, v in x.items()}
         return x
 
     return walk(value)

@@ -43,6 +43,8 @@ __all__ = ["case_plugins", "run_case"]
 # why: what the recordings' servers took on one machine; it decides which of two things at one time is first
 MOST_ACCESS_LINES = 40  # a recording holds no more
 DEAD = "127.0.0.1:1"  # where the recordings' dead clusters are
+CALLED = "[host->vm] "
+RETURNED = re.compile(r"\[host<-vm\] \S+ return(?:: (.*))?$", re.DOTALL)
 LOOPBACK: dict[str, Any] = {"connect_ms": 0.5, "answer_ms": 1.0}
 
 
@@ -360,18 +362,15 @@ def _is_open(stream: Any) -> bool:
 
 def fold(trace: list[tuple[str, str]], thread: str) -> list[str]:
     """Join "[host->vm] f(a)" with its "[host<-vm] f return: r" into "phase|thread| f(a) -> r"."""
-    out: list[dict[str, str]] = []
-    stack: list[dict[str, str]] = []
+    calls: list[list[str]] = []  # phase, call, result
+    under_way: list[list[str]] = []
     for phase, text in trace:
-        if text.startswith("[host->vm] "):
-            entry = {"phase": phase, "call": text[11:]}
-            stack.append(entry)
-            out.append(entry)
-            continue
-        m = re.match(r"\[host<-vm\] (\S+) return(?:: (.*))?$", text, re.DOTALL)
-        if m and stack:
-            stack.pop()["ret"] = m[2] if m[2] is not None else "void"
-    return [f"{e['phase']}|{thread}| {e['call']} -> {e.get('ret', '(no return)')}" for e in out]
+        if text.startswith(CALLED):
+            under_way.append([phase, text.removeprefix(CALLED), "(no return)"])
+            calls.append(under_way[-1])
+        elif under_way and (found := RETURNED.match(text)) is not None:
+            under_way.pop()[2] = found[1] if found[1] is not None else "void"
+    return [f"{phase}|{thread}| {call} -> {result}" for phase, call, result in calls]
 
 
 def cookies_last(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
