@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from .effects import Effect, EndStream, EventStream, ResetStream, SendBody, SendHeaders, SendTrailers
 from .errors import AbiError, ConfigError, HostError, PluginFailed
+from .fetch import RealServer
 from .headers import HeaderMap
 from .host import Exchange, Host, HttpRequest, HttpResponse
 from .limits import Limits, parse_size
 from .plugin import FailurePolicy, Plugin
 from .profile import PROFILES, Profile
 from .proxy import AccessEntry
+from .realtime import RealTimeWorld
 from .records import CallRecord, HostLine, LogLine
 from .trapreport import MemoryExcerpt, TrapFrame, TrapReport
 from .upstream import Cluster, Received, UpstreamResponse
@@ -42,6 +44,8 @@ __all__ = [
     "Plugin",
     "PluginFailed",
     "Profile",
+    "RealServer",
+    "RealTimeWorld",
     "Received",
     "ResetStream",
     "SendBody",

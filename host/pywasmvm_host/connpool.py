@@ -1,8 +1,7 @@
 """The connections from one thread of the proxy to one cluster.
 
 Follows Envoy's connection pools: a request takes a connection that is ready, or waits in line; whoever
-waits longest
-gets the next one, be it new or given back. A connection that fails takes all who wait with it.
+waits longest gets the next one, be it new or given back. A connection that fails takes all who wait with it.
 Over HTTP/2 one connection serves all.
 """
 
@@ -13,7 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from .upstream import Cluster
 
-__all__ = ["Connection", "ConnectionPool"]
+__all__ = ["NO_CONNECTION", "Connection", "ConnectionPool"]
+
+# Why a request is lost whose connection could not be made.
+NO_CONNECTION = "remote connection failure"
 
 
 class Connection:

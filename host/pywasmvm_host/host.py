@@ -26,7 +26,7 @@ from .records import CallRecord, HostLine, LogLine
 from .sending import Client
 from .tcp import make_tcp_filter
 from .trapreport import TrapReport
-from .upstream import Cluster, Received, UpstreamResponse
+from .upstream import Cluster, Received, Script, UpstreamResponse
 from .world import World
 
 if TYPE_CHECKING:
@@ -227,8 +227,8 @@ class Host:
         self.world.host_call_observers.append(observer)
 
     # ---- traffic
-    def add_cluster(self, name: str, responses: Sequence[UpstreamResponse] = (), **options: Any) -> Cluster:
-        """Add or replace an upstream cluster with scripted answers."""
+    def add_cluster(self, name: str, responses: Sequence[Script] = (), **options: Any) -> Cluster:
+        """Add or replace an upstream cluster; an answer is scripted, or a function such as RealServer."""
         cluster = self.world.clusters[name] = Cluster(self.world, name, responses, **options)
         return cluster
 
@@ -272,7 +272,7 @@ class Host:
         return Exchange(
             request,
             received.get(main, []),
-            cluster.pick() if cluster and cluster.received else None,
+            cluster.last if cluster and cluster.received else None,
             HttpResponse(view.status, view.headers, view.body, view.trailers, view.error, view.reason),
             {n: r for n, r in received.items() if n != main and r},
             world.logs[n_logs:],

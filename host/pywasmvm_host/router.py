@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BodyAction, HeadersAction
+from .connpool import NO_CONNECTION
 from .headers import HeaderMap
 from .localreply import LocalReply
 from .routes.model import Direct, Found, Redirect
@@ -20,7 +21,6 @@ __all__ = ["Router"]
 
 CONNECT_ERROR = "upstream connect error or disconnect/reset before headers. "
 RETRIED = "retried and the latest "
-NO_CONNECTION = "remote connection failure"
 REFUSED = "delayed connect error: Connection refused"
 ATTEMPTS = b"x-envoy-attempt-count"
 RESET_FLAGS = {

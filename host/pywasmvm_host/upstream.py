@@ -1,4 +1,4 @@
-"""Scripted upstream clusters: what they answer, when, and what they received.
+"""Upstream clusters: what they answer, by a script or a function, when, and what they received.
 
 A cluster stands for one server behind the proxy. `open` begins a request, `connect` finds it a connection;
 the answer comes to a listener with on_headers, on_data, on_trailers and on_reset, over the world's virtual
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .connpool import Connection, ConnectionPool
+from .connpool import NO_CONNECTION, Connection, ConnectionPool
 from .headers import HeaderMap, Pair, from_text
 from .http1answer import SWITCHING_PROTOCOLS, Answer, End, is_informational, read_answer
 from .world import MS, World
@@ -23,6 +23,7 @@ __all__ = [
     "DEFAULT_RESPONSE",
     "Cluster",
     "Received",
+    "Script",
     "UpstreamRequest",
     "UpstreamResponse",
 ]
@@ -35,7 +36,10 @@ BODILESS = (b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT")
 
 @dataclass
 class UpstreamResponse:
-    """One answer. Times are milliseconds of virtual time; `body` is one piece per chunk."""
+    """One answer. Times are milliseconds of virtual time; `body` is one piece per chunk.
+
+    refused  there is no server: the connection fails. reset: it is lost before, reset_mid: during the answer.
+    """
 
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
@@ -45,6 +49,7 @@ class UpstreamResponse:
     delay_ms: float = 0
     pace_ms: float = 25
     hang: bool = False
+    refused: bool = False
     reset: bool = False
     reset_mid: bool = False
     early: bool = False
@@ -72,8 +77,14 @@ class Received:
     head_sent: bool = False
 
 
+# A response, or a function that makes one of what was received.
+Script = UpstreamResponse | Callable[[Received], UpstreamResponse]
+
+
 class Cluster:
     """A named upstream with its script; responses are used in order, the last one repeats.
+
+    A response may be a function instead: it is given the whole request, and returns the response.
 
     `connect_ms` and `answer_ms` are what a new connection and the way to the server and back take.
     """
@@ -82,7 +93,7 @@ class Cluster:
         self,
         world: World,
         name: str,
-        responses: Sequence[UpstreamResponse] = (),
+        responses: Sequence[Script] = (),
         *,
         http2: bool = False,
         dead: bool = False,
@@ -95,17 +106,18 @@ class Cluster:
         self.connect_ms = connect_ms
         self.answer_ms = answer_ms
         self.name = name
-        self.responses = list(responses) or [DEFAULT_RESPONSE]
+        self.responses: list[Script] = list(responses) or [DEFAULT_RESPONSE]
         self.http2 = http2
         self.dead = dead
         self.match_index = match_index
         self.index = 0
         self.received: list[Received] = []
+        self.last: UpstreamResponse | None = None
         self.forgotten = 0  # requests received before those
         self.pools: dict[str, ConnectionPool] = {}
         self.address = address or f"127.0.0.1:{62000 + sum(map(ord, name)) % 900}"
 
-    def pick(self) -> UpstreamResponse:
+    def pick(self) -> Script:
         at = self.index if self.match_index else self.forgotten + len(self.received) - 1
         return self.responses[min(at, len(self.responses) - 1)]
 
@@ -133,6 +145,7 @@ class UpstreamRequest:
         self.listener = listener
         self.record = Received()
         self.response: UpstreamResponse | None = None
+        self.respond: Callable[[Received], UpstreamResponse] | None = None
         self.expected: int | None = None
         self.chunked = False
         self.begun_at = -1
@@ -160,7 +173,7 @@ class UpstreamRequest:
             self._begin()
 
     def on_refusal(self) -> None:
-        self._reset("remote connection failure")
+        self._reset(NO_CONNECTION)
 
     # ---- request side
     def send_headers(self, headers: HeaderMap, end: bool) -> None:
@@ -196,12 +209,16 @@ class UpstreamRequest:
             self.record.headers = self._http1_headers(headers, end)
         self.begun_at = self.world.turn
         self.cluster.received.append(self.record)
-        self.response = self.cluster.pick()
+        picked = self.cluster.pick()
+        if isinstance(picked, UpstreamResponse):
+            self.response = self.cluster.last = picked
+        else:
+            self.respond = picked
         length = headers.get(b"content-length")
         if length is not None and _integer(length) is None:
             self._cut()
             return
-        if self.response.early:
+        if self.response is not None and self.response.early:
             self._answer()
         waiting = bool(self.expected) and not self.cluster.http2
         if (end and not waiting) or (self.expected == 0 and not self.chunked and not self.cluster.http2):
@@ -287,6 +304,8 @@ class UpstreamRequest:
         if self.record.complete or self.stuck:
             return
         self.record.complete = True
+        if self.respond is not None:
+            self.response = self.cluster.last = self.respond(self.record)
         if self.response is not None and not self.response.early:
             self._answer()
 
@@ -324,7 +343,9 @@ class UpstreamRequest:
             return
         self.answered = True
         delay_ms = r.delay_ms + self.cluster.answer_ms
-        if r.reset:
+        if r.refused:
+            self._later(delay_ms, lambda: self._reset(NO_CONNECTION))
+        elif r.reset:
             self._later(
                 delay_ms,
                 lambda: self._reset("connection termination" if not self.cluster.http2 else "remote reset"),

@@ -2,9 +2,8 @@
 shared state.
 
 `World` is what one process is to Envoy. Time only moves when `run_until` or `run_while` move it; everything
-that
-happens later (timers, answers of upstreams, chunks of bodies) is an entry of one agenda, so a run is
-repeatable.
+that happens later (timers, answers of upstreams, chunks of bodies) is an entry of one agenda, so a run is
+repeatable. realtime.py has one that waits for its time, fetch.py answers of real servers.
 """
 
 from __future__ import annotations
@@ -107,12 +106,16 @@ class World:
                 return timer
         return None
 
+    def wait_until(self, at_ns: int) -> None:
+        """Let it be that moment, if it is not later already."""
+        self.now_ns = max(self.now_ns, at_ns)
+
     def run_until(self, at_ns: int) -> None:
         """Run what is due up to a moment, and let that moment be now."""
         self.end_event()
         while (timer := self._pop(at_ns)) is not None:
             self._run(timer)
-        self.now_ns = max(self.now_ns, at_ns)
+        self.wait_until(at_ns)
 
     def run_for(self, ms: float) -> None:
         self.run_until(self.now_ns + int(ms * MS))
@@ -123,14 +126,14 @@ class World:
         while waiting():
             timer = self._pop(limit)
             if timer is None:
-                self.now_ns = max(self.now_ns, limit)
+                self.wait_until(limit)
                 return False
             self._run(timer)
         return True
 
     def _run(self, timer: Timer) -> None:
         self.end_event()
-        self.now_ns = max(self.now_ns, timer.at)
+        self.wait_until(timer.at)
         self.turn += 1
         action, timer.action = timer.action, None
         if action is not None:

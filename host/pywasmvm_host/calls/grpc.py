@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import protobuf
 from ..abi.enums import MapType, Status
+from ..connpool import NO_CONNECTION
 from ..headers import HeaderMap
 from ..localreply import Asked, LocalReply, build_reply, grpc_status_of
 from ..routing import finish_request, read_timeouts
@@ -206,7 +207,7 @@ class GrpcExchange:
             self._error(INTERNAL)
             return
         word = reason.replace(" ", "_")
-        if reason == "remote connection failure":
+        if reason == NO_CONNECTION:
             word += "|delayed_connect_error:_Connection_refused"
         text = f"upstream connect error or disconnect/reset before headers. reset reason: {reason}"
         self._answer_locally(text.encode(), f"upstream_reset_before_response_started{{{word}}}")

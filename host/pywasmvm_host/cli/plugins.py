@@ -12,6 +12,7 @@ import click
 from ..host import Host
 from ..plugin import FailurePolicy, Plugin
 from ..profile import AUTO, PROFILES
+from ..world import World
 from .common import given_limits, limit_options, make_engine, text_or_file
 
 __all__ = ["given_plugins", "make_host", "plugin_options"]
@@ -108,11 +109,14 @@ def given_plugins(options: dict[str, Any]) -> list[Plugin]:
     return out
 
 
-def make_host(options: dict[str, Any], plugins: list[Plugin], progress: Any = None) -> Host:
+def make_host(
+    options: dict[str, Any], plugins: list[Plugin], progress: Any = None, world: World | None = None
+) -> Host:
     """Return a host of the plugins, not started, as the options want it."""
     limits = given_limits(options)
     return Host(
         plugins,
+        world=world,
         profile=options["profile"],
         limits=limits,
         engine=make_engine(options["engine"], limits),

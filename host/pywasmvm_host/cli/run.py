@@ -16,11 +16,15 @@ import click
 
 from pywasmvm.cli.errors import EXIT_TRAP, CommandError
 
+from ..errors import HostError
+from ..fetch import RealServer
 from ..host import Exchange, Host, HttpRequest
 from ..plugin import Plugin
 from ..profile import AUTO
+from ..realtime import RealTimeWorld
 from ..trapreport import TrapReport
 from ..upstream import UpstreamResponse
+from ..world import World
 from .common import SHORT, header, loading, note, text_or_file
 from .plugins import given_plugins, make_host, plugin_options
 
@@ -39,14 +43,18 @@ __all__ = ["run"]
 @click.option("--upstream-body", metavar="TEXT|@FILE", multiple=True)
 @click.option("--upstream-trailer", "upstream_trailers", multiple=True, metavar="'k: v'")
 @click.option(
+    "--upstream", "upstream_url", metavar="URL", help="Really ask this server instead (extra `real`)."
+)
+@click.option(
     "--cluster",
     "clusters",
     multiple=True,
-    metavar="NAME=STATUS[:BODY]",
-    help="Another cluster, for callouts, and its answer.",
+    metavar="NAME=STATUS[:BODY]|NAME=URL",
+    help="Another cluster, for callouts, and its answer, or the server to ask.",
 )
+@click.option("--real-time", is_flag=True, help="Let time pass as it does: ticks and timeouts wait.")
 @click.option(
-    "--timeout", type=float, default=6.0, show_default=True, help="Virtual seconds the client waits."
+    "--timeout", type=float, default=6.0, show_default=True, help="Seconds the client waits, virtual or real."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def run(**options: Any) -> None:
@@ -55,8 +63,10 @@ def run(**options: Any) -> None:
     request, upstream = _request(options), _upstream(options)
     names = [p.name for p in options["filters"]]
     with loading(names) as progress:
-        host = make_host(options, plugins, progress)
+        host = make_host(options, plugins, progress, RealTimeWorld() if options["real_time"] else World())
         _add_clusters(host, options["clusters"])
+        if options["upstream_url"] is not None:
+            _add_server(host, "up", options["upstream_url"])
         host.start()
     started = len(host.world.records)
     startup = list(host.world.logs)
@@ -116,22 +126,38 @@ def _request(options: dict[str, Any]) -> HttpRequest:
     )
 
 
-def _upstream(options: dict[str, Any]) -> UpstreamResponse:
-    return UpstreamResponse(
+def _upstream(options: dict[str, Any]) -> UpstreamResponse | None:
+    """Return the scripted answer, None if a server is asked."""
+    response = UpstreamResponse(
         options["upstream_status"],
         [header(h) for h in options["upstream_headers"]],
         [_bytes(b) for b in options["upstream_body"]],
         [header(t) for t in options["upstream_trailers"]],
     )
+    if options["upstream_url"] is None:
+        return response
+    if response != UpstreamResponse(200, [], [], []):
+        raise click.UsageError("--upstream asks a server: it does not go with --upstream-status, -header...")
+    return None
 
 
 def _add_clusters(host: Host, clusters: tuple[str, ...]) -> None:
     for item in clusters:
         name, _, answer = item.partition("=")
+        if "://" in answer:
+            _add_server(host, name, answer)
+            continue
         status, _, body = answer.partition(":")
         if status and not status.isdigit():
-            raise click.UsageError(f"--cluster is written NAME=STATUS[:BODY], not {item!r}")
+            raise click.UsageError(f"--cluster is written NAME=STATUS[:BODY] or NAME=URL, not {item!r}")
         host.add_cluster(name, [UpstreamResponse(int(status or 200), body=[body.encode()] if body else [])])
+
+
+def _add_server(host: Host, cluster: str, url: str) -> None:
+    try:
+        host.add_cluster(cluster, [RealServer(host.world, url)])
+    except HostError as error:
+        raise click.UsageError(str(error)) from None
 
 
 # ---- output

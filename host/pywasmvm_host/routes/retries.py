@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ..connpool import NO_CONNECTION
 from ..headers import HeaderMap
 from .matching import Condition, header_condition
 from .parts import Part
@@ -30,7 +31,6 @@ OTHERS = (
 )  # fmt: skip
 WORDS = frozenset((*STATUSES, *OTHERS))
 REFUSED = "remote refused stream reset"
-NO_CONNECTION = "remote connection failure"
 BASE_MS = 25.0
 FURTHER = 10  # times the base interval: the longest wait
 
