@@ -45,6 +45,7 @@ class Sink(Protocol):
     def set_code(self, code: int) -> None: ...
     def local_reply(self, code: int) -> None: ...
     def refresh_route(self) -> None: ...
+    def wait(self, direction: str, stop: bool) -> None: ...
 
 
 class State(Enum):
@@ -90,6 +91,7 @@ class Entry:
         if had_trailers and d.trailers is not None and d.may_continue():
             d.run_trailers(after=self)
         self.from_current = False
+        d.drained()
 
     def after_headers(self, action: HeadersAction) -> bool:
         if action == HeadersAction.CONTINUE:
@@ -139,7 +141,8 @@ class Direction:
         self.trailers: HeaderMap | None = None
         self.buffer: bytearray | None = None
         self.observed_end = False
-        self.streaming = False
+        self.streaming = True  # whether too much held data makes its source wait, else it is an error
+        self.full = False  # whether the source was asked to wait
         self.aborted = False
         self.calling = ""
 
@@ -153,19 +156,30 @@ class Direction:
     def over(self) -> bool:
         """Whether nothing is to pass any more."""
         m = self.manager
-        # why: Envoy lets a plugin continue a response while its stream is being reset: it gets to the client
-        return m.over and not (m.resetting and self.name == "response")
+        # why: Envoy lets a plugin continue a response that waits for it while its stream is being reset
+        return m.over and not (m.resetting and self.name == "response" and not self.calling)
 
     def hold(self, data: bytearray) -> None:
-        """Keep data until some filter goes on; too much of it is an error of the stream."""
+        """Keep data until some filter goes on; with too much of it the source waits, or the stream fails."""
         if self.buffer is data:
             return
         if self.buffer is None:
             self.buffer = bytearray()
         self.buffer += data
         del data[:]
-        if len(self.buffer) > self.manager.limits[self.name] and not self.streaming:
+        if len(self.buffer) <= self.manager.limits[self.name]:
+            return
+        if not self.streaming:
             self.manager.too_large(self.name)
+        elif not self.full:
+            self.full = True
+            self.manager.sink.wait(self.name, True)
+
+    def drained(self) -> None:
+        """Let the source go on once nothing is held any more."""
+        if self.full and not self.buffer:
+            self.full = False
+            self.manager.sink.wait(self.name, False)
 
     def add_data(self, data: bytearray) -> None:
         """Add data on behalf of a filter that is being called."""

@@ -99,6 +99,7 @@ class ManagerOptions:
     request_ms: float | None = None
     head_ms: float | None = None
     delayed_close_ms: float = 1000
+    stream_window: int = 16 << 20  # of HTTP/2
     local_replies: LocalReplyRules | None = None
     local_address: str = "192.0.2.2"  # of the machine: Envoy tells it instead of a loopback address
 

@@ -171,6 +171,9 @@ class EventStream(HttpStream):
         out, self.effects[:] = list(self.effects), []
         return out
 
+    def wait(self, direction: str, stop: bool) -> None:
+        """Whoever feeds the events has no means to wait."""
+
     def reset(self, details: str) -> None:
         """Note the end towards the client."""
         self.effects.append(ResetStream("client", details))

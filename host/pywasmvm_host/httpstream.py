@@ -20,6 +20,7 @@ from .connmanager import Refused, codec_problem, enter_request, leave_response
 from .headers import HeaderMap, Pair
 from .localreply import LocalReply
 from .router import Router
+from .unread import Unread
 
 if TYPE_CHECKING:
     from .proxy import Proxy
@@ -86,8 +87,14 @@ class HttpStream:
         self.writer: Any = None
         self.filters: list[Any] = []
         self.router = Router(self)
-        self.manager = FilterManager(self, [], self.router, buffer_limit=proxy.buffer_limit)
+        self.manager = FilterManager(self, [], self.router, buffer_limit=self.buffer_limit)
         self.clocks = StreamClocks(self)
+        self.unread = Unread(self.world, self)
+
+    @property
+    def buffer_limit(self) -> int:
+        """How much of a body filters may hold: over HTTP/2 it is the window of the stream."""
+        return self.proxy.options.stream_window if self.http2 else self.proxy.buffer_limit
 
     # ---- request side
     def begin(self, headers: HeaderMap, end: bool) -> None:
@@ -132,7 +139,7 @@ class HttpStream:
 
     def _make_filters(self) -> None:
         self.filters = self.proxy.make_filters(self)
-        manager = FilterManager(self, self.filters, self.router, buffer_limit=self.proxy.buffer_limit)
+        manager = FilterManager(self, self.filters, self.router, buffer_limit=self.buffer_limit)
         for f in self.filters:
             f.manager = manager
         self.router.manager = self.manager = manager
@@ -149,13 +156,14 @@ class HttpStream:
         self.writer = self.writer or Http1Writer(self.view, False)
         if self.manager.request.headers is None:
             self.filters = self.proxy.make_filters(self)
-            self.manager = FilterManager(
-                self, self.filters, self.router, buffer_limit=self.proxy.buffer_limit
-            )
+            self.manager = FilterManager(self, self.filters, self.router, buffer_limit=self.buffer_limit)
             self.manager.rewrite = self._rewrite_reply if self.proxy.options.local_replies else None
         self.manager.send_local_reply(LocalReply(code, body, [*headers], details=details, flag=flag))
 
     def data(self, data: bytes, end: bool) -> None:
+        if self.unread.waits:
+            self.unread.keep(data, end)
+            return
         self.rx += len(data)
         self.clocks.touch()
         self.request_complete = self.request_complete or end
@@ -164,6 +172,9 @@ class HttpStream:
         self.reading = False
 
     def trailers(self, trailers: HeaderMap) -> None:
+        if self.unread.waits:
+            self.unread.keep_trailers(trailers)
+            return
         self.request_complete = True
         self.clocks.touch()
         self.reading = True
@@ -215,6 +226,13 @@ class HttpStream:
         }.get(kind)
 
     # ---- the sink
+    def wait(self, direction: str, stop: bool) -> None:
+        """Read no more from the client or from the upstream, or go on."""
+        if direction == "response":
+            self.router.wait(stop)
+        elif not self.http2:  # frames within the window come in any case
+            self.unread.wait(stop)
+
     def set_details(self, details: str, flag: str = "") -> None:
         self.details = details
         self.set_flag(flag)

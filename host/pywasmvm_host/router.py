@@ -129,7 +129,7 @@ class Router:
             _Answer(self, len(self.older)),
             self.timeouts,
             retry,
-            limit=s.proxy.buffer_limit,
+            limit=s.buffer_limit,
         )
         self.tries.send("headers", headers, end)
 
@@ -242,6 +242,11 @@ class Router:
                 flag=RESET_FLAGS.get(reason, "UR"),
             )
         )
+
+    def wait(self, stop: bool) -> None:
+        """Read no more of the answer, or go on."""
+        if self.tries is not None:
+            self.tries.wait(stop)
 
     def on_local_reply(self) -> None:
         """Give the upstream up: somebody else has answered, whether the client has the answer yet or not."""

@@ -307,7 +307,7 @@ class HttpStreamContext(Context):
             return Status.UNIMPLEMENTED if kind == 3 else Status.BAD_ARGUMENT
         if kind == 2:
             return Status.OK
-        chain = None if self.destroyed else self._direction(DIRECTION_OF[kind])
+        chain = None if self.phase == "deleted" else self._direction(DIRECTION_OF[kind])
         if kind == 1 and chain is not None and chain.headers is None:
             self.vm.hazard(
                 "continue_stream(response) before there is a response: "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .headers import HeaderMap
 from .routes.retries import RetryState, Verdict
 from .routing import Timeouts, request_problem
+from .unread import Unread
 from .upstream import Cluster, UpstreamRequest
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class _Answer:
 
         self.on_headers = if_mine(tries.on_headers)
         self.on_data = if_mine(tries.on_data)
-        self.on_trailers = if_mine(tries.listener.on_trailers)
+        self.on_trailers = if_mine(tries.on_trailers)
         self.on_reset = if_mine(tries.on_reset)
 
 
@@ -78,6 +79,7 @@ class Tries:
         self.complete_ns: int | None = None
         self.answered = self.cancelled = False
         self.timers: dict[str, Any] = {}
+        self.unread = Unread(self.world, self)
 
     # ---- the request
     def send(self, kind: str, value: Any, end: bool) -> None:
@@ -226,7 +228,30 @@ class Tries:
 
     def on_data(self, data: bytes, end: bool) -> None:
         self._heard()
-        self.listener.on_data(data, end)
+        if self.unread.waits:
+            self.unread.keep(data, end)
+        else:
+            self.listener.on_data(data, end)
+
+    def on_trailers(self, trailers: HeaderMap) -> None:
+        if self.unread.waits:
+            self.unread.keep_trailers(trailers)
+        else:
+            self.listener.on_trailers(trailers)
+
+    def wait(self, stop: bool) -> None:
+        """Read no more of the answer, or go on; frames within the window of HTTP/2 come in any case."""
+        if not self.cluster.http2:
+            self.unread.wait(stop)
+
+    # ---- what was not read for a while
+    def data(self, data: bytes, end: bool) -> None:
+        if not self.cancelled:
+            self.listener.on_data(data, end)
+
+    def trailers(self, trailers: HeaderMap) -> None:
+        if not self.cancelled:
+            self.listener.on_trailers(trailers)
 
     def _heard(self) -> None:
         if "idle" in self.timers:

@@ -20,7 +20,7 @@ __all__ = ["configure_proxy", "read_listener", "read_manager"]
 
 SILENT_MANAGER = (
     "stat_prefix", "tracing", "codec_type", "drain_timeout",
-    "http2_protocol_options", "http3_protocol_options", "access_log_flush_interval", "access_log_options",
+    "http3_protocol_options", "access_log_flush_interval", "access_log_options",
     "set_current_client_cert_details",
     "stream_error_on_invalid_http_message", "append_local_overload",
     "represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "add_proxy_protocol_connection_state",
@@ -121,6 +121,7 @@ def read_manager(part: Part) -> ManagerOptions:
         request_ms=part.duration("request_timeout"),
         head_ms=part.duration("request_headers_timeout"),
         delayed_close_ms=DELAYED_CLOSE_MS if closing is None else closing,
+        stream_window=_stream_window(part.part("http2_protocol_options")),
         local_replies=read_local_replies(part.part("local_reply_config")),
     )
     common.done("max_connection_duration")
@@ -176,6 +177,15 @@ def _strip_port(part: Part) -> str:
     if part.flag("strip_any_host_port"):
         return "any"
     return "matching" if part.flag("strip_matching_host_port") else ""
+
+
+def _stream_window(part: Part | None) -> int:
+    """Read Http2ProtocolOptions: of all of them only the window of a stream shows."""
+    return (
+        ManagerOptions.stream_window
+        if part is None
+        else part.number("initial_stream_window_size", ManagerOptions.stream_window)
+    )
 
 
 def _scheme(part: Part | None) -> bytes:
