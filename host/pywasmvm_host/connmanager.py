@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+UPGRADE = frozenset({b"connection", b"upgrade"})
 CERTIFICATE = b"x-forwarded-client-cert"
 NEVER_TAKEN = HOP | {
     b"x-envoy-force-trace", b"x-envoy-hedge-on-per-try-timeout", b"x-envoy-internal", b"x-envoy-ip-tags",
@@ -122,7 +123,11 @@ def words(headers: HeaderMap, name: bytes) -> set[bytes]:
 
 def wants_upgrade(headers: HeaderMap) -> bool:
     """Tell whether an HTTP/1 client asks for another protocol; what Envoy calls h2c it lets pass."""
-    return b"upgrade" in words(headers, b"connection") and bool(words(headers, b"upgrade") - {b"h2c"})
+    return (
+        b"upgrade" in words(headers, b"connection")
+        and b"upgrade" in headers
+        and words(headers, b"upgrade") != {b"h2c"}
+    )
 
 
 def split_absolute_form(headers: HeaderMap) -> None:
@@ -130,8 +135,9 @@ def split_absolute_form(headers: HeaderMap) -> None:
     found = ABSOLUTE.match(headers.get(b":path") or b"")
     if found is not None:
         path = found[3] or b"/"
-        headers.set(b":authority", found[2])
-        headers.set(b":path", path if path.startswith(b"/") else b"/" + path)
+        headers.remove(b":authority")
+        headers.items.insert(0, [b":authority", found[2]])
+        headers.set(b":path", path)
         headers.items.insert(1, [b":scheme", found[1].lower()])
 
 
@@ -143,7 +149,7 @@ def enter_request(headers: HeaderMap, stream: HttpStream) -> Refused | None:
     upgrade = wants_upgrade(headers)
     forwarded = headers.get(FORWARDED)
     remote, internal = stream.client_address, _find_client(forwarded, stream)
-    _drop(headers, stream, internal=internal)
+    _drop(headers, stream, internal=internal, upgrade=upgrade)
     path = headers.get(b":path") or b""
     problem: Refused | None = None
     if b":authority" not in headers:
@@ -152,17 +158,21 @@ def enter_request(headers: HeaderMap, stream: HttpStream) -> Refused | None:
         problem = Refused(400, "path_normalization_failed")
     elif path and not path.startswith(b"/"):
         problem = Refused(404, "absolute_path_rejected", close=False)
+    elif headers.get(b":method") == b"QUERY" and b"content-type" not in headers:
+        problem = Refused(400, "query_missing_content_type")
     else:
         problem = _normalize(headers, options)
         _strip_host(headers, stream)
-    if problem is None and upgrade:
+    if problem is not None:
+        return problem
+    if upgrade:
         problem = Refused(403, "upgrade_failed", routed=True)
     _forward(headers, stream, remote)
     _add(headers, stream, internal=internal)
     return problem
 
 
-def _drop(headers: HeaderMap, stream: HttpStream, *, internal: bool) -> None:
+def _drop(headers: HeaderMap, stream: HttpStream, *, internal: bool, upgrade: bool) -> None:
     """Take out what concerns this connection only, and what no client may say."""
     options, tokens = stream.proxy.options, words(headers, b"connection")
     stream.close_after = b"close" in tokens or (stream.http10 and b"keep-alive" not in tokens)
@@ -172,10 +182,10 @@ def _drop(headers: HeaderMap, stream: HttpStream, *, internal: bool) -> None:
         headers.remove(b"expect")
         stream.view.informational.append(100)
         stream.code = 100
-    headers.remove_all(HOP if internal else NEVER_TAKEN)
+    headers.remove_all((HOP if internal else NEVER_TAKEN) - (UPGRADE if upgrade else set()))
     if not options.keep_certificate:
         headers.remove(CERTIFICATE)
-    if b"trailers" in words(headers, b"te"):
+    if b"trailers" in (word.strip() for word in (headers.get(b"te") or b"").split(b",")):
         headers.set(b"te", b"trailers")
     else:
         headers.remove(b"te")
@@ -246,6 +256,7 @@ def _add(headers: HeaderMap, stream: HttpStream, *, internal: bool) -> None:
     if b":scheme" not in headers:
         forwarded = headers.get(PROTO) or b""
         headers.add(b":scheme", forwarded if forwarded in (b"http", b"https") else b"http")
+    headers.set(b":scheme", (headers.get(b":scheme") or b"").lower())
     if b"x-forwarded-proto" not in headers:
         headers.add(PROTO, b"http")
     if options.forwarded_port:

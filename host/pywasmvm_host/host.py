@@ -10,7 +10,7 @@ Everything runs in virtual time and returns when the request is answered or its 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -236,6 +236,9 @@ class Host:
         """Begin a request; the caller moves time (`world.run_for`)."""
         self._forget_much()
         stream = HttpStream(self.proxy, http2=request.http2, http10=request.http10)
+        if request.http2:  # an HTTP/2 client writes names small
+            headers, trailers = ([(k.lower(), v) for k, v in x] for x in (request.headers, request.trailers))
+            request = replace(request, headers=headers, trailers=trailers)
         Client(self.world, stream, request).start()
         return stream
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from .client import ClientView, Http1Writer
 from .headers import HeaderMap
-from .httphead import Refusal, read_head
+from .httphead import METHODS, Refusal, read_fields, read_head
 from .httpstream import HttpStream
 from .proxy import Proxy
 from .tcp import Connection
@@ -22,7 +22,9 @@ from .world import MS
 __all__ = ["Http1Connection"]
 
 HEAD_END = re.compile(rb"\r?\n\r?\n")
-HEX = re.compile(rb"[0-9a-fA-F]+$")
+HEX = re.compile(rb"0*[0-9a-fA-F]{1,16}$")
+FIRST_BYTES = frozenset(method.encode()[0] for method in METHODS)
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # with which HTTP/2 begins
 
 
 RESET_AFTER = 2  # bytes sent to a closed socket cause a reset, which the sender sees when it sends again
@@ -72,7 +74,7 @@ class Http1Connection:
 
     def _closed(self) -> None:
         # why: Envoy begins a stream with the first byte of a head; plugins in between show it again first
-        waiting = self.raw or (self.left and not self.connection.filters)
+        waiting = (self.raw and not self._may_be_http2()) or (self.left and not self.connection.filters)
         if waiting and (self.stream is None or self.stream.over):
             self._new_stream()
         if self.stream is not None and not self.stream.over:
@@ -113,16 +115,21 @@ class Http1Connection:
             self.mode = "chunk" if self.need else "after chunk"
             return self.need == 0
         if self.mode == "after chunk":
-            if len(self.raw) < 2:
-                return False
-            self.mode, self.raw = "chunked", self.raw[2:]
-            return True
+            _, mark, rest = self.raw.partition(b"\n")  # whatever stands before it
+            if mark:
+                self.mode, self.raw = "chunked", rest
+            return bool(mark)
         return self._chunk(body)
 
     def _head(self) -> bool:
         self.raw = self.raw.lstrip(b"\r\n")
         end = HEAD_END.search(self.raw)
         if self.stream is not None and not self.stream.over:
+            return False
+        if self.stream is None and self.raw and self.raw[0] not in FIRST_BYTES:
+            self._refuse(Refusal())
+            return False
+        if self._may_be_http2():
             return False
         options = self.proxy.options.codec
         if end is None and len(self.raw) <= options.max_head:
@@ -143,6 +150,9 @@ class Http1Connection:
         connect = head.method == b"CONNECT"
         stream.begin(HeaderMap("request", head.pairs()), not head.chunked and not self.need and not connect)
         return True
+
+    def _may_be_http2(self) -> bool:
+        return bool(self.raw) and PREFACE.startswith(self.raw[: len(PREFACE)])
 
     def _new_stream(self, http10: bool = False) -> HttpStream:
         self.connection.requests += 1
@@ -200,11 +210,11 @@ class Http1Connection:
         return True
 
     def _chunk(self, body: bytearray) -> bool:
-        line, mark, rest = self.raw.partition(b"\r\n")
+        line, mark, rest = self.raw.partition(b"\n")
         if not mark:
             return False
-        digits = line.split(b";")[0]
-        if not HEX.match(digits):
+        digits = line.split(b";")[0].rstrip(b"\r \t")
+        if not line.endswith(b"\r") or not HEX.match(digits):
             self._refuse(Refusal())
             return False
         self.need = int(digits, 16)
@@ -215,7 +225,10 @@ class Http1Connection:
         if not mark:
             return False
         self.raw = after
-        fields = [x.partition(b":") for x in block.split(b"\r\n") if x]
-        if not self.proxy.options.codec.trailers:
-            fields = []
-        return self._end(body, [(k.strip(), v.strip()) for k, _, v in fields])
+        try:
+            fields = read_fields([line for line in block.split(b"\r\n") if line])
+        except Refusal as e:
+            self._flush(body)
+            self._refuse(e)
+            return False
+        return self._end(body, fields if self.proxy.options.codec.trailers else [])

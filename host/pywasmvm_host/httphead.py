@@ -12,16 +12,17 @@ from .client import REASONS
 from .connmanager import CodecOptions
 from .routing import valid_name, valid_value
 
-__all__ = ["METHODS", "Head", "Refusal", "read_head"]
+__all__ = ["METHODS", "Head", "Refusal", "read_fields", "read_head"]
 
 METHODS = frozenset(
     "ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH "
-    "NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE "
-    "UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
+    "NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE "
+    "TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
 )
-FIRST_LINE = re.compile(rb"([A-Z]+) ([!-~]+)(?: HTTP/(\d\.\d))?$")
-TARGET = re.compile(rb"/|https?://", re.IGNORECASE)
-AUTHORITY = re.compile(rb"[^\x00-\x20/?#\x7f]*$")
+FIRST_LINE = re.compile(rb"([A-Z]+)[ \t]+([^ \t\x80-\xff]+)(?:[ \t]+(HTTP/\d\.\d))?[ \t]*$")
+URL = re.compile(rb"([a-z][a-z0-9+.-]*)://([^/?]*)", re.IGNORECASE)
+AUTHORITY = re.compile(rb"[^\x00-\x20/?#\x7f-\xff]*$")
+MOST_BYTES = 2**64 - 1  # that a length may announce
 Pair = tuple[bytes, bytes]
 
 
@@ -62,10 +63,12 @@ def read_head(data: bytes, options: CodecOptions) -> Head:
     if len(data) > options.max_head:
         raise Refusal("headers_too_large", 431)
     first, *lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    head = _first_line(first)
+    head, version = _first_line(first)
+    if not version:
+        return head  # a request as of HTTP/0.9: what stands behind it is not looked at
     if head.http10 and not options.http10:
         raise Refusal("low_version", 426, prefix="")
-    fields = _fields(lines)
+    fields = read_fields(lines)
     if len(fields) > options.max_headers:
         raise Refusal("too_many_headers", 431)
     fields = _underscores(fields, options)
@@ -80,7 +83,7 @@ def read_head(data: bytes, options: CodecOptions) -> Head:
     return head
 
 
-def _first_line(line: bytes) -> Head:
+def _first_line(line: bytes) -> tuple[Head, bytes]:
     found = FIRST_LINE.match(line)
     if found is None or found[1].decode() not in METHODS:
         raise Refusal
@@ -88,12 +91,25 @@ def _first_line(line: bytes) -> Head:
     star = target == b"*"
     if star and method != b"OPTIONS":
         raise Refusal("invalid_url")
-    if not star and method != b"CONNECT" and not TARGET.match(target):
+    if not star and method != b"CONNECT" and not target.startswith(b"/"):
+        _check_url(target)
+    if not valid_value(target):
+        raise Refusal("invalid_characters")
+    return Head(method, target, http10=version != b"HTTP/1.1"), version
+
+
+def _check_url(target: bytes) -> None:
+    found = URL.match(target)
+    if found is None or b"#" in found[2]:
         raise Refusal
-    return Head(method, target, http10=version != b"1.1")
+    if found[1].lower() not in (b"http", b"https"):
+        raise Refusal("invalid_scheme")
+    if not found[2]:
+        raise Refusal("invalid_url")
 
 
-def _fields(lines: list[bytes]) -> list[Pair]:
+def read_fields(lines: list[bytes]) -> list[Pair]:
+    """Read the lines of a head, or of trailers. Raises Refusal."""
     fields: list[Pair] = []
     for line in lines:
         if line[:1] in (b" ", b"\t") and fields:  # a line that goes on
@@ -102,7 +118,8 @@ def _fields(lines: list[bytes]) -> list[Pair]:
         name, colon, value = line.partition(b":")
         if not colon or not valid_name(name):
             raise Refusal
-        fields.append((name, value.strip(b" \t").replace(b"\r", b"")))
+        fields.append((name, value.lstrip(b" \t").replace(b"\r", b"")))
+    fields = [(name, value.rstrip(b" \t")) for name, value in fields]
     if not all(valid_value(value) for _, value in fields):
         raise Refusal("invalid_characters")
     return fields
@@ -119,14 +136,14 @@ def _underscores(fields: list[Pair], options: CodecOptions) -> list[Pair]:
 def _framing(head: Head, fields: list[Pair], options: CodecOptions) -> None:
     lengths = [v for k, v in fields if k.lower() == b"content-length"]
     codings = [v.lower() for k, v in fields if k.lower() == b"transfer-encoding"]
-    if len(lengths) > 1 or not all(v.isdigit() for v in lengths):
+    if len(lengths) > 1 or not all(v.isdigit() and int(v) <= MOST_BYTES for v in lengths):
         raise Refusal
-    if codings and codings != [b"chunked"]:
-        raise Refusal("invalid_transfer_encoding", 501)
     if codings and lengths and options.length_and_chunks:
         head.fields = [(k, v) for k, v in head.fields if k.lower() != b"content-length"]
         lengths = []
     if codings and lengths:
         raise Refusal("content_length_and_chunked_not_allowed")
+    if codings and codings != [b"chunked"]:
+        raise Refusal("invalid_transfer_encoding", 501)
     head.length = int(lengths[0]) if lengths else 0
     head.chunked = bool(codings)

@@ -115,11 +115,7 @@ class HttpStream:
             self._refuse(refused)
             return
         head = headers.get(b":method") == b"HEAD"
-        self.writer = (
-            Http2Writer(self.view, head, lambda: self.world.turn)
-            if self.http2
-            else Http1Writer(self.view, head, self.http10, self.proxy.options.codec)
-        )
+        self.writer = self._new_writer(head)
         if self.connection is not None:
             self.writer.send = self.connection.write
         self.find_route()
@@ -128,6 +124,11 @@ class HttpStream:
         self.reading = True
         self.manager.request_headers(headers, end)
         self.reading = False
+
+    def _new_writer(self, head: bool) -> Http1Writer | Http2Writer:
+        if self.http2:
+            return Http2Writer(self.view, head, lambda: self.world.turn)
+        return Http1Writer(self.view, head, self.http10, self.proxy.options.codec)
 
     def _refuse(self, why: Refused) -> None:
         """Answer what the connection manager refuses before any filter."""
@@ -153,7 +154,7 @@ class HttpStream:
         self, code: int, body: bytes, details: str, flag: str = "", headers: Sequence[Pair] = ()
     ) -> None:
         """Answer a request that never gets to the filters, or whose body turns out to be wrong."""
-        self.writer = self.writer or Http1Writer(self.view, False)
+        self.writer = self.writer or self._new_writer(False)
         if self.manager.request.headers is None:
             self.filters = self.proxy.make_filters(self)
             self.manager = FilterManager(self, self.filters, self.router, buffer_limit=self.buffer_limit)
@@ -303,6 +304,14 @@ class HttpStream:
         headers = self.manager.response.headers
         endless = self.http10 and (headers is None or b"content-length" not in headers)
         return self.close_after and (self.request_complete or endless)
+
+    def break_off(self, details: str, *, told: bool = False) -> None:
+        """The HTTP/2 codec gives the stream up, because of what the client sent; it may be `told`."""
+        self.set_details(details, "DPE")
+        if told:
+            self.view.error = "stream reset 1"
+        self.cut = True
+        self.finish()
 
     def _close_later(self) -> None:
         """Let an HTTP/1 client that may still be sending finish, for Envoy's delayed_close_timeout."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .headers import HeaderMap, from_text
+from . import http2head
+from .headers import HeaderMap, Pair, from_text
 from .httpstream import HttpStream
 
 if TYPE_CHECKING:
@@ -71,9 +72,10 @@ class Client:
         self.world = world
         self.stream = stream
         self.request = request
+        self.left: int | None = None  # bytes that an HTTP/2 request has still announced
 
-    def header_map(self, framing: str) -> HeaderMap:
-        """Return the headers as the proxy's codec gives them to the filters."""
+    def _headers(self, framing: str) -> list[Pair]:
+        """Return the headers in the order in which they are sent."""
         r = self.request
         pairs = from_text(r.headers)
         low = {k.lower() for k, _ in pairs}
@@ -96,14 +98,9 @@ class Client:
                 (b":path", r.path.encode("latin-1")),
             ]
             first = [(k, v) for k, v in named if k not in low and not (k == b":authority" and b"host" in low)]
-            # why: the HTTP/2 codec collects the crumbs of the cookie and adds them after all other headers
-            crumbs = [v for k, v in pairs if k.lower() == b"cookie"]
-            pairs = [(k, v) for k, v in pairs if k.lower() != b"cookie"]
-            if crumbs:
-                pairs.append((b"cookie", b"; ".join(crumbs)))
         if framing == "length" and b"content-length" not in low:
             pairs.append((b"content-length", str(sum(map(len, r.body_chunks))).encode()))
-        return HeaderMap("request", [*first, *pairs])
+        return [*first, *pairs]
 
     def start(self) -> None:
         r, s = self.request, self.stream
@@ -112,11 +109,17 @@ class Client:
             framing = "frames" if chunks or r.trailers or r.stalls else "none"
         else:
             framing = framing_of(r)
-        headers = self.header_map(framing)
-        length = headers.get(b"content-length")
+        pairs = self._headers(framing)
+        length = next((v for k, v in pairs if k.lower() == b"content-length"), None)
         empty = framing == "none" or (framing == "length" and length == b"0")
+        if r.http2:
+            problem = http2head.head_problem(pairs, empty)
+            if problem:
+                s.break_off(problem)
+                return
+            pairs, self.left = http2head.read_fields(pairs), None if length is None else int(length)
         at = 0.0
-        s.begin(headers, empty)
+        s.begin(HeaderMap("request", pairs), empty)
         if empty:
             return
         for i, chunk in enumerate(chunks):
@@ -151,12 +154,20 @@ class Client:
         if s.over or (s.view.over and not s.http2):
             return
         if framing == "frames":
-            s.data(chunk, last)
+            self._frame(chunk, last)
             return
         if chunk:
             s.data(chunk, False)
         if last and framing == "length" and not s.over:
             s.data(b"", True)
+
+    def _frame(self, chunk: bytes, last: bool) -> None:
+        if self.left is not None:
+            self.left -= len(chunk)
+            if self.left < 0 or (last and self.left):
+                self.stream.break_off("http2.remote_reset", told=True)
+                return
+        self.stream.data(chunk, last)
 
     def _garbage(self) -> None:
         if not self.stream.view.over:  # answered, the client sends no more
@@ -172,6 +183,12 @@ class Client:
         if s.over:
             return
         if r.trailers:
-            s.trailers(HeaderMap("request trailers", from_text(r.trailers)))
+            trailers = from_text(r.trailers)
+            problem = http2head.trailers_problem(trailers) if r.http2 else ""
+            if r.http2 and (problem or self.left):
+                s.break_off(problem or http2head.RULE)
+                return
+            trailers = http2head.read_fields(trailers) if r.http2 else trailers
+            s.trailers(HeaderMap("request trailers", trailers))
         else:
             s.data(b"", True)
