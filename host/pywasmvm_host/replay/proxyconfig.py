@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from ..connmanager import CodecOptions, ManagerOptions
@@ -57,21 +58,32 @@ def route_config(case: dict[str, Any]) -> dict[str, Any]:
 
 def configure_proxy(proxy: Proxy, case: dict[str, Any]) -> None:
     """Give a proxy the routes and the options of a case. Raises ConfigError for what this host lacks."""
-    plain = not case.get("envoy_defaults")
-    defaults: dict[str, Any] = {"http_protocol_options": {"enable_trailers": True, "accept_http_10": True}}
-    if plain:
-        defaults |= {"generate_request_id": False, "server_header_transformation": "PASS_THROUGH"}
-    manager = Part({**defaults, **(case.get("hcm") or {})}, "hcm")
-    routes = manager.take("route_config", dict)
+    proxy.envoy_headers = bool(case.get("envoy_defaults"))
+    given = case.get("hcm")
+    manager = Part({**_defaults(proxy.envoy_headers), **given}, "hcm") if given else None
+    routes = manager.take("route_config", dict) if manager is not None else None
     proxy.routes = (
         read_routes(route_config(case), proxy.clusters, "route")
         if routes is None
         else read_routes(routes, proxy.clusters, "hcm.route_config")
     )
-    proxy.envoy_headers = not plain
-    proxy.options = read_manager(manager)
+    proxy.options = read_manager(manager) if manager is not None else _usual_options(proxy.envoy_headers)
     listener = read_listener(Part(case.get("listener") or {}, "listener"))
     proxy.attributes.update(listener)
+
+
+def _defaults(envoy_headers: bool) -> dict[str, Any]:
+    """Return the connection manager of the recordings' tool."""
+    defaults: dict[str, Any] = {"http_protocol_options": {"enable_trailers": True, "accept_http_10": True}}
+    if not envoy_headers:
+        defaults |= {"generate_request_id": False, "server_header_transformation": "PASS_THROUGH"}
+    return defaults
+
+
+@cache
+def _usual_options(envoy_headers: bool) -> ManagerOptions:
+    """Return the options of most cases."""
+    return read_manager(Part(_defaults(envoy_headers), "hcm"))
 
 
 def read_listener(part: Part) -> dict[str, Any]:
