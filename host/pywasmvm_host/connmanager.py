@@ -315,7 +315,7 @@ def _host_of(address: str) -> str:
 
 def _hop(forwarded: bytes | None, at: int) -> str:
     """Return an address of x-forwarded-for counted from its end, "" if there is none."""
-    hops = [hop.strip(b" \t") for hop in (forwarded or b"").split(b",")]
+    hops = [hop.strip(b" \t") for hop in forwarded.split(b",")] if forwarded else []
     if at >= len(hops):
         return ""
     try:

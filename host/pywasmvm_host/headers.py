@@ -104,11 +104,12 @@ class HeaderMap:
 
     def get(self, key: bytes) -> bytes | None:
         """Return the first value of a name."""
-        key = self._name(key)
-        for item in self.items:
-            if item[0] == key:
-                return item[1]
-        return None
+        for name, value in self.items:
+            if name == key:
+                return value
+        stored = self._name(key)
+        # fast: nearly all who ask give the name as it is stored
+        return self.get(stored) if stored != key else None
 
     def all(self, key: bytes) -> list[bytes]:
         """Return all values of a name."""
