@@ -15,8 +15,8 @@ from .headers import from_text
 from .routing import valid_name, valid_value
 
 if TYPE_CHECKING:
+    from .answers import UpstreamResponse
     from .headers import Pair
-    from .upstream import UpstreamResponse
 
 __all__ = ["Answer", "End", "read_answer"]
 

@@ -1,6 +1,6 @@
-"""The head and the trailers of an HTTP/2 request as Envoy's codec reads them, and what it refuses.
+"""Heads and trailers of HTTP/2 requests and answers as Envoy's codec reads them, and what it refuses.
 
-Measured on Envoy 1.40 with one request for each rule here. A request that is refused gets no answer.
+Measured on Envoy 1.40 with one message for each rule here. A request that is refused gets no answer.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import re
 from collections.abc import Sequence
 
 from .headers import Pair
+from .http1answer import NO_CONTENT, NOT_MODIFIED
 from .routing import valid_name, valid_value
 
-__all__ = ["FIELD", "RULE", "head_problem", "read_fields", "trailers_problem"]
+__all__ = ["FIELD", "RULE", "answer_problem", "head_problem", "read_fields", "trailers_problem"]
 
 FIELD = "http2.invalid.header.field"
 RULE = "http2.violation.of.messaging.rule"
 HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 AUTHORITY = re.compile(rb"[^\x00-\x20/?#@\x7f-\xff]+$")
+STATUS = re.compile(rb"[1-9]\d\d$")
 PSEUDO = {
     b":method": re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
     b":scheme": re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*$"),
@@ -60,6 +62,15 @@ def head_problem(pairs: Sequence[Pair], end: bool) -> str:
     if method == b"CONNECT" or not ours or (end and lengths and int(lengths[0])):
         return RULE
     return ""
+
+
+def answer_problem(status: int, pairs: Sequence[Pair], end: bool) -> str:
+    """Return why an answer with these headers is refused, or ""; `end` if a body is missing behind them."""
+    lengths = [v for k, v in pairs if k == b"content-length"]
+    if not STATUS.match(str(status).encode()) or not _plain_fields(pairs) or len(lengths) > 1:
+        return FIELD
+    missing = lengths and int(lengths[0]) and status != NOT_MODIFIED
+    return RULE if missing and (end or status == NO_CONTENT) else ""
 
 
 def trailers_problem(pairs: Sequence[Pair]) -> str:

@@ -8,15 +8,23 @@ empty last piece, with HTTP/2 the last piece itself ends it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from . import http2head
+from .answers import DEFAULT_RESPONSE, Received, Script, UpstreamResponse
 from .connpool import NO_CONNECTION, Connection, ConnectionPool
 from .headers import HeaderMap, Pair, from_text
-from .http1answer import SWITCHING_PROTOCOLS, Answer, End, is_informational, read_answer
+from .http1answer import (
+    NO_CONTENT,
+    NOT_MODIFIED,
+    SWITCHING_PROTOCOLS,
+    Answer,
+    End,
+    is_informational,
+    read_answer,
+)
 from .world import MS, World
 
 __all__ = [
@@ -30,55 +38,8 @@ __all__ = [
 
 INTERNAL_ERROR = 2  # the HTTP/2 error code with which Envoy resets a stream
 PROTOCOL_ERROR = 1
-STATUS = re.compile(rb"[1-9]\d\d$")
+BODILESS_ANSWERS = (NO_CONTENT, NOT_MODIFIED)
 BODILESS = (b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT")
-
-
-@dataclass
-class UpstreamResponse:
-    """One answer. Times are milliseconds of virtual time; `body` is one piece per chunk.
-
-    refused  there is no server: the connection fails. reset: it is lost before, reset_mid: during the answer.
-    """
-
-    status: int = 200
-    headers: Sequence[tuple[str, str]] = ()
-    body: Sequence[bytes] = ()
-    trailers: Sequence[tuple[str, str]] = ()
-    framing: str = ""
-    delay_ms: float = 0
-    pace_ms: float = 25
-    hang: bool = False
-    refused: bool = False
-    reset: bool = False
-    reset_mid: bool = False
-    early: bool = False
-    echo: bool = False
-    stalls: bool = False  # after its body comes nothing more, not even the end
-
-
-DEFAULT_RESPONSE = UpstreamResponse(
-    200, [("content-type", "text/plain"), ("x-upstream", "up")], [b"hello from upstream"]
-)
-
-
-@dataclass
-class Received:
-    """A request as the upstream saw it."""
-
-    method: str = ""
-    path: str = ""
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes = b""
-    trailers: list[tuple[str, str]] = field(default_factory=list)
-    incomplete: bool = False
-    complete: bool = False
-    reset_by_peer: int | None = None
-    head_sent: bool = False
-
-
-# A response, or a function that makes one of what was received.
-Script = UpstreamResponse | Callable[[Received], UpstreamResponse]
 
 
 class Cluster:
@@ -156,6 +117,7 @@ class UpstreamRequest:
         self.finished = False
         self.head = False
         self.connected = False
+        self.left: int | None = None  # bytes that an HTTP/2 answer has still announced
         self.stalled = False  # the server has answered, but never ends its answer
         self.stuck = False  # the plugin announced chunks, which nobody sends
         self.waiting: list[tuple[str, Any, bool]] = []
@@ -425,7 +387,7 @@ class UpstreamRequest:
             action()
 
     def _refuse_body(self, last: bool) -> None:
-        """The proxy's codec takes no body for a HEAD request; a server that is through does not notice."""
+        """The proxy's codec takes no body but the one announced; a server that is through does not notice."""
         if not last or not self.record.complete:
             self.record.reset_by_peer = PROTOCOL_ERROR
         self._reset("protocol error")
@@ -434,18 +396,21 @@ class UpstreamRequest:
         if is_informational(r.status) or r.status == SWITCHING_PROTOCOLS:
             self.stalled = True
             return
-        message = _head(r.status, from_text(r.headers))
-        if not STATUS.match(message.get(b":status") or b""):
+        end = not body and not r.trailers and not r.stalls
+        pairs = [(k.lower(), v) for k, v in from_text(r.headers)]
+        if http2head.answer_problem(r.status, pairs, end and not self.head):
+            self.pool.lose()
             self._reset("protocol error")
             return
-        if not body and not r.trailers and not r.stalls:
+        lengths = [v for k, v in pairs if k == b"content-length"]
+        self.left = 0 if self.head or r.status in BODILESS_ANSWERS else int(lengths[0]) if lengths else None
+        message = _head(r.status, pairs)
+        if r.status == NO_CONTENT:
+            message.remove(b"content-length")
+        if end:
             self._finish(lambda: self.listener.on_headers(message, True))
             return
-        if self.head and body:
-            only = len(body) == 1 and not r.trailers
-            self._later(r.pace_ms, lambda: self._refuse_body(only))
-        else:
-            self._plan_http2(r, body)
+        self._plan_http2(r, body)
         self.listener.on_headers(message, False)
 
     def _plan_http2(self, r: UpstreamResponse, body: list[bytes]) -> None:
@@ -453,15 +418,28 @@ class UpstreamRequest:
         for i, piece in enumerate(body):
             at += r.pace_ms
             last = i == len(body) - 1 and not r.trailers and not r.stalls
-            self._later(
-                at,
-                lambda piece=piece, last=last: (
-                    self._finish(lambda: self._data(piece, True)) if last else self._data(piece, False)
-                ),
-            )
+            self._later(at, partial(self._frame, piece, last))
         if r.trailers and not r.stalls:
-            trailers = HeaderMap("response trailers", from_text(r.trailers))
-            self._later(at + r.pace_ms, lambda: self._finish(lambda: self.listener.on_trailers(trailers)))
+            pairs = [(k.lower(), v) for k, v in from_text(r.trailers)]
+            self._later(at + r.pace_ms, partial(self._last_frame, pairs))
+
+    def _frame(self, piece: bytes, last: bool) -> None:
+        if self.left is not None:
+            self.left -= len(piece)
+            if self.left < 0 or (last and self.left):
+                self._refuse_body(last)
+                return
+        if last:
+            self._finish(lambda: self._data(piece, True))
+        else:
+            self._data(piece, False)
+
+    def _last_frame(self, trailers: list[Pair]) -> None:
+        if http2head.trailers_problem(trailers) or self.left:
+            self._refuse_body(True)
+            return
+        message = HeaderMap("response trailers", trailers)
+        self._finish(lambda: self.listener.on_trailers(message))
 
 
 def _head(status: int, headers: list[Pair]) -> HeaderMap:

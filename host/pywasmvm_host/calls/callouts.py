@@ -95,7 +95,8 @@ class HttpCallout:
             self._deliver()
             return
         retried = RETRIED if self.tries is not None and self.tries.count > 1 else ""
-        self._answer_locally(503, f"{CONNECT_ERROR}{retried}reset reason: {reason}".encode())
+        code = 502 if reason == "protocol error" else 503
+        self._answer_locally(code, f"{CONNECT_ERROR}{retried}reset reason: {reason}".encode())
 
     def on_timeout(self, details: str) -> None:
         if self.headers is not None:
