@@ -15,7 +15,7 @@ from typing import Any
 from . import protobuf
 from .abi.enums import MapType, Status
 from .abi.pairs import encode_pairs
-from .headers import HeaderMap
+from .headers import HeaderMap, unsigned
 from .localreply import grpc_status_of
 
 __all__ = ["FLAG_BITS", "MISSING", "OPAQUE", "Message", "encode", "lookup"]
@@ -122,8 +122,8 @@ def _path_part(query: bool) -> Callable[[Any], Any]:
 
 def _request_size(cx: Any) -> Any:
     headers = _map(cx, MapType.HTTP_REQUEST_HEADERS)
-    length = headers.get(b"content-length") if headers is not None else None
-    return int(length) if length and length.isdigit() else cx.stream.rx
+    length = unsigned(headers.get(b"content-length")) if headers is not None else None
+    return cx.stream.rx if length is None else length
 
 
 def _sizes(cx: Any, *kinds: MapType) -> int:
@@ -133,9 +133,9 @@ def _sizes(cx: Any, *kinds: MapType) -> int:
 def _grpc_status(cx: Any) -> Any:
     for kind in (MapType.HTTP_RESPONSE_TRAILERS, MapType.HTTP_RESPONSE_HEADERS):
         headers = _map(cx, kind)
-        value = headers.get(b"grpc-status") if headers is not None else None
-        if value is not None and value.isdigit():
-            return int(value)
+        status = unsigned(headers.get(b"grpc-status")) if headers is not None else None
+        if status is not None:
+            return status
     code = cx.stream.code
     return MISSING if code is None else grpc_status_of(code)
 
@@ -412,7 +412,8 @@ def _into(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
         return value.get(name, MISSING)
     if isinstance(value, list):
-        return value[int(name)] if name.isdigit() and int(name) < len(value) else MISSING
+        index = unsigned(name.encode())
+        return value[index] if index is not None and index < len(value) else MISSING
     return MISSING
 
 

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from .abi.enums import BodyAction, HeadersAction
-from .headers import HeaderMap
+from .headers import HeaderMap, unsigned
 from .localreply import Asked, LocalReply, Rewrite, build_reply
 
 __all__ = ["Direction", "Filter", "FilterManager", "Sink", "required_response_problem"]
@@ -447,9 +447,9 @@ class FilterManager:
 
     def _build(self, reply: LocalReply) -> tuple[HeaderMap, bytes]:
         headers, body = build_reply(reply, self.asked, self.rewrite)
-        code = headers.get(b":status") or b""
-        if self.rewrite is not None and code.isdigit():
-            self.sink.set_code(int(code))
+        code = unsigned(headers.get(b":status"))
+        if self.rewrite is not None and code is not None:
+            self.sink.set_code(code)
         return headers, body
 
     def _reply_directly(self, reply: LocalReply) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .headers import HeaderMap
+from .headers import HeaderMap, unsigned
 
 if TYPE_CHECKING:
     from .connmanager import CodecOptions
@@ -121,8 +121,7 @@ class Http1Writer:
         self._need = 0
 
     def headers(self, headers: HeaderMap, end: bool) -> None:
-        text = headers.get(b":status") or b"0"
-        code = int(text) if text.isdigit() else 0
+        code = unsigned(headers.get(b":status")) or 0
         out = b"HTTP/1.1 %d %s\r\n" % (code, REASONS.get(code, "Unknown").encode())
         for key, value in headers:
             if key.startswith(b":a"):
@@ -221,7 +220,11 @@ class Http1Writer:
         elif low.get("transfer-encoding", "").lower() == "chunked":
             self._mode = "chunked"
         elif "content-length" in low:
-            self._mode, self._need = "length", int(low["content-length"])
+            try:
+                self._mode, self._need = "length", int(low["content-length"])
+            except ValueError:
+                view.error = "the content-length is no number"
+                return False
             view.complete = self._need == 0
         else:
             self._mode, view.until_close = "until close", True
@@ -276,10 +279,10 @@ class Http2Writer:
             self._announce(end)
             return
         self._note_turn()
-        self.view.status = int(text) if text.isdigit() else 0
+        self.view.status = unsigned(text) or 0
         self.view.headers = shown
         self.view.complete = end
-        self.length = int(length) if length and length.isdigit() and not self.head_request else None
+        self.length = None if self.head_request else unsigned(length)
 
     def _refuse(self, headers: HeaderMap) -> bool:
         """Tell whether the client's library ends the stream because of a length that is no number."""

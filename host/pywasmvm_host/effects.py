@@ -17,7 +17,7 @@ from typing import Any
 
 from .abi.enums import BodyAction, HeadersAction
 from .chain import FilterManager
-from .headers import HeaderMap, from_text, to_text
+from .headers import HeaderMap, from_text, to_text, unsigned
 from .host import Host
 from .httpstream import HttpStream
 
@@ -149,8 +149,7 @@ class EventStream(HttpStream):
     def response_headers_in(self, headers: Headers, end: bool) -> list[Effect]:
         """Feed the upstream's headers."""
         shown = HeaderMap("response", from_text(headers))
-        status = shown.get(b":status") or b""
-        self.code = int(status) if status.isdigit() else 0
+        self.code = unsigned(shown.get(b":status")) or 0
         self.details = "via_upstream"
         self.manager.response_headers(shown, end)
         return self.poll()

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-__all__ = ["INLINE", "HeaderMap", "Pair", "from_text", "to_text"]
+__all__ = ["INLINE", "HeaderMap", "Pair", "from_text", "to_text", "unsigned"]
 
+MOST_DIGITS = 4300
 _REQUEST = """
 :authority :method :path :protocol :scheme accept accept-encoding access-control-request-headers access-
 control-request-method access-control-request-private-network authorization cache-control cdn-loop
@@ -147,6 +148,17 @@ class HeaderMap:
 
     def __repr__(self) -> str:
         return f"HeaderMap({self.kind!r}, {self.pairs()!r})"
+
+
+def unsigned(text: bytes | None, bits: int = 64) -> int | None:
+    """Return the number a value is; None for no text, anything but digits, or a number of more bits.
+
+    why: Python raises an error for 4,301 digits, and a guest may write as many.
+    """
+    if not text or not text.isdigit() or len(text) > MOST_DIGITS:
+        return None
+    number = int(text)
+    return number if number < 1 << bits else None
 
 
 def to_text(pairs: Iterable[Pair]) -> list[tuple[str, str]]:

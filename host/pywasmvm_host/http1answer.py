@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .headers import from_text
+from .headers import from_text, unsigned
 from .routing import valid_name, valid_value
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _read(
     if (
         not all(valid_name(k) and valid_value(v) for k, v in headers)
         or len(lengths) > 1
-        or not all(v.isdigit() for v in lengths)
+        or any(unsigned(v) is None for v in lengths)
         or (codings and (lengths or codings != [b"chunked"] or bodiless))
         or (bodiless and lengths not in ([], [b"0"]))
     ):

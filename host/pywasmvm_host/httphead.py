@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .client import REASONS
 from .connmanager import CodecOptions
+from .headers import unsigned
 from .routing import valid_name, valid_value
 
 __all__ = ["METHODS", "Head", "Refusal", "read_fields", "read_head"]
@@ -22,7 +23,6 @@ METHODS = frozenset(
 FIRST_LINE = re.compile(rb"([A-Z]+)[ \t]+([^ \t\x80-\xff]+)(?:[ \t]+(HTTP/\d\.\d))?[ \t]*$")
 URL = re.compile(rb"([a-z][a-z0-9+.-]*)://([^/?]*)", re.IGNORECASE)
 AUTHORITY = re.compile(rb"[^\x00-\x20/?#\x7f-\xff]*$")
-MOST_BYTES = 2**64 - 1  # that a length may announce
 Pair = tuple[bytes, bytes]
 
 
@@ -136,7 +136,7 @@ def _underscores(fields: list[Pair], options: CodecOptions) -> list[Pair]:
 def _framing(head: Head, fields: list[Pair], options: CodecOptions) -> None:
     lengths = [v for k, v in fields if k.lower() == b"content-length"]
     codings = [v.lower() for k, v in fields if k.lower() == b"transfer-encoding"]
-    if len(lengths) > 1 or not all(v.isdigit() and int(v) <= MOST_BYTES for v in lengths):
+    if len(lengths) > 1 or any(unsigned(v) is None for v in lengths):
         raise Refusal
     if codings and lengths and options.length_and_chunks:
         head.fields = [(k, v) for k, v in head.fields if k.lower() != b"content-length"]

@@ -17,7 +17,7 @@ from .chain import FilterManager
 from .client import ClientView, Http1Writer, Http2Writer
 from .clocks import StreamClocks
 from .connmanager import Refused, codec_problem, enter_request, leave_response
-from .headers import HeaderMap, Pair
+from .headers import HeaderMap, Pair, unsigned
 from .localreply import LocalReply
 from .router import Router
 from .unread import Unread
@@ -267,8 +267,7 @@ class HttpStream:
             self.draining = True
         elif self.http10:
             headers.set(b"connection", b"keep-alive")
-        status = headers.get(b":status") or b"0"
-        self.code = int(status) if status.isdigit() else 0
+        self.code = unsigned(headers.get(b":status")) or 0
         self.response_headers_sent = headers
         if not self.cut:
             self.writer.headers(headers, end)

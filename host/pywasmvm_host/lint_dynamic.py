@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .abi.pairs import decode_pairs
+from .headers import unsigned
 from .lint_model import Place, Round, RunSubject, SeenCall
 from .records import CallRecord
 from .routing import valid_name, valid_value
@@ -177,7 +178,7 @@ def body_length(s: RunSubject) -> Iterator[Place]:
 
 def _content_length(headers: list[tuple[str, str]]) -> int | None:
     values = [v for k, v in headers if k.lower() == "content-length"]
-    return int(values[0]) if values and values[0].isdigit() else None
+    return unsigned(values[0].encode("latin-1", "replace")) if values else None
 
 
 # ---- single host calls

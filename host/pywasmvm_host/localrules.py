@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .formats import Format, read_format
-from .headers import HeaderMap
+from .headers import HeaderMap, unsigned
 from .routes.changes import HeaderChanges, added_header
 from .routes.matching import header_condition
 from .routes.parts import Part, refuse
@@ -138,7 +138,7 @@ def _status_test(part: Part) -> Test:
     value.done("runtime_key")
     comparison.done()
     part.done()
-    return lambda stream, headers: compare(int(headers.get(b":status") or 0), wanted)
+    return lambda stream, headers: compare(unsigned(headers.get(b":status")) or 0, wanted)
 
 
 def _body_format(part: Part | None) -> BodyFormat | None:
@@ -177,5 +177,6 @@ def _shown(tree: Any, stream: Any, headers: HeaderMap) -> Any:
     form: Format = tree[0]
     text = form(stream, stream.request_headers, headers)
     if tree[1]:  # one command alone keeps its type
-        return None if not text else int(text) if text.isdigit() else text
+        number = unsigned(text.encode("latin-1", "replace"))
+        return (text or None) if number is None else number
     return text

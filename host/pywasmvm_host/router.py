@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BodyAction, HeadersAction
 from .connpool import NO_CONNECTION
-from .headers import HeaderMap
+from .headers import HeaderMap, unsigned
 from .localreply import LocalReply
 from .routes.model import Direct, Found, Redirect
 from .routes.rewriting import change_request, change_response, redirect_location, rewrite_path
@@ -197,9 +197,8 @@ class Router:
         s = self.stream
         self._note_end(end)
         complete_ns = self.tries.complete_ns if self.tries is not None else None
-        status = headers.get(b":status") or b"0"
         s.details = "via_upstream"
-        s.code = int(status) if status.isdigit() else 0
+        s.code = unsigned(headers.get(b":status")) or 0
         if s.proxy.envoy_headers and complete_ns is not None:
             ms = (s.world.now_ns - complete_ns) // 1_000_000
             headers.add(b"x-envoy-upstream-service-time", b"%d" % ms)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .headers import HeaderMap
+from .headers import HeaderMap, unsigned
 from .routes.retries import RetryPolicy, RetryState
 
 __all__ = [
@@ -97,8 +97,8 @@ def finish_request(headers: HeaderMap, policy: RetryPolicy | None = None) -> Ret
 
 
 def _number(headers: HeaderMap, name: bytes, default: float) -> float:
-    text = headers.get(name) or b""
-    return int(text) if text.isdigit() else default
+    number = unsigned(headers.get(name))
+    return default if number is None else number
 
 
 def valid_name(name: bytes) -> bool:

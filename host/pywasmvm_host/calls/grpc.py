@@ -13,7 +13,7 @@ from typing import Any
 from .. import protobuf
 from ..abi.enums import MapType, Status
 from ..connpool import NO_CONNECTION
-from ..headers import HeaderMap
+from ..headers import HeaderMap, unsigned
 from ..localreply import Asked, LocalReply, build_reply, grpc_status_of
 from ..routing import finish_request, read_timeouts
 from ..tries import Tries
@@ -45,7 +45,8 @@ def status_of(trailers: HeaderMap) -> int:
     text = trailers.get(b"grpc-status")
     if text is None:
         return UNKNOWN
-    return int(text) if text.isdigit() and int(text) <= LAST_STATUS else INVALID
+    status = unsigned(text)
+    return INVALID if status is None or status > LAST_STATUS else status
 
 
 def unframe(pending: bytearray) -> list[tuple[bool, bytes]] | None:
@@ -146,7 +147,7 @@ class GrpcExchange:
         if self.local_end:  # the time is counted from the end of the request
             waited_ms = (self.world.now_ns - self.ended_ns) // 1_000_000
             headers.add(b"x-envoy-upstream-service-time", b"%d" % waited_ms)
-        code = int(headers.get(b":status") or b"0")
+        code = unsigned(headers.get(b":status")) or 0
         if self.streaming:
             shown = HeaderMap("response") if end or code != OK else headers
             self._with_map(

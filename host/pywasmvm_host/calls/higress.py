@@ -11,6 +11,7 @@ from typing import Any
 from .. import protobuf
 from ..abi.enums import Status
 from ..abi.pairs import encode_pairs
+from ..headers import unsigned
 from . import body
 
 REDIS = 3
@@ -153,9 +154,10 @@ def special_property(stream: Any, context: Any, name: str, value: bytes) -> bool
     if name == "clear_route_cache":
         stream.route_pinned = value == b"off"
     elif name in ("set_decoder_buffer_limit", "set_encoder_buffer_limit"):
-        if value.isdigit():
+        limit = unsigned(value, 32)
+        if limit is not None:
             direction = "request" if "decoder" in name else "response"
-            stream.manager.limits[direction] = int(value)
+            stream.manager.limits[direction] = limit
     elif name.startswith("trace_span_tag."):
         stream.span_tags[name.removeprefix("trace_span_tag.")] = value.decode("utf-8", "replace")
     elif name == "wasm_need_rebuild":

@@ -24,7 +24,7 @@ OLD_STRING_MATCHES = {  # HeaderMatcher's own spelling of a StringMatcher's kind
     "contains_match": "contains",
     "safe_regex_match": "safe_regex",
 }
-INTEGER = re.compile(r"[+-]?\d+$")
+INTEGER = re.compile(r"[+-]?\d{1,19}$")
 GRPC = ("application/grpc", "application/grpc+")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ..connpool import NO_CONNECTION
-from ..headers import HeaderMap
+from ..headers import HeaderMap, unsigned
 from .matching import Condition, header_condition
 from .parts import Part
 
@@ -107,16 +107,17 @@ class RetryState:
         on |= _words(_text(request, b"x-envoy-retry-grpc-on")) & GRPC.keys()
         if not on or (policy.only_for and not any(holds(request) for holds in policy.only_for)):
             return None
-        most = _text(request, b"x-envoy-max-retries")
-        codes = _text(request, b"x-envoy-retriable-status-codes").split(",")
+        most = unsigned(request.get(b"x-envoy-max-retries"), 32)
+        words = (request.get(b"x-envoy-retriable-status-codes") or b"").split(b",")
+        codes = [unsigned(word.strip(), 32) for word in words]
         names = [n.strip() for n in _text(request, b"x-envoy-retriable-header-names").split(",") if n.strip()]
         more = tuple(
             header_condition(Part({"name": name}, "x-envoy-retriable-header-names")) for name in names
         )
         return cls(
             on,
-            int(most) if most.isdigit() else policy.times,
-            policy.codes + tuple(int(c) for c in codes if c.strip().isdigit()),
+            policy.times if most is None else most,
+            policy.codes + tuple(code for code in codes if code is not None),
             policy.headers + more,
             policy,
         )
@@ -164,5 +165,5 @@ def _text(headers: HeaderMap, name: bytes) -> str:
 
 
 def _number(headers: HeaderMap, name: bytes) -> int:
-    text = headers.get(name) or b""
-    return int(text) if text.isdigit() else -1
+    number = unsigned(headers.get(name))
+    return -1 if number is None else number
