@@ -12,7 +12,8 @@ from ..abi.pairs import decode_pairs
 
 __all__ = ["PARTS", "compare"]
 
-PARTS = ("startup", "requests", "log", "stats", "callbacks", "access_log", "host_log")
+PARTS = ("startup", "requests", "log", "stats", "prometheus", "callbacks", "access_log", "host_log")
+OPTIONAL = ("prometheus", "host_log")  # not in every recording
 TRAP = re.compile(r"Function: (\S+) failed: (Uncaught .*)")
 
 
@@ -106,7 +107,7 @@ def compare(case: dict[str, Any], actual: dict[str, Any], parts: tuple[str, ...]
             part == "callbacks" and case.get("record_callbacks") is False
         ):
             continue
-        if part == "host_log" and part not in golden:
+        if part in OPTIONAL and part not in golden:
             continue
         want, got = view(golden, part, case), view(actual, part, case)
         if part == "callbacks" and len(golden.get("callbacks", [])) >= 400:

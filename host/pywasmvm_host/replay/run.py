@@ -20,6 +20,7 @@ from ..host import Host, HttpRequest
 from ..http1 import Http1Connection
 from ..httpstream import HttpStream
 from ..limits import Limits
+from ..prometheus import prometheus_lines
 from ..sending import Client, reads, request_bytes
 from ..upstream import Received
 from ..world import World
@@ -41,6 +42,7 @@ __all__ = ["case_plugins", "run_case"]
 
 
 # why: what the recordings' servers took on one machine; it decides which of two things at one time is first
+LOG_CAP = 400  # lines of the log that a recording holds
 MOST_ACCESS_LINES = 40  # a recording holds no more
 DEAD = "127.0.0.1:1"  # where the recordings' dead clusters are
 CALLED = "[host->vm] "
@@ -111,6 +113,8 @@ class _Replay:
         self.world.phase = "settle"
         self.world.run_for(self.case.get("settle_ms", 60))
         golden["stats"] = self._stats()  # read before the end, at which plugins may still count
+        if self.case.get("prometheus"):
+            golden["prometheus"] = prometheus_lines(self.world.metrics)
         self.world.phase = "shutdown"
         self.host.close()
         return self._collect(golden)
@@ -276,6 +280,16 @@ class _Replay:
             }
             for x in logs
         ]
+        cap = self.case.get("log_cap", LOG_CAP)
+        if len(logs) > cap:
+            cut = {
+                "phase": "-",
+                "thread": "-",
+                "level": "-",
+                "plugin": "",
+                "msg": f"... cut, {len(logs)} lines",
+            }
+            golden["log"][cap:] = [cut]
         golden["host_log"] = [
             {"phase": x.phase, "thread": x.thread, "level": x.level, "msg": x.message} for x in world.host_log
         ]
