@@ -26,6 +26,7 @@ class UpstreamResponse:
     refused: bool = False
     reset: bool = False
     reset_mid: bool = False
+    reset_code: int = 2  # with which an HTTP/2 server resets the stream
     early: bool = False
     echo: bool = False
     stalls: bool = False  # after its body comes nothing more, not even the end

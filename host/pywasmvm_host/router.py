@@ -197,6 +197,8 @@ class Router:
         s = self.stream
         self._note_end(end)
         complete_ns = self.tries.complete_ns if self.tries is not None else None
+        if not s.http2:
+            headers.remove(b"keep-alive")
         s.details = "via_upstream"
         s.code = unsigned(headers.get(b":status")) or 0
         if s.proxy.envoy_headers and complete_ns is not None:

@@ -38,6 +38,8 @@ __all__ = [
 
 INTERNAL_ERROR = 2  # the HTTP/2 error code with which Envoy resets a stream
 PROTOCOL_ERROR = 1
+# What Envoy calls a server's reset of a stream, by its HTTP/2 error code; all others are "remote reset".
+RESET_REASONS = {PROTOCOL_ERROR: "protocol error", 7: "remote refused stream reset"}
 BODILESS_ANSWERS = (NO_CONTENT, NOT_MODIFIED)
 BODILESS = (b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT")
 
@@ -308,9 +310,10 @@ class UpstreamRequest:
         if r.refused:
             self._later(delay_ms, lambda: self._reset(NO_CONNECTION))
         elif r.reset:
+            reason = RESET_REASONS.get(r.reset_code, "remote reset")
             self._later(
                 delay_ms,
-                lambda: self._reset("connection termination" if not self.cluster.http2 else "remote reset"),
+                lambda: self._reset(reason if self.cluster.http2 else "connection termination"),
             )
         else:
             self._later(delay_ms, self._send_head)
@@ -337,7 +340,6 @@ class UpstreamRequest:
             self._reset("protocol error")
             return
         message = _head(r.status, answer.headers)
-        message.remove(b"keep-alive")  # the client half of the codec drops it
         if answer.end == End.HEADERS:
             self._finish(lambda: self.listener.on_headers(message, True))
         elif answer.end == End.AT_ONCE or (r.pace_ms == 0 and answer.end != End.IGNORED):
@@ -392,15 +394,21 @@ class UpstreamRequest:
             self.record.reset_by_peer = PROTOCOL_ERROR
         self._reset("protocol error")
 
+    def _unreadable(self) -> None:
+        """The proxy gives the connection up."""
+        self.pool.lose()
+        self._reset("protocol error")
+
     def _send_http2(self, r: UpstreamResponse, body: list[bytes]) -> None:
         if is_informational(r.status) or r.status == SWITCHING_PROTOCOLS:
             self.stalled = True
+            if body and is_informational(r.status):  # no final headers come before it
+                self._later(r.pace_ms, self._unreadable)
             return
         end = not body and not r.trailers and not r.stalls
         pairs = [(k.lower(), v) for k, v in from_text(r.headers)]
         if http2head.answer_problem(r.status, pairs, end and not self.head):
-            self.pool.lose()
-            self._reset("protocol error")
+            self._unreadable()
             return
         lengths = [v for k, v in pairs if k == b"content-length"]
         self.left = 0 if self.head or r.status in BODILESS_ANSWERS else int(lengths[0]) if lengths else None

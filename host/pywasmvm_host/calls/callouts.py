@@ -71,6 +71,7 @@ class HttpCallout:
 
     # ---- the answer
     def on_headers(self, headers: HeaderMap, end: bool) -> None:
+        headers.remove(b"keep-alive")
         headers.add(
             b"x-envoy-upstream-service-time", str((self.world.now_ns - self.started_ns) // 1_000_000).encode()
         )

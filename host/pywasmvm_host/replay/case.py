@@ -137,6 +137,7 @@ def upstream_response(r: dict[str, Any], *, recorded: bool = False, http2: bool 
         hang=bool(r.get("hang")),
         reset=bool(r.get("reset")),
         reset_mid=bool(r.get("reset_mid")),
+        reset_code=r.get("reset_code", 2),
         early=bool(r.get("early")),
         echo=bool(r.get("echo")),
     )
