@@ -332,7 +332,8 @@ def _xds(cx: Any) -> Group:
 
 def _filter_state(cx: Any) -> Group:
     def get(name: str) -> Any:
-        value = cx.stream.states.get(name.removeprefix("wasm.")) if name.startswith("wasm.") else None
+        plain = name.removeprefix("wasm.")
+        value = cx.stream.objects.shown(name) if plain == name else cx.stream.states.get(plain)
         return MISSING if value is None else value
 
     return Group(get)

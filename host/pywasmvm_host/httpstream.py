@@ -17,6 +17,7 @@ from .chain import FilterManager
 from .client import ClientView, Http1Writer, Http2Writer
 from .clocks import StreamClocks
 from .connmanager import Refused, codec_problem, enter_request, leave_response
+from .filterstate import StateObjects
 from .headers import HeaderMap, Pair, unsigned
 from .localreply import LocalReply
 from .router import Router
@@ -67,7 +68,7 @@ class HttpStream:
         below = connection.states if connection else {}
         self.states: MutableMapping[str, bytes] = ChainMap({}, below)
         self.state_rules: dict[str, Any] = {}
-        self.objects: dict[str, bytes] = {}
+        self.objects = StateObjects(connection.objects if connection else None)
         self.span_tags: dict[str, str] = {}
         self.override_host = ""
         self.route_pinned = False
@@ -213,9 +214,11 @@ class HttpStream:
     # ---- what filters write and read
     def set_state(self, context: Any, path: bytes, value: bytes) -> Status:
         name = path.decode("latin-1")
-        rule = self.state_rules.get(name) or getattr(context.root, "declared", {}).get(name)
-        if rule is not None and rule.get("readonly") and name in self.states:
-            return Status.BAD_ARGUMENT
+        if name in self.states:
+            if self.state_rules.get(name, {}).get("readonly"):
+                return Status.BAD_ARGUMENT
+        else:  # who makes it says what it is
+            self.state_rules[name] = getattr(context.root, "declared", {}).get(name, {})
         self.states[name] = value
         return Status.OK
 

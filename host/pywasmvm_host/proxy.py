@@ -40,6 +40,7 @@ class AccessEntry:
     route: str | None
     cluster: str | None
     states: dict[str, bytes] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -117,6 +118,7 @@ class Proxy:
                 route=s.route.name if s.route is not None else None,
                 cluster=s.cluster.name if s.cluster is not None else None,
                 states=dict(s.states),
+                objects=s.objects.logged(),
                 metadata=dict(s.metadata),
             )
         )

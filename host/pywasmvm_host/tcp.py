@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .abi.enums import BufferType, PeerType, Status, trailers_action
 from .context import Buffer, Context, RootContext
+from .filterstate import StateObjects
 from .lifecycle import step
 from .plugin import FailurePolicy
 from .vm import FAILED
@@ -161,7 +162,7 @@ class Connection:
         self.client_address = proxy.next_client_address()
         self.connection_id = proxy.next_connection_id()
         self.states: dict[str, bytes] = {}
-        self.objects: dict[str, bytes] = {}
+        self.objects = StateObjects()
         self.metadata: dict[str, Any] = {}
         self.typed_metadata: dict[str, Any] = {}
         self.flags: list[str] = []

@@ -26,10 +26,11 @@ celpy = Optional("celpy")
 evaluation = Optional("celpy.evaluation")
 re2 = Optional("re2")
 
-__all__ = ["Steps", "program"]
+__all__ = ["NoSuchFunction", "Steps", "program"]
 
 BYTES_PER_STEP = 64
 STEPS_PER_LOOK = 8
+MACROS = frozenset({"has", "all", "exists", "exists_one", "map", "filter", "dyn"})
 # Program size that RE2 may reach for one pattern; more is an error of the pattern.
 PATTERN_MEMORY = 1 << 18
 # Seconds of the parser per byte, as long as none was measured: it cannot be interrupted.
@@ -82,6 +83,10 @@ class Known:
 KNOWN = Known()
 
 
+class NoSuchFunction(Exception):  # noqa: N818 - why: the language's own words
+    """A function is called that the language lacks."""
+
+
 class Steps:
     """The account of one host call."""
 
@@ -102,7 +107,7 @@ class Steps:
     def parse(self, text: str) -> Parsed:
         """Parse an expression: a step per byte, and not without the time for it.
 
-        Raise CELParseError, or RecursionError for one that is too deep.
+        Raise CELParseError, NoSuchFunction, or RecursionError for one that is too deep.
         """
         self.spend(len(text))
         parsed = KNOWN.get(text)
@@ -113,6 +118,7 @@ class Steps:
                 tree = _environment().compile(text)
                 names = frozenset(str(t) for t in tree.scan_values(lambda t: t.type == "IDENT"))
                 tree = _shortened(tree)
+            _check_functions(tree)
             if len(text) > BYTES_PER_STEP:
                 Steps.pace = (Steps.pace + (thread_time() - began) / len(text)) / 2
             parsed = Parsed(tree, names)
@@ -172,6 +178,14 @@ class _Functions(dict[str, Callable[..., Any]]):
         return self
 
 
+def _check_functions(tree: Any) -> None:
+    """Raise NoSuchFunction: in Envoy an expression knows its functions when it is made."""
+    for node in tree.iter_subtrees():
+        name = {"ident_arg": 0, "member_dot_arg": 1}.get(node.data)
+        if name is not None and node.children[name].value not in {*evaluation.base_functions, *MACROS}:
+            raise NoSuchFunction(f"no function {node.children[name].value}")
+
+
 def _shortened(tree: Any) -> Any:
     """Return a tree without its nodes that only stand for their one child: most of what it has."""
     for node in tree.iter_subtrees_topdown():
@@ -228,6 +242,18 @@ def _runner() -> Any:
         def visit(self, tree: Any) -> Any:
             self.steps.spend(1)
             return super().visit(tree)
+
+        def macro_has_eval(self, exprlist: Any) -> Any:
+            """Tell whether a field is there; what is not there has no fields, not even absent ones."""
+            (field,) = exprlist.children
+            chosen = field.children[0] if field.data == "member" else field
+            whole = self.visit(chosen.children[0]) if chosen.data == "member_dot" else None
+            if isinstance(whole, evaluation.CELEvalError):
+                return whole
+            found = self.visit(field)
+            if getattr(whole, "empty_is_absent", False) and isinstance(found, dict):
+                return celpy.celtypes.BoolType(bool(found))
+            return celpy.celtypes.BoolType(not isinstance(found, evaluation.CELEvalError))
 
     class Runner(celpy.InterpretedRunner):  # type: ignore[misc, name-defined]
         def new_activation(self) -> Any:

@@ -18,7 +18,7 @@ from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
 from ..budget import within
 from ..machine import Allocated
 from . import Optional
-from .celsteps import Parsed, Steps, program
+from .celsteps import NoSuchFunction, Parsed, Steps, program
 
 celpy = Optional("celpy")
 celtypes = Optional("celpy.celtypes")
@@ -43,6 +43,7 @@ def _walk() -> Any:
         context: Any
         path: str
         source: Any
+        empty_is_absent = False  # as of the maps of a message
 
         def __contains__(self, key: object) -> bool:
             return _attribute(self.context, f"{self.path}\0{key}") is not MISSING
@@ -63,6 +64,7 @@ def _walkable(context: Any, path: str, value: Any) -> Any:
     """Return a map that asks the attribute table for its members."""
     walk = _walk()()
     walk.context, walk.path, walk.source = context, path, value
+    walk.empty_is_absent = isinstance(value, Message)
     if isinstance(value, HeaderView):
         for key, text in value.pairs():
             dict.__setitem__(
@@ -214,7 +216,9 @@ def expr_create(call: Any, data: bytes) -> Any:
     within("definitions", call.vm.limits.definitions, len(_store(call).programs) + 1)
     try:
         parsed = Steps(call.vm).parse(data.decode("utf-8"))
-    except (celpy.CELParseError, UnicodeDecodeError, RecursionError) as e:
+    except (celpy.CELParseError, NoSuchFunction, UnicodeDecodeError, RecursionError) as e:
+        if isinstance(e, NoSuchFunction):
+            _store(call).next += 1  # measured: it has had its token
         call.world.note("info", f"expr_create parse error: {' '.join(str(e).split())}", call.vm.thread)
         return Status.BAD_ARGUMENT
     store = _store(call)

@@ -12,6 +12,7 @@ from typing import Any
 from .. import protobuf
 from ..abi.enums import Status
 from ..budget import within
+from ..filterstate import FACTORIES
 from ..machine import Allocated
 from . import body
 from .expressions import EXPRESSIONS
@@ -65,27 +66,18 @@ def _declare_property(call: Any, data: bytes) -> Any:
     return Status.OK, b""
 
 
-# Filter state objects with a factory in Envoy, which set_envoy_filter_state can make.
-FACTORIES = frozenset(
-    {
-        "envoy.tcp_proxy.cluster",
-        "envoy.network.upstream_server_name",
-        "envoy.network.upstream_subject_alt_names",
-        "envoy.network.application_protocols",
-        "envoy.tcp_proxy.disable_idle_timeout",
-        "envoy.string",
-    }
-)
-
-
 def _set_filter_state(call: Any, data: bytes) -> Any:
     fields = _message(data)
     if fields is None:
         return Status.BAD_ARGUMENT
-    path = fields.get(1, b"").decode("latin-1")
-    if path not in FACTORIES or call.context.stream is None:
+    path, value = (fields.get(key) or b"" for key in (1, 2))
+    name = path.decode("latin-1")
+    check = FACTORIES.get(name)
+    if check is None or call.context.stream is None:
         return Status.NOT_FOUND
-    call.context.stream.objects[path] = fields.get(2, b"")
+    if not check(value):
+        return Status.BAD_ARGUMENT
+    call.context.stream.objects.put(name, value, fields.get(3, 0))
     return Status.OK, b""
 
 

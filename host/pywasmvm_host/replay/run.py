@@ -325,7 +325,8 @@ class _Replay:
         if out["details"] is None:
             out["details"] = ""
         for key in self.case.get("log_filter_state", []):
-            value = a.states.get(key.removeprefix("wasm.")) if key.startswith("wasm.") else None
+            name = key.removeprefix("wasm.")
+            value = a.objects.get(key) if name == key else a.states.get(name)
             out["fs_" + key] = None if value is None else _json_text(value)
         for key in self.case.get("log_metadata", []):
             value = a.metadata
