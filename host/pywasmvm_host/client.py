@@ -234,7 +234,11 @@ class Http1Writer:
         line, mark, rest = self._raw.partition(b"\r\n")
         if not mark:
             return False
-        size = int(line.split(b";")[0], 16)
+        try:
+            size = int(line.split(b";")[0], 16)
+        except ValueError:
+            self.view.error = "the size of a chunk is no number"
+            return False
         if size:
             if len(rest) < size + 2:
                 return False

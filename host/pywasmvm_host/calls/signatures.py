@@ -79,7 +79,7 @@ def verify_signature(call: Any, data: bytes) -> Any:
             key.verify(signature, text, ec.ECDSA(algorithm))
         else:
             return _answer(False, error="Failed to verify: unsupported kind of key")
-    except exceptions.InvalidSignature:
+    except (exceptions.InvalidSignature, ValueError):
         return _answer(False, error="Failed to verify digital signature. Error code: 0")
     return _answer(True)
 
@@ -105,7 +105,10 @@ def sign(call: Any, data: bytes) -> Any:
         return _answer(False, error="Failed to parse private key", error_field=3)
     text = fields.get(3, b"")
     if isinstance(key, rsa.RSAPrivateKey):
-        return _answer(True, signature=key.sign(text, padding.PKCS1v15(), algorithm))
+        try:
+            return _answer(True, signature=key.sign(text, padding.PKCS1v15(), algorithm))
+        except ValueError:
+            return _answer(False, error="Failed to sign: the key is too small", error_field=3)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return _answer(True, signature=key.sign(text, ec.ECDSA(algorithm)))
     return _answer(False, error="Failed to sign: unsupported kind of key", error_field=3)
