@@ -1,4 +1,4 @@
-"""Random host calls with hostile arguments, by the filter that follows a script: none may end in Python's.
+"""Random calls with hostile arguments, by the filter that follows a script: none ends in an error of Python.
 
 python hostile.py --count 1000 --seed 1 [--engine python]
 
