@@ -179,7 +179,7 @@ def test_a_world_of_real_time_waits_and_tells_the_time(make_engine: Callable[...
     world.run_for(110)
     assert time.monotonic() - monotonic >= 0.1
     told = [int.from_bytes(line.message, "little") for line in world.logs]
-    assert 2 <= len(told) <= 6, "every 20 ms; on a busy machine fewer"
+    assert 1 <= len(told) <= 6, "every 20 ms; on a busy machine fewer"
     assert told == sorted(told)
     spare = 1_000_000_000  # somebody may set the clock of the machine meanwhile
     assert began - spare < told[0] < told[-1] < time.time_ns() + spare
