@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .headers import HeaderMap
 from .localrules import LocalReplyRules
+from .routes.changes import HeaderChanges
 
 if TYPE_CHECKING:
     from .httpstream import HttpStream
@@ -99,6 +100,7 @@ class ManagerOptions:
     longest_ms: float | None = None
     request_ms: float | None = None
     head_ms: float | None = None
+    early: tuple[HeaderChanges, ...] = ()  # made before all else
     delayed_close_ms: float = 1000
     stream_window: int = 16 << 20  # of HTTP/2
     local_replies: LocalReplyRules | None = None
@@ -146,6 +148,8 @@ def enter_request(headers: HeaderMap, stream: HttpStream) -> Refused | None:
     options = stream.proxy.options
     if not stream.http2 and options.codec.absolute_url:
         split_absolute_form(headers)
+    for changes in options.early:
+        changes.apply(headers, stream, headers)
     upgrade = wants_upgrade(headers)
     forwarded = headers.get(FORWARDED)
     remote, internal = stream.client_address, _find_client(forwarded, stream)

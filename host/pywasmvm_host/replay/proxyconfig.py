@@ -14,18 +14,22 @@ from ..connmanager import CodecOptions, ManagerOptions
 from ..localrules import read_local_replies
 from ..proxy import Proxy
 from ..routes import read_routes
+from ..routes.changes import HeaderChanges, added_header
 from ..routes.parts import Part, refuse
 from .attributes import NS
 
 __all__ = ["configure_proxy", "read_listener", "read_manager"]
 
 SILENT_MANAGER = (
-    "stat_prefix", "tracing", "codec_type", "drain_timeout",
+    "stat_prefix", "tracing", "codec_type", "stream_flush_timeout", "drain_timeout",
     "http3_protocol_options", "access_log_flush_interval", "access_log_options",
     "set_current_client_cert_details",
     "stream_error_on_invalid_http_message", "append_local_overload",
     "represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "add_proxy_protocol_connection_state",
     "request_id_extension", "http1_safe_max_connection_duration",
+)  # fmt: skip
+SILENT_HTTP1 = (
+    "override_stream_error_on_invalid_http_message", "send_fully_qualified_url", "use_balsa_parser",
 )  # fmt: skip
 SILENT_LISTENER = (
     "name", "listener_filters", "listener_filters_timeout", "continue_on_listener_filters_timeout",
@@ -36,6 +40,7 @@ SERVER = {name: name for name in ("OVERWRITE", "APPEND_IF_ABSENT", "PASS_THROUGH
 SLASHES = ("KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", "UNESCAPE_AND_FORWARD")
 UNDERSCORES = ("ALLOW", "REJECT_REQUEST", "DROP_HEADER")
 DELAYED_CLOSE_MS = 1000
+EARLY_MUTATION = "early_header_mutation.header_mutation.v3.HeaderMutation"
 DIRECTIONS = {"UNSPECIFIED": 0, "INBOUND": 1, "OUTBOUND": 2}
 KEEPS_CERTIFICATE = {
     "SANITIZE": False,
@@ -134,9 +139,10 @@ def read_manager(part: Part) -> ManagerOptions:
         head_ms=part.duration("request_headers_timeout"),
         delayed_close_ms=DELAYED_CLOSE_MS if closing is None else closing,
         stream_window=_stream_window(part.part("http2_protocol_options")),
+        early=_early(part),
         local_replies=read_local_replies(part.part("local_reply_config")),
     )
-    common.done("max_connection_duration")
+    common.done("max_connection_duration", "max_response_headers_kb")
     part.done("@type", *SILENT_MANAGER)
     return options
 
@@ -160,7 +166,9 @@ def _codec(part: Part, common: Part) -> CodecOptions:
             "headers_with_underscores_action", {x: x for x in UNDERSCORES}, UNDERSCORES[0]
         ),
     )
-    http1.done("override_stream_error_on_invalid_http_message", "send_fully_qualified_url")
+    http1.done(
+        "override_stream_error_on_invalid_http_message", "send_fully_qualified_url", "use_balsa_parser"
+    )
     return options
 
 
@@ -198,6 +206,23 @@ def _stream_window(part: Part | None) -> int:
         if part is None
         else part.number("initial_stream_window_size", ManagerOptions.stream_window)
     )
+
+
+def _early(part: Part) -> tuple[HeaderChanges, ...]:
+    """Read early header mutations: each adds a header or removes one."""
+    out = []
+    for extension in part.parts("early_header_mutation_extensions"):
+        config = extension.part("typed_config") or Part({}, extension.at("typed_config"))
+        if not config.text("@type").endswith(EARLY_MUTATION):
+            raise refuse(config.path, f"only a {EARLY_MUTATION} is known")
+        for mutation in config.parts("mutations"):
+            append, remove = mutation.part("append"), mutation.text("remove")
+            added = (added_header(append),) if append is not None else ()
+            out.append(HeaderChanges(added, (remove.lower().encode("latin-1"),) if remove else ()))
+            mutation.done()
+        config.done()
+        extension.done("name")
+    return tuple(out)
 
 
 def _scheme(part: Part | None) -> bytes:

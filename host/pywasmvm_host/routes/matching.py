@@ -25,6 +25,7 @@ OLD_STRING_MATCHES = {  # HeaderMatcher's own spelling of a StringMatcher's kind
     "safe_regex_match": "safe_regex",
 }
 INTEGER = re.compile(r"[+-]?\d{1,19}$")
+SEPARATED = re.compile(r"/[^?#]*[^?#/]$")
 GRPC = ("application/grpc", "application/grpc+")
 
 
@@ -65,7 +66,10 @@ def path_rule(part: Part) -> PathRule:
     nocase = not part.flag("case_sensitive", True)
     for field, kind in (("prefix", "prefix"), ("path", "path"), ("path_separated_prefix", "separated")):
         if field in part:
-            return PathRule(kind, part.text(field), nocase=nocase)
+            text = part.text(field)
+            if kind == "separated" and not SEPARATED.match(text):
+                raise refuse(part.at(field), f"{text!r} has to begin with a slash, and not to end with one")
+            return PathRule(kind, text, nocase=nocase)
     regex = part.regex("safe_regex")
     if regex is not None:
         return PathRule("regex", regex=regex)

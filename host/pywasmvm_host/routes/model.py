@@ -77,7 +77,6 @@ class Action:
     longest_ms: float | None = None
     retry: RetryPolicy | None = None
     missing_code: int = 503
-    upgrades: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,10 @@ class Part:
         return [str(x) for x in self.take(name, list, [])]
 
     def numbers(self, name: str) -> list[int]:
-        return [int(x) for x in self.take(name, list, [])]
+        values = self.take(name, list, [])
+        if not all(type(x) is int for x in values):
+            raise refuse(self.at(name), f"{values!r} are not all numbers")
+        return list(values)
 
     def part(self, name: str) -> Part | None:
         value = self.take(name, dict)

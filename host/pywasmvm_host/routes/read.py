@@ -107,7 +107,6 @@ def read_action(part: Part, clusters: Collection[str]) -> Action:
         longest_ms=_longest(part.part("max_stream_duration")),
         retry=read_retry_policy(part.part("retry_policy")),
         missing_code=part.choice("cluster_not_found_response_code", MISSING_CODES, 503),
-        upgrades=read_upgrades(part),
     )
     part.flag("auto_host_rewrite")  # why: it takes the name of a host, and the clusters have addresses only
     part.done(*SILENT_ACTION)
@@ -115,15 +114,6 @@ def read_action(part: Part, clusters: Collection[str]) -> Action:
         reason = f"route: unknown cluster '{action.cluster}'"
         raise refuse(part.at("cluster"), reason, reason=reason)
     return action
-
-
-def read_upgrades(part: Part) -> dict[str, bool]:
-    """Read which protocols a client may change to."""
-    out = {}
-    for p in part.parts("upgrade_configs"):
-        out[p.text("upgrade_type").lower()] = p.flag("enabled", True)
-        p.done()
-    return out
 
 
 def _redirect(part: Part) -> Redirect:
