@@ -41,14 +41,16 @@ REPEATABLE = frozenset(
 )
 FOREIGN = "proxy_call_foreign_function"
 REPEATABLE_FOREIGN = frozenset({b"get_log_level", b"compress", b"uncompress"})
-# Of all that is kept for a kind of guests: entries, bytes, and entries at one place.
-MOST_PLACES, MOST_KEPT, MOST_AT_A_PLACE = 64, 1 << 26, 8
+# Of all that is kept for a kind of guests: places, states, bytes of them, and states of one place. A state
+# takes a file descriptor, too.
+MOST_PLACES, MOST_STATES, MOST_BYTES, MOST_AT_A_PLACE = 64, 32, 1 << 26, 8
 # What it takes to keep a state, in fuel: a snapshot looks at each byte of memory. Less than the second is not
 # worth the trouble.
 FUEL_PER_BYTE = 0.25
 LEAST_FUEL = 50_000
+FAILURE = ("failed", "failure", "failure_error")
 
-# What begins, and the state it begins in: None for that of a new guest.
+# The number of the state that something begins in, 0 for that of a new guest, and what it is.
 Place = tuple[Any, ...]
 
 
@@ -114,9 +116,10 @@ class Beginnings:
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        places = self._places
-        while len(places) > MOST_PLACES or sum(b.state.kept for b in self.all()) > MOST_KEPT:
-            places.popitem(last=False)
+        kept = [beginning.state.kept for beginning in self.all()]
+        while len(self._places) > MOST_PLACES or len(kept) > MOST_STATES or sum(kept) > MOST_BYTES:
+            _, known = self._places.popitem(last=False)
+            del kept[: len(known.kept)]
 
     def all(self) -> list[Beginning]:
         """Return all that are kept."""
@@ -168,7 +171,7 @@ class _Undo:
         self.drawn = world.random.getstate()
         self.things: list[tuple[Any, str, Any]] = [
             *((vm, name, copy(getattr(vm, name))) for name in ("recent", "hazards", "_said", "metric_ids")),
-            *((vm, name, getattr(vm, name)) for name in ("moment", "spent", "failed", "failure")),
+            *((vm, name, getattr(vm, name)) for name in ("moment", "spent", *FAILURE)),
             *((context, "spent", context.spent) for context in vm.contexts.values()),
             (world, "shared", copy(world.shared)),
         ]
@@ -192,7 +195,8 @@ def begin(vm: Vm, what: tuple[Any, ...], run: Callable[[], str]) -> str:
         return run()
     if away is None and (kind.state is not None or vm.roots):
         return run()  # the guest is in no state that is known
-    known, place = kind.beginnings, (None if away is None or away.state is kind.state else away.state, *what)
+    known, number = kind.beginnings, 0 if away is None or away.state is kind.state else away.state.number
+    place = (number, *what)
     if away is not None:
         if any(_again(away, beginning, run) for beginning in known.at(place)):
             return ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import backend
@@ -31,13 +32,15 @@ __all__ = ["Guest", "Guests", "State"]
 
 FULL = 1 << 60
 MOST_IDLE = 4
+_numbers = count(1)
 
 
 class State(NamedTuple):
-    """A state of a guest, and the size of its memory then."""
+    """A state of a guest, the size of its memory then, and a number that no other state has."""
 
     snapshot: Any
     nbytes: int
+    number: int
 
     @property
     def kept(self) -> int:
@@ -143,9 +146,10 @@ class Guest:
     def snapshot(self) -> State:
         """Return its state. Raise HostError if it holds what belongs to others."""
         try:
-            return State(backend.Snapshot.take(self.store, self.instance), len(self.memory.buf))
+            snapshot = backend.Snapshot.take(self.store, self.instance)
         except backend.WasmError as e:
             raise HostError(str(e), advice="Start it anew instead") from e
+        return State(snapshot, len(self.memory.buf), next(_numbers))
 
     def reset(self, state: State) -> None:
         """Go to a state of a guest of the same module, unless it is in it."""

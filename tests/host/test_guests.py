@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pywasmvm_host import Host, HttpRequest, Plugin, PluginFailed
+from pywasmvm_host.beginning import Beginning, Beginnings
+from pywasmvm_host.guest import State
 from pywasmvm_host.world import World
 
 from pywasmvm import Engine, wat2wasm
@@ -199,6 +202,16 @@ def test_what_cannot_be_taken_back_is_not_told_again(engine: Engine) -> None:
     for _ in range(4):
         assert life(engine, plugin, cache)[0] == life(engine, plugin, {})[0]
     assert not beginnings(cache)
+
+
+@pytest.mark.parametrize(("nbytes", "most"), [(1 << 23, 8), (1 << 10, 32)])
+def test_what_is_kept_is_bounded(nbytes: int, most: int) -> None:
+    known = Beginnings()
+    for number in range(100):
+        known.keep((0, number), Beginning([], State(SimpleNamespace(nbytes=nbytes), 1 << 16, number)))
+        assert known.at((0, 0)), "it was used last"
+    numbers = [beginning.state.number for beginning in known.all()]
+    assert sorted(numbers) == [0, *range(101 - most, 100)]
 
 
 def test_who_watches_sees_the_calls_of_the_start(engine: Engine, curious: Plugin) -> None:
