@@ -1,35 +1,14 @@
 """Bodies of the host calls, by topic. `BODIES` maps each row of the ABI table to its body.
 
 A body takes (call, *parameters) and returns a status, or (status, *outputs); `call` is the `Call` of
-machine.py: the
-context acted on, the VM, the world. Pointers never appear here: the machinery has read and will write them.
+machine.py: the context acted on, the VM, the world. Pointers never appear here: the machinery has read and
+will write them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
-
-
-class Optional:
-    """A library that an extra brings: loaded when a name of it is first needed, false if it is missing."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __bool__(self) -> bool:
-        try:
-            import_module(self._name)
-        except ImportError:
-            return False
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(import_module(self._name), name)
-        setattr(self, name, found)
-        return found
-
 
 BODIES: dict[str, Callable[..., Any]] = {}
 WASI_BODIES: dict[str, Callable[..., Any]] = {}

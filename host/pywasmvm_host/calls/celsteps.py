@@ -20,7 +20,7 @@ from threading import Lock
 from time import thread_time
 from typing import Any, NamedTuple
 
-from . import Optional
+from ..optional import Optional
 
 celpy = Optional("celpy")
 evaluation = Optional("celpy.evaluation")

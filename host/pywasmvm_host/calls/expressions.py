@@ -17,7 +17,7 @@ from ..abi.pairs import encode_pairs
 from ..attributes import MISSING, OPAQUE, Group, HeaderView, Message, lookup
 from ..budget import within
 from ..machine import Allocated
-from . import Optional
+from ..optional import Optional
 from .celsteps import NoSuchFunction, Parsed, Steps, program
 
 celpy = Optional("celpy")

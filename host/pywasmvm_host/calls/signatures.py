@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import protobuf
 from ..abi.enums import Status
-from . import Optional
+from ..optional import Optional
 
 PRIMITIVES = "cryptography.hazmat.primitives"
 exceptions = Optional("cryptography.exceptions")

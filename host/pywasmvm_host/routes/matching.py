@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..headers import HeaderMap
-from .parts import Part, refuse
+from .parts import Part, Regex, refuse
 
 __all__ = ["Condition", "PathRule", "conditions", "header_condition", "path_rule"]
 
@@ -35,7 +35,7 @@ class PathRule:
 
     kind: str
     text: str = ""
-    regex: re.Pattern[str] | None = None
+    regex: Regex | None = None
     nocase: bool = False
 
     def matches(self, headers: HeaderMap) -> bool:

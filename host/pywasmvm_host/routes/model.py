@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..headers import HeaderMap
 from .changes import HeaderChanges
 from .matching import Condition, PathRule
+from .parts import Regex
 from .retries import RetryPolicy
 
 __all__ = [
@@ -29,16 +31,28 @@ __all__ = [
     "one_route",
 ]
 
+REFERENCE = re.compile(r"\\([\d\\])")
+
 
 @dataclass(frozen=True)
 class Substitution:
-    """A regular expression and what stands in the place of each match."""
+    """A regular expression, None for one that matches nowhere, and what stands in the place of each match.
 
-    pattern: re.Pattern[str]
+    In `by` a backslash and a digit mean a group, two backslashes one.
+    """
+
+    pattern: Regex | None
     by: str
 
     def __call__(self, text: str) -> str:
-        return self.pattern.sub(self.by, text)
+        if self.pattern is None:
+            return text
+        return str(self.pattern.sub(lambda found: REFERENCE.sub(partial(_refer, found), self.by), text))
+
+
+def _refer(found: Any, reference: re.Match[str]) -> str:
+    named = reference[1]
+    return named if named == "\\" else found[int(named)] or ""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,12 @@ import re
 from typing import Any
 
 from ..errors import ConfigError
+from ..optional import Optional
 
-__all__ = ["Part", "refuse"]
+__all__ = ["Part", "Regex", "refuse"]
+
+re2 = Optional("re2")
+Regex = Any  # a compiled expression of RE2: its library has no types
 
 DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)s$")
 
@@ -107,17 +111,22 @@ class Part:
         source.done()
         return out
 
-    def regex(self, name: str) -> re.Pattern[str] | None:
-        """Return a RegexMatcher's expression."""
+    def regex(self, name: str) -> Regex | None:
+        """Return a RegexMatcher's expression, by RE2 as in Envoy: its time is linear in the text."""
         part = self.part(name)
         if part is None:
             return None
         text = part.text("regex")
         part.done("google_re2")
+        if not re2:
+            raise refuse(part.at("regex"), "it needs the library google-re2: pip install 'pywasmvm[config]'")
+        options = re2.Options()
+        options.log_errors = False
         try:
-            return re.compile(text)
-        except re.error as e:
-            raise refuse(part.at("regex"), f"{text!r} is no regular expression: {e}") from None
+            return re2.compile(text, options=options)
+        except re2.error as e:
+            why = e.args[0].decode("utf-8", "replace") if e.args and isinstance(e.args[0], bytes) else e
+            raise refuse(part.at("regex"), f"{text!r} is no regular expression: {why}") from None
 
     def done(self, *ignored: str) -> None:
         """Refuse what is left: it would have an effect that this host does not have."""

@@ -44,8 +44,8 @@ def substitution(part: Part | None) -> Substitution | None:
     part.done()
     wanted = [int(n) for n in re.findall(r"\\(\d)", by)]
     if wanted and max(wanted) > pattern.groups:
-        return Substitution(re.compile(r"(?!)"), "")  # why: RE2 replaces nothing then
-    return Substitution(pattern, re.sub(r"\\(\d)", r"\\g<\1>", by))
+        return Substitution(None, by)  # why: RE2 replaces nothing then
+    return Substitution(pattern, by)
 
 
 def _rewrite(part: Part) -> Rewrite:
