@@ -41,6 +41,7 @@ class Http1Connection:
         self.connection.sink = self._parse
         self.raw = b""
         self.left = b""  # what is for the next request
+        self.begun = False  # since a byte of the next request has come, even of a line's end
         self.mode = "head"
         self.need = 0
         self.stream: HttpStream | None = None
@@ -74,7 +75,7 @@ class Http1Connection:
 
     def _closed(self) -> None:
         # why: Envoy begins a stream with the first byte of a head; plugins in between show it again first
-        waiting = (self.raw and not self._may_be_http2()) or (self.left and not self.connection.filters)
+        waiting = (self.begun and not self._may_be_http2()) or (self.left and not self.connection.filters)
         if waiting and (self.stream is None or self.stream.over):
             self._new_stream()
         if self.stream is not None and not self.stream.over:
@@ -122,10 +123,11 @@ class Http1Connection:
         return self._chunk(body)
 
     def _head(self) -> bool:
-        self.raw = self.raw.lstrip(b"\r\n")
-        end = HEAD_END.search(self.raw)
         if self.stream is not None and not self.stream.over:
             return False
+        self.begun = self.begun or bool(self.raw)
+        self.raw = self.raw.lstrip(b"\r\n")
+        end = HEAD_END.search(self.raw)
         if self.stream is None and self.raw and self.raw[0] not in FIRST_BYTES:
             self._refuse(Refusal())
             return False
@@ -157,6 +159,7 @@ class Http1Connection:
     def _new_stream(self, http10: bool = False) -> HttpStream:
         self.connection.requests += 1
         self._notice_idleness()
+        self.begun = False
         stream = self.stream = HttpStream(self.proxy, http10=http10, connection=self.connection)
         if self.on_stream is not None:
             self.on_stream(stream)

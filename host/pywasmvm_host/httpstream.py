@@ -61,6 +61,7 @@ class HttpStream:
         self.reading = False  # while bytes of the client are being taken
         self.over = self.destroyed = False
         self.close_after = False
+        self.endless = http10  # as long as no length tells an HTTP/1.0 client the end of the response
         self.on_over: Any = None
         self.route: Found | None = None
         self.route_known = False
@@ -265,6 +266,7 @@ class HttpStream:
             self.close_after = True
         if self.http10 and b"content-length" not in headers:
             self.close_after = True  # an HTTP/1.0 body without a length ends with the connection
+        self.endless = self.http10 and not end and b"content-length" not in headers
         if (not self.request_complete or self.close_after) and not self.http2:
             headers.set(b"connection", b"close")
             self.draining = True
@@ -303,9 +305,8 @@ class HttpStream:
 
     def _closes_at_once(self) -> bool:
         """Tell whether the connection ends with this stream, with no wait for a client that still sends."""
-        headers = self.manager.response.headers
-        endless = self.http10 and (headers is None or b"content-length" not in headers)
-        return self.close_after and (self.request_complete or endless)
+        # why: while Envoy still reads the request it answers, it does not count as complete
+        return self.close_after and ((self.request_complete and not self.reading) or self.endless)
 
     def break_off(self, details: str, *, told: bool = False) -> None:
         """The HTTP/2 codec gives the stream up, because of what the client sent; it may be `told`."""

@@ -43,6 +43,7 @@ __all__ = ["case_plugins", "run_case"]
 
 # why: what the recordings' servers took on one machine; it decides which of two things at one time is first
 LOG_CAP = 400  # lines of the log that a recording holds
+ABORT_MS = 50  # after which the recording client closes its connection where it is to
 MOST_ACCESS_LINES = 40  # a recording holds no more
 DEAD = "127.0.0.1:1"  # where the recordings' dead clusters are
 CALLED = "[host->vm] "
@@ -222,6 +223,8 @@ class _Replay:
             for size in reads(len(piece), host.proxy.buffer_limit):
                 self.world.after(request.pace_ms * (i + 1), partial(sent.send, piece[at : at + size]))
                 at += size
+        if q.get("abort_after_send"):
+            self.world.after(request.pace_ms * len(pieces) + ABORT_MS, sent.abort)
         return sent
 
     def _begin_raw(self, host: Host, q: dict[str, Any]) -> ByteRequest:
@@ -361,6 +364,13 @@ class ByteRequest:
 
     def hang_up(self) -> None:
         self.connection.connection.close(local=False)
+
+    def abort(self) -> None:
+        """Close the connection before the whole answer is there."""
+        if not self.view.over:
+            where = " mid-response" if self.view.status is not None else ""
+            self.view.error = f"connection closed{where}"
+            self.hang_up()
 
 
 def _json_text(value: bytes) -> str:
