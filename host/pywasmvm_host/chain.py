@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from .abi.enums import BodyAction, HeadersAction
-from .headers import HeaderMap, unsigned
+from .headers import HeaderMap, Pair, unsigned
 from .localreply import Asked, LocalReply, Rewrite, build_reply
 
 __all__ = ["Direction", "Filter", "FilterManager", "Sink", "required_response_problem"]
@@ -45,6 +45,8 @@ class Sink(Protocol):
     def set_code(self, code: int) -> None: ...
     def local_reply(self, code: int) -> None: ...
     def refresh_route(self) -> None: ...
+    def reply_headers(self) -> list[Pair]: ...
+    def responding(self) -> None: ...
     def wait(self, direction: str, stop: bool) -> None: ...
 
 
@@ -201,6 +203,7 @@ class Direction:
         headers, m = self.headers, self.manager
         if headers is None:
             return
+        self._tell()
         added_by: Entry | None = None
         last = len(self.entries) - 1
         for i in range(self._index(after, False), len(self.entries)):
@@ -241,8 +244,13 @@ class Direction:
         entry.state = State.STOP_SINGLE
         entry.resume()
 
+    def _tell(self) -> None:
+        if self.name == "response":
+            self.manager.sink.responding()
+
     def run_data(self, data: bytearray, end: bool, after: Entry | None = None) -> None:
         m = self.manager
+        self._tell()
         trailers_by: Entry | None = None
         had_trailers = self.trailers is not None
         for i in range(self._index(after, True), len(self.entries)):
@@ -293,6 +301,7 @@ class Direction:
         m, trailers = self.manager, self.trailers
         if trailers is None:
             return
+        self._tell()
         for i in range(self._index(after, True), len(self.entries)):
             entry = self.entries[i]
             if entry.stopped_all:
@@ -446,7 +455,7 @@ class FilterManager:
         self.late = outer
 
     def _build(self, reply: LocalReply) -> tuple[HeaderMap, bytes]:
-        headers, body = build_reply(reply, self.asked, self.rewrite)
+        headers, body = build_reply(reply, self.asked, self.rewrite, first=self.sink.reply_headers())
         code = unsigned(headers.get(b":status"))
         if self.rewrite is not None and code is not None:
             self.sink.set_code(code)

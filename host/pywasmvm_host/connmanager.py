@@ -271,11 +271,11 @@ def _add(headers: HeaderMap, stream: HttpStream, *, internal: bool) -> None:
         headers.set(b"x-envoy-external-address", _host_of(stream.client_address).encode())
     if options.user_agent:
         _name_node(headers, proxy.attributes.get("node") or {})
-    if options.request_id and not (b"x-request-id" in headers and _keeps_id(options)):
-        headers.set(REQUEST_ID, proxy.new_request_id())
     if options.via:
         old = headers.get(b"via")
         headers.set(b"via", old + b", " + options.via if old else options.via)
+    if options.request_id and not (b"x-request-id" in headers and _keeps_id(options)):
+        headers.set(REQUEST_ID, proxy.new_request_id())
 
 
 def _keeps_id(options: ManagerOptions) -> bool:

@@ -21,6 +21,7 @@ from .filterstate import StateObjects
 from .headers import HeaderMap, Pair, unsigned
 from .localreply import LocalReply
 from .router import Router
+from .routes.rewriting import change_response
 from .unread import Unread
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class HttpStream:
         self.upstream_address = self.upstream_failure = ""
         self.upstream_connected = False
         self.attempts = 0
+        self.code_before: int | None = None  # the last local reply
         self.upstream_started_ns = 0
         self.upstream_ended_ns: int | None = None
         self.connection_id = connection.connection_id if connection else proxy.next_connection_id()
@@ -231,6 +233,21 @@ class HttpStream:
         }.get(kind)
 
     # ---- the sink
+    def responding(self) -> None:
+        """Take note that a response, or more of one, begins its way through the filters."""
+        self.clocks.touch()
+        self.clocks.request_ended()
+
+    def reply_headers(self) -> list[Pair]:
+        """Return what the route adds to local replies: Envoy does that before their code is known."""
+        if self.route is None or not self.route.forwards:
+            return []
+        code, self.code = self.code, self.code_before
+        added = HeaderMap("response")
+        change_response(added, self.route, self)
+        self.code = code
+        return added.pairs()
+
     def wait(self, direction: str, stop: bool) -> None:
         """Read no more from the client or from the upstream, or go on."""
         if direction == "response":
@@ -251,7 +268,7 @@ class HttpStream:
             self.find_route()
 
     def set_code(self, code: int) -> None:
-        self.code = code
+        self.code_before, self.code = self.code, code
 
     def local_reply(self, code: int) -> None:
         """Take note of a local reply: after "bad request" Envoy trusts an HTTP/1 connection no more."""
@@ -259,7 +276,6 @@ class HttpStream:
             self.close_after = True
 
     def response_headers(self, headers: HeaderMap, end: bool) -> None:
-        self.clocks.touch()
         leave_response(headers, self)
         most = self.proxy.options.most_requests
         if self.last or (most and self.number >= most):
@@ -279,7 +295,6 @@ class HttpStream:
 
     def response_data(self, data: bytes, end: bool) -> None:
         self.tx += len(data)
-        self.clocks.touch()
         if not self.cut:
             self.writer.data(data, end)
 

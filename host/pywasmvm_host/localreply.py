@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .headers import HeaderMap
+from .headers import HeaderMap, Pair
 
 __all__ = ["Asked", "LocalReply", "Rewrite", "build_reply", "grpc_status_of", "is_grpc", "percent_encode"]
 
@@ -60,11 +60,16 @@ class Asked:
 Rewrite = Callable[[HeaderMap, bytes], "tuple[bytes, bytes]"]
 
 
-def build_reply(reply: LocalReply, asked: Asked, rewrite: Rewrite | None = None) -> tuple[HeaderMap, bytes]:
-    """Return headers and body of a local reply; the body is empty for gRPC and HEAD requests."""
+def build_reply(
+    reply: LocalReply, asked: Asked, rewrite: Rewrite | None = None, *, first: Sequence[Pair] = ()
+) -> tuple[HeaderMap, bytes]:
+    """Return headers and body of a local reply; the body is empty for gRPC and HEAD requests.
+
+    `first` are headers that stand before its own.
+    """
     body, kind = reply.body, b""
     headers = HeaderMap("response", [(b":status", str(reply.code).encode())])
-    for key, value in reply.headers:
+    for key, value in (*first, *reply.headers):
         if key.lower() != b":status":
             headers.add(key, value)
     if rewrite is not None:
@@ -81,8 +86,10 @@ def build_reply(reply: LocalReply, asked: Asked, rewrite: Rewrite | None = None)
         return headers, b""
     if body:
         headers.set(b"content-length", str(len(body)).encode())
-        if b"content-type" not in headers:
-            headers.add(b"content-type", kind or b"text/plain")
+        if kind:
+            headers.set(b"content-type", kind)
+        elif b"content-type" not in headers:
+            headers.add(b"content-type", b"text/plain")
     else:
         headers.remove(b"content-length")
         headers.remove(b"content-type")

@@ -22,6 +22,7 @@ __all__ = ["Router"]
 CONNECT_ERROR = "upstream connect error or disconnect/reset before headers. "
 RETRIED = "retried and the latest "
 REFUSED = "delayed connect error: Connection refused"
+CREATED = 201
 ATTEMPTS = b"x-envoy-attempt-count"
 RESET_FLAGS = {
     "connection termination": "UC",
@@ -29,6 +30,11 @@ RESET_FLAGS = {
     "protocol error": "UPE",
     "remote reset": "UR",
 }
+
+
+def _locates(status: int) -> bool:
+    """Tell whether an answer of this status says where something is."""
+    return status == CREATED or 300 <= status < 400
 
 
 class _Answer:
@@ -90,7 +96,11 @@ class Router:
             return LocalReply(404, details="route_not_found", flag="NR")
         does = found.route.does
         if isinstance(does, Direct):
-            return self._answer(found, LocalReply(does.status, does.body, details="direct_response"))
+            location = (
+                [(b"location", redirect_location(Redirect(), headers))] if _locates(does.status) else []
+            )
+            reply = LocalReply(does.status, does.body, location, details="direct_response")
+            return self._answer(found, reply)
         if isinstance(does, Redirect):
             rewrite_path(headers, found, does.rewrite)
             location = [(b"location", redirect_location(does, headers))]

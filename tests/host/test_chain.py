@@ -85,6 +85,13 @@ class Client:
     def local_reply(self, code: int) -> None:
         """There is no connection here."""
 
+    def reply_headers(self) -> list[tuple[bytes, bytes]]:
+        return []
+
+    def responding(self) -> None: ...
+
+    def wait(self, direction: str, stop: bool) -> None: ...
+
     def refresh_route(self) -> None:
         """There are no routes here."""
 

@@ -172,6 +172,11 @@ class Found:
         return does if isinstance(does, Action) else NO_ACTION
 
     @property
+    def forwards(self) -> bool:
+        """Whether the route sends requests on, and does not answer them itself."""
+        return isinstance(self.route.does, Action)
+
+    @property
     def retry(self) -> RetryPolicy | None:
         return self.action.retry or self.host.retry
 
