@@ -75,7 +75,7 @@ def _replays(plan: Plan) -> list[Series]:
 
 
 def _proxies(plan: Plan) -> list[Series]:
-    from pywasmvm_host.compare_envoy import find_envoy
+    from pywasmvm_host.compare.envoy import find_envoy
 
     binary = None if plan.ours else find_envoy()
     if binary is None:

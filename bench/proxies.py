@@ -156,7 +156,7 @@ def _seen(answer: bytes) -> bytes:
 
 def measure_proxies(binary: Path, rounds: int, quick: bool, progress: Progress) -> list[Series]:
     """Measure a request each way, in microseconds: median and 99th percentile of latency, CPU of Envoy."""
-    from pywasmvm_host.compare_envoy import free_port
+    from pywasmvm_host.compare.envoy import free_port
 
     count = 200 if quick else 2000
     ports = {name: free_port() for name in ("answer", *WAYS)}

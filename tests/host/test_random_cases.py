@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pywasmvm_host.compare_envoy import find_envoy
+from pywasmvm_host.compare.envoy import find_envoy
 from pywasmvm_host.replay.player import player_on
 from pywasmvm_host.replay.run import run_case
 

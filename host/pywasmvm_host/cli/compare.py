@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..compare import NO_ENVOY, Comparison, Row, compare_case
-from ..compare_envoy import find_envoy
+from ..compare.envoy import find_envoy
 from ..plugin import FailurePolicy
 from .common import header, make_engine, text_or_file
 

@@ -17,7 +17,7 @@ from rich.progress import track
 from pywasmvm.cli.errors import EXIT_USAGE, CommandError
 
 from ..compare import NO_ENVOY
-from ..compare_envoy import find_envoy
+from ..compare.envoy import find_envoy
 from ..errors import ConfigError
 from ..lab.attack import GROUPS, Attack, collection
 from ..lab.envoy import PATIENCE_S, attack_envoy

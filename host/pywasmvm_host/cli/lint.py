@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..limits import parse_size
 from ..lint import Finding, LintOptions, lint_file
-from ..lint_watch import FUEL
+from ..lint.watch import FUEL
 from ..profile import PROFILES
 from .common import loading, make_engine, text_or_file
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..compare_envoy import Envoy, configuration, free_port
-from ..compare_wire import Upstream, send_request
+from ..compare.envoy import Envoy, configuration, free_port
+from ..compare.wire import Upstream, send_request
 from ..errors import HostError
 from ..host import HttpRequest
 from .attack import Attack

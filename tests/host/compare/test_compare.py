@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from pywasmvm_host import ConfigError, HttpRequest, UpstreamResponse
 from pywasmvm_host.compare import Row, compare_case, differences, record
-from pywasmvm_host.compare_envoy import configuration, find_envoy, rename_marker
-from pywasmvm_host.compare_wire import Upstream, send_request
+from pywasmvm_host.compare.envoy import configuration, find_envoy, rename_marker
+from pywasmvm_host.compare.wire import Upstream, send_request
 from pywasmvm_host.scan import scan
 
 from pywasmvm import Config, Engine, wat2wasm

@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from pywasmvm_host.compare_envoy import find_envoy
+from pywasmvm_host.compare.envoy import find_envoy
 from pywasmvm_host.lab import collection
 
 Run = Callable[..., CompletedProcess[str]]

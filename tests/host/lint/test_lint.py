@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pywasmvm_host.abi.pairs import encode_pairs
 from pywasmvm_host.lint import LintOptions, lint_file, lint_module
-from pywasmvm_host.lint_docs import render
-from pywasmvm_host.lint_rules import RULES
+from pywasmvm_host.lint.docs import render
+from pywasmvm_host.lint.rules import RULES
 
 from pywasmvm import Config, Engine, wat2wasm
 
@@ -290,9 +290,9 @@ def test_foreign_context(tmp_path: Path, engine: Any) -> None:
 
 
 def test_unbuilt(engine: Any) -> None:
-    from pywasmvm_host.lint_dynamic import unbuilt
-    from pywasmvm_host.lint_model import RunSubject
-    from pywasmvm_host.lint_watch import observe
+    from pywasmvm_host.lint.dynamic import unbuilt
+    from pywasmvm_host.lint.model import RunSubject
+    from pywasmvm_host.lint.watch import observe
     from pywasmvm_host.plugin import Plugin
     from pywasmvm_host.profile import get_profile
 
@@ -335,4 +335,4 @@ def test_command(tmp_path: Path) -> None:
 
 def test_page_is_fresh() -> None:
     page = (ROOT / "docs" / "lint.md").read_text()
-    assert page == render(), "run: python -m pywasmvm_host.lint_docs > docs/lint.md"
+    assert page == render(), "run: python -m pywasmvm_host.lint.docs > docs/lint.md"

@@ -1,17 +1,17 @@
-"""Write docs/lint.md from the table of rules: `python -m pywasmvm_host.lint_docs > docs/lint.md`."""
+"""Write docs/lint.md from the table of rules: `python -m pywasmvm_host.lint.docs > docs/lint.md`."""
 
 from __future__ import annotations
 
 import sys
 
-from .lint_rules import RULES
+from .rules import RULES
 
 __all__ = ["render"]
 
 HEAD = """# What `pywasmvm lint` looks for
 
-Written from the table in `host/pywasmvm_host/lint_rules.py` by
-`python -m pywasmvm_host.lint_docs`; do not edit.
+Written from the table in `host/pywasmvm_host/lint/rules.py` by
+`python -m pywasmvm_host.lint.docs`; do not edit.
 
     pywasmvm lint filter.wasm --config config.json
     pywasmvm lint envoy.yaml --json

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from .client import ClientView, Http1Writer
-from .host import HttpRequest
-from .sending import request_bytes
-from .upstream import DEFAULT_RESPONSE, Received, UpstreamResponse
+from ..client import ClientView, Http1Writer
+from ..host import HttpRequest
+from ..sending import request_bytes
+from ..upstream import DEFAULT_RESPONSE, Received, UpstreamResponse
 
 __all__ = ["LOOPBACK", "Upstream", "send_request"]
 
@@ -62,7 +62,7 @@ class Upstream:
             task.add_done_callback(self.tasks.discard)
         try:
             if self.http2:
-                from .compare_h2 import serve  # noqa: PLC0415
+                from .h2 import serve  # noqa: PLC0415
 
                 await serve(self, reader, writer)
             else:
@@ -162,7 +162,7 @@ async def _answer(writer: asyncio.StreamWriter, response: UpstreamResponse, reco
 async def send_request(port: int, request: HttpRequest) -> tuple[ClientView, int]:
     """Send one request on a connection of its own; return what came back and the client's port."""
     if request.http2:
-        from .compare_h2 import send  # noqa: PLC0415
+        from .h2 import send  # noqa: PLC0415
 
         return await send(port, request)
     view = ClientView()

@@ -10,14 +10,14 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .abi.model import HostCall
-from .errors import BadMemory, HostError
-from .host import Host, HttpRequest
-from .limits import Limits
-from .lint_model import Round, RunSubject, SeenCall
-from .plugin import FailurePolicy, Plugin
-from .profile import Profile
-from .upstream import UpstreamResponse
+from ..abi.model import HostCall
+from ..errors import BadMemory, HostError
+from ..host import Host, HttpRequest
+from ..limits import Limits
+from ..plugin import FailurePolicy, Plugin
+from ..profile import Profile
+from ..upstream import UpstreamResponse
+from .model import Round, RunSubject, SeenCall
 
 __all__ = ["FUEL", "observe"]
 

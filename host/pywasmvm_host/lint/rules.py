@@ -7,10 +7,10 @@ or security; a warning does not do what its author meant; an info is worth knowi
 
 from __future__ import annotations
 
-from . import lint_config as config
-from . import lint_dynamic as run
-from . import lint_static as module
-from .lint_model import Rule
+from . import config
+from . import dynamic as run
+from . import static as module
+from .model import Rule
 
 __all__ = ["RULES", "rule"]
 

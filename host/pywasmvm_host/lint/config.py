@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from .abi.callbacks import CALLBACKS, callbacks_of
-from .abi.hostcalls import HOST_CALLS
-from .abi.versions import MARKERS, find_version
-from .abi.wasi import WASI_CALLS
-from .errors import HostError
-from .lint_model import ConfigSubject, Place
-from .plugin import FailurePolicy, Key
-from .scan import ModuleFacts, scan
+from ..abi.callbacks import CALLBACKS, callbacks_of
+from ..abi.hostcalls import HOST_CALLS
+from ..abi.versions import MARKERS, find_version
+from ..abi.wasi import WASI_CALLS
+from ..errors import HostError
+from ..plugin import FailurePolicy, Key
+from ..scan import ModuleFacts, scan
+from .model import ConfigSubject, Place
 
 __all__ = [
     "capability_missing",

@@ -3,7 +3,7 @@
     findings = lint_file("filter.wasm")
     findings = lint_file("envoy.yaml")
 
-The rules are in lint_rules.py. A module is read, and then run with a few requests if nothing in it would
+The rules are in rules.py. A module is read, and then run with a few requests if nothing in it would
 keep a host from loading it.
 """
 
@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .config import load_located
-from .errors import ConfigError, HostError
-from .lint_dynamic import BYTECODE
-from .lint_model import SEVERITIES, ConfigSubject, Finding, ModuleSubject
-from .lint_rules import RULES, rule
-from .lint_watch import FUEL, observe
-from .plugin import Plugin
-from .profile import Profile, get_profile
-from .scan import scan
+from ..config import load_located
+from ..errors import ConfigError, HostError
+from ..plugin import Plugin
+from ..profile import Profile, get_profile
+from ..scan import scan
+from .dynamic import BYTECODE
+from .model import SEVERITIES, ConfigSubject, Finding, ModuleSubject
+from .rules import RULES, rule
+from .watch import FUEL, observe
 
 __all__ = ["Finding", "LintOptions", "lint_file", "lint_module", "lint_plugins"]
 

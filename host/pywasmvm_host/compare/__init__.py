@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .client import ClientView
-from .compare_envoy import Envoy, configuration, find_envoy, free_port
-from .compare_wire import Upstream, send_request
-from .errors import ConfigError, HostError
-from .replay.case import http_request, normalise, port_rule, show_bytes, upstream_response
-from .replay.compare import PARTS, view
-from .replay.run import COMMON, fold, run_case, show_received
+from ..client import ClientView
+from ..errors import ConfigError, HostError
+from ..replay.case import http_request, normalise, port_rule, show_bytes, upstream_response
+from ..replay.compare import PARTS, view
+from ..replay.run import COMMON, fold, run_case, show_received
+from .envoy import Envoy, configuration, find_envoy, free_port
+from .wire import Upstream, send_request
 
 __all__ = ["NO_ENVOY", "Comparison", "Row", "compare_case", "differences", "record"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from .abi.pairs import decode_pairs
-from .headers import unsigned
-from .lint_model import Place, Round, RunSubject, SeenCall
-from .records import CallRecord
-from .routing import valid_name, valid_value
+from ..abi.pairs import decode_pairs
+from ..headers import unsigned
+from ..records import CallRecord
+from ..routing import valid_name, valid_value
+from .model import Place, Round, RunSubject, SeenCall
 
 __all__ = [
     "allocator_trap",

@@ -1,6 +1,6 @@
 """What the linter talks about: rules, findings, and the three things rules look at.
 
-A rule is a row of lint_rules.py. Its check is a function from a subject to (where, detail) pairs; it
+A rule is a row of rules.py. Its check is a function from a subject to (where, detail) pairs; it
 decides nothing about wording or severity. Subjects: a module's bytes, a configuration, and what a few
 requests through the host did.
 """
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .abi.versions import MARKERS, find_version
-from .config import Located
-from .host import Exchange
-from .plugin import Plugin
-from .profile import Profile
-from .scan import ModuleFacts
+from ..abi.versions import MARKERS, find_version
+from ..config import Located
+from ..host import Exchange
+from ..plugin import Plugin
+from ..profile import Profile
+from ..scan import ModuleFacts
 
 __all__ = [
     "SEVERITIES",

@@ -1,4 +1,4 @@
-"""HTTP/2 with prior knowledge over real sockets, the counterpart of compare_wire.py; needs the package h2."""
+"""HTTP/2 with prior knowledge over real sockets, the counterpart of wire.py; needs the package h2."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-from .client import ClientView
-from .host import HttpRequest
-from .upstream import Received, UpstreamResponse
+from ..client import ClientView
+from ..host import HttpRequest
+from ..upstream import Received, UpstreamResponse
 
 if TYPE_CHECKING:
-    from .compare_wire import Upstream
+    from .wire import Upstream
 
 __all__ = ["send", "serve"]
 

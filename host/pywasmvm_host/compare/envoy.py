@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .compare_wire import LOOPBACK
-from .errors import HostError
-from .protobuf import varint
-from .scan import scan
+from ..errors import HostError
+from ..protobuf import varint
+from ..scan import scan
+from .wire import LOOPBACK
 
 __all__ = ["Envoy", "configuration", "find_envoy", "free_port"]
 

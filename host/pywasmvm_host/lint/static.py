@@ -6,14 +6,14 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import backend
-from .abi.callbacks import ALLOCATORS, CALLBACKS, START, callbacks_of
-from .abi.hostcalls import HOST_CALLS
-from .abi.model import V_HIGRESS, Callback, HostCall, signature
-from .abi.versions import MARKERS
-from .abi.wasi import MODULES, WASI_CALLS, WasiCall
-from .lint_model import ModuleSubject, Place
-from .scan import Import
+from .. import backend
+from ..abi.callbacks import ALLOCATORS, CALLBACKS, START, callbacks_of
+from ..abi.hostcalls import HOST_CALLS
+from ..abi.model import V_HIGRESS, Callback, HostCall, signature
+from ..abi.versions import MARKERS
+from ..abi.wasi import MODULES, WASI_CALLS, WasiCall
+from ..scan import Import
+from .model import ModuleSubject, Place
 
 __all__ = [
     "bad_bytecode",
