@@ -85,14 +85,22 @@ def _biased(val: Val, half: int) -> Val:
     return Val(f"({val.pasted} {sign} {half})", val.t, lo, hi, flags, val.reads, val.depth + 1)
 
 
+class _Truth(str):
+    """The text of a number that is asked if it is zero: right as a condition, but as a value not 0 or 1."""
+
+    __slots__ = ()
+
+
 @value(BY_NAME["i32.eqz"], BY_NAME["i64.eqz"])
 def test_zero(f: Lowering, instr: Instr, val: Val) -> Val:
     """Lower eqz."""
     flags, reads, depth = joined(val)
     if val.flags & COND:
-        text, inverse = val.inverse or f"not {val.pasted}", val.text
+        text, inverse = val.inverse or "", val.text
+        if not text or isinstance(text, _Truth):
+            text = f"not {val.pasted}"
     else:
-        inverse = condition(val)
+        inverse = _Truth(condition(val))
         text = f"not {reduced(val).pasted}"
     result = Val(text, "i32", 0, 1, flags | COND, reads, depth)
     result.inverse = inverse
