@@ -7,6 +7,7 @@ once per engine. `make_engine` builds an Engine of that kind with any other sett
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("python", "cython")
 IN_CI = os.environ.get("CI") == "true"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C arrive: what a script starts in the background ignores it, and so would its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
