@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pywasmvm_host.replay.compare import compare
-from pywasmvm_host.replay.player import PACKAGE, find_module, player_on
+from pywasmvm_host.replay.player import PACKAGE, Player, find_module, player_on
 from pywasmvm_host.replay.run import load_case
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,5 +38,8 @@ def test_corpus_is_there() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_case(name: str, wasm_engine: str) -> None:
     case = load_case(CORPUS / "cases" / f"{name}.json")
-    differences = compare(case, player_on(wasm_engine).play(case, find))
+    # why: what a large filter compiles to is millions of objects, which each later collection would look at.
+    large = any(entry.get("wasm", "").startswith(PACKAGE) for entry in case["plugins"])
+    player = Player(wasm_engine) if large else player_on(wasm_engine)
+    differences = compare(case, player.play(case, find))
     assert not differences, "\n".join(f"{part}:\n{text}" for part, text in differences.items())
